@@ -1,0 +1,215 @@
+//! Mailboxes and what lies in them: the words every other module speaks.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Names a tenant everywhere: a UUIDv7 as text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TenantId(pub String);
+
+/// Names a mailbox everywhere; numbers are only unique within a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MailboxId(pub String);
+
+/// Names a person who owns mailboxes: a UUIDv7 as text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(pub String);
+
+/// Names a message, and before that the take it was filed from: a UUIDv7, given at the beep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MessageId(pub Uuid);
+
+/// Milliseconds since 1970 in UTC, as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+/// Where a message lies in its mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Folder {
+    /// Not heard yet.
+    New,
+    /// Heard, and kept.
+    Saved,
+    /// In the trash.
+    Deleted,
+}
+
+/// Who called, as far as the call told. Already cleaned of control characters and clamped.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The display name, at most [`Caller::LONGEST`] characters.
+    pub name: Option<String>,
+    /// The number or SIP user; `None` when withheld or anonymous.
+    pub number: Option<String>,
+}
+
+/// One recording, made during a call and not yet filed anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Take {
+    /// Given at the beep; becomes the message's id.
+    pub id: MessageId,
+    /// How long it is, after a closing silence or tone was cut off.
+    pub length: Duration,
+    /// How much of it was louder than the line's own noise.
+    pub voiced: Duration,
+}
+
+/// Everything known about a message except its sound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Who left it.
+    pub caller: Caller,
+    /// When the beep was.
+    pub received: Timestamp,
+    /// How long it is.
+    pub length: Duration,
+    /// The server or the call died while it was spoken; the last second may be missing.
+    pub interrupted: bool,
+}
+
+/// What the recogniser made of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Transcript {
+    /// ISO 639-1, as given or as detected.
+    pub language: String,
+    /// In the order spoken; empty when nobody spoke.
+    pub segments: Vec<Segment>,
+    /// What made it, e.g. `whisper tiny.en`.
+    pub engine: String,
+}
+
+/// One stretch of speech.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Milliseconds from the beginning of the message.
+    pub start_ms: u32,
+    /// Milliseconds from the beginning of the message.
+    pub end_ms: u32,
+    /// What was said.
+    pub text: String,
+    /// Mean probability of its tokens, 0 to 1.
+    pub confidence: f32,
+}
+
+/// A mailbox with the settings that apply to it (its own, or its tenant's).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    /// What names it everywhere.
+    pub id: MailboxId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What is dialled.
+    pub number: String,
+    /// The owner's name, as mails address it.
+    pub name: String,
+    /// IANA name, e.g. `Europe/Vienna`; dates in mails are told in it.
+    pub time_zone: String,
+    /// Language of prompts and mails, e.g. `en`.
+    pub language: String,
+    /// Language spoken in messages, or `None` to detect it.
+    pub spoken: Option<String>,
+    /// Whether messages are transcribed.
+    pub transcribe: bool,
+    /// Who gets a mail with the recording for each message.
+    pub recipients: Vec<String>,
+}
+
+impl Caller {
+    /// Longest name or number kept, in characters.
+    pub const LONGEST: usize = 64;
+
+    /// Cleans what a stranger's phone claimed: no control, bidi or line-separating characters,
+    /// nothing longer than [`Self::LONGEST`]; an empty or anonymous claim is none.
+    pub fn claimed(name: Option<&str>, number: Option<&str>) -> Self {
+        Self { name: clean(name), number: clean(number) }
+    }
+}
+
+fn clean(claim: Option<&str>) -> Option<String> {
+    let harmless = |c: &char| {
+        !c.is_control()
+            && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
+                | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let text: String = claim?.chars().filter(harmless).take(Caller::LONGEST).collect();
+    let text = text.trim();
+    let nobody = ["", "anonymous", "unavailable", "unknown", "restricted"];
+    (!nobody.contains(&text.to_ascii_lowercase().as_str())).then(|| text.to_owned())
+}
+
+impl fmt::Display for Caller {
+    /// `Marie Dupont (+33 5 56 12 34 56)`, as much of it as is known, or `unknown caller`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, &self.number) {
+            (Some(name), Some(number)) if name != number => write!(f, "{name} ({number})"),
+            (Some(known), _) | (_, Some(known)) => f.write_str(known),
+            (None, None) => f.write_str("unknown caller"),
+        }
+    }
+}
+
+impl Transcript {
+    /// All that was said, in one line.
+    pub fn text(&self) -> String {
+        let said: Vec<_> = self.segments.iter().map(|it| it.text.trim()).collect();
+        said.join(" ")
+    }
+}
+
+impl Folder {
+    /// The word used in SQL, settings and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Folder::New => "new",
+            Folder::Saved => "saved",
+            Folder::Deleted => "deleted",
+        }
+    }
+}
+
+impl FromStr for Folder {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "new" => Ok(Folder::New),
+            "saved" => Ok(Folder::Saved),
+            "deleted" => Ok(Folder::Deleted),
+            _ => Err(format!("no folder is called {word:?}; there are new, saved and deleted")),
+        }
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for MailboxId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
