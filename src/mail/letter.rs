@@ -55,8 +55,6 @@ pub struct Recording {
 const UNSURE: f32 = 0.5;
 /// Characters of the transcript told in the subject.
 const FIRST_WORDS: usize = 60;
-/// Longest subject, in characters; the rest is cut.
-const SUBJECT: usize = 200;
 /// Characters of the caller's number told in the file name.
 const FILE_NUMBER: usize = 20;
 /// The language whose templates exist for certain.
@@ -78,8 +76,9 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// A line with nothing but a block on it leaves no line behind.
 fn blocks_leave_no_gaps() -> SyntaxConfig {
-    let built = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    built.expect("the usual delimiters, which do not clash")
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    syntax.build().expect("the usual delimiters, which do not clash")
 }
 
 impl Letter {
@@ -101,7 +100,7 @@ impl Letter {
             Caller::claimed(envelope.caller.name.as_deref(), envelope.caller.number.as_deref());
         let recording = Recording { name: file_name(&caller, &local), wav };
         let facts = context! {
-            caller => isolated(&caller.to_string()),
+            caller => isolated(&line(&caller.to_string())),
             call_back => caller.number.as_deref().and_then(dialable),
             date => local.strftime("%A, %-d %B %Y, %H:%M %Z").to_string(),
             length => minutes(envelope.length),
@@ -120,7 +119,7 @@ impl Letter {
         Ok(Self {
             id,
             received: envelope.received,
-            subject: cut(&line(&write("subject.txt")?), SUBJECT),
+            subject: write("subject.txt")?.trim().to_owned(),
             text: write("letter.txt")?,
             html: write("letter.html")?,
             recording,
