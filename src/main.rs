@@ -1,3 +1,33 @@
 //! The program. Everything it does is in the library.
 
-fn main() {}
+use clap::Parser;
+
+#[derive(Parser)]
+enum Verb {
+    #[command(subcommand)]
+    Worker(Work),
+    Fetch {
+        name: String,
+        dir: std::path::PathBuf,
+    },
+}
+
+#[derive(clap::Subcommand)]
+enum Work {
+    Speech(afterbeep::speech::worker::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Verb::parse() {
+        Verb::Worker(Work::Speech(args)) => {
+            afterbeep::speech::worker::run(std::io::stdin(), std::io::stdout(), &args)
+        }
+        Verb::Fetch { name, dir } => tokio::runtime::Runtime::new()?.block_on(async {
+            use afterbeep::speech::model;
+            let said = |it| eprintln!("{it:?}");
+            let path = model::fetch(&name, &dir, &model::Sources::default(), said).await?;
+            eprintln!("{} {:?}", path.display(), model::list(&dir));
+            Ok(())
+        }),
+    }
+}

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 pub mod g711;
+pub mod gate;
 pub mod resample;
 
 /// A codec a call can be spoken in. Both run at 8,000 samples a second, one byte a sample.

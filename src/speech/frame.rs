@@ -1,0 +1,116 @@
+//! What a server and its speech worker say to each other: frames over a pipe.
+//!
+//! A frame is two lengths (32 bits, little-endian), a JSON header and a body of samples (16 bits,
+//! little-endian). Both lengths are bounded: neither side believes the other.
+
+use std::io::{self, Read};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::mailbox::Segment;
+
+/// Longest header; a transcript of an hour is about 100 kB.
+const HEADER: u32 = 8 << 20;
+
+/// Longest body: [`super::LONGEST`] of samples.
+const BODY: u32 = super::LONGEST.as_secs() as u32 * super::RATE * 2;
+
+/// What the server says. The samples are the body.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// The language spoken, if it is known.
+    pub(super) language: Option<String>,
+    /// Otherwise one of these; empty for any.
+    pub(super) among: Vec<String>,
+}
+
+/// What the worker says. It never sends a body.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// The model is loaded, jobs may come.
+    Ready,
+    /// There will be no jobs; the worker ends.
+    Refused(String),
+    /// What was heard, as the engine wrote it.
+    Heard(Heard),
+    /// Nothing came of this job.
+    Failed(String),
+}
+
+/// A message written down.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Heard {
+    /// ISO 639-1, as given or as detected.
+    pub(super) language: String,
+    /// In the order spoken.
+    pub(super) segments: Vec<Segment>,
+}
+
+/// The beginning of a frame: the lengths and the header. The body follows.
+pub(super) fn encode(header: &impl Serialize, body: usize) -> io::Result<Vec<u8>> {
+    let header = serde_json::to_vec(header)?;
+    let (long, wide) = (bounded(header.len(), HEADER)?, bounded(body, BODY)?);
+    Ok([&long.to_le_bytes()[..], &wide.to_le_bytes(), &header].concat())
+}
+
+/// Reads one frame; an end of the pipe is `UnexpectedEof`.
+pub(super) fn read<H: DeserializeOwned>(from: &mut impl Read) -> io::Result<(H, Vec<u8>)> {
+    let mut lengths = [0; 8];
+    from.read_exact(&mut lengths)?;
+    let (long, wide) = decode(lengths)?;
+    let mut header = vec![0; long];
+    from.read_exact(&mut header)?;
+    let mut body = vec![0; wide];
+    from.read_exact(&mut body)?;
+    Ok((serde_json::from_slice(&header)?, body))
+}
+
+/// Reads the header of one frame that must have no body.
+pub(super) async fn read_header<H: DeserializeOwned>(
+    from: &mut (impl AsyncRead + Unpin),
+) -> io::Result<H> {
+    let mut lengths = [0; 8];
+    from.read_exact(&mut lengths).await?;
+    let (long, wide) = decode(lengths)?;
+    if wide != 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer with a body"));
+    }
+    let mut header = vec![0; long];
+    from.read_exact(&mut header).await?;
+    Ok(serde_json::from_slice(&header)?)
+}
+
+fn decode(lengths: [u8; 8]) -> io::Result<(usize, usize)> {
+    let [a, b, c, d, e, f, g, h] = lengths;
+    let long = bounded(u32::from_le_bytes([a, b, c, d]) as usize, HEADER)?;
+    let wide = bounded(u32::from_le_bytes([e, f, g, h]) as usize, BODY)?;
+    Ok((long as usize, wide as usize))
+}
+
+fn bounded(length: usize, most: u32) -> io::Result<u32> {
+    let too_long = || io::Error::new(io::ErrorKind::InvalidData, "a frame beyond its bound");
+    u32::try_from(length).ok().filter(|&it| it <= most).ok_or_else(too_long)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_arrives_as_it_was_sent() {
+        let job = Job { language: Some("fr".into()), among: vec![] };
+        let mut pipe = encode(&job, 4).unwrap();
+        pipe.extend([1, 2, 3, 4]);
+        let (read, body): (Job, _) = read(&mut pipe.as_slice()).unwrap();
+        assert_eq!((read.language.as_deref(), body), (Some("fr"), vec![1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn lengths_beyond_the_bounds_are_refused_before_anything_is_allocated() {
+        let huge = [0xff; 8];
+        let refused = read::<Job>(&mut huge.as_slice()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+        assert!(encode(&Answer::Ready, u32::MAX as usize).is_err());
+    }
+}

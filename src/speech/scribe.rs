@@ -1,0 +1,111 @@
+//! The server's side of one worker process: started, asked, and ended with its handle.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use super::frame::{self, Answer, Heard, Job};
+use super::{Settings, SpeechError};
+
+/// A worker with its model loaded, ready for a job. Dropping it ends the process.
+#[derive(Debug)]
+pub(super) struct Scribe {
+    child: Child,
+    to: ChildStdin,
+    from: ChildStdout,
+    model: PathBuf,
+    jobs: u32,
+}
+
+impl Scribe {
+    /// Starts a worker of `program` and waits until it has loaded the model.
+    pub(super) async fn hire(
+        program: &Path,
+        model: &Path,
+        settings: &Settings,
+    ) -> Result<Self, SpeechError> {
+        let mut scribe = Self::start(program, model, settings).map_err(|cause| {
+            SpeechError::Lost { ending: "it could not be started".to_owned(), cause }
+        })?;
+        match frame::read_header(&mut scribe.from).await {
+            Ok(Answer::Ready) => Ok(scribe),
+            Ok(Answer::Refused(reason)) => Err(SpeechError::Refused(reason)),
+            Ok(_) => Err(scribe.lost(out_of_turn()).await),
+            Err(cause) => Err(scribe.lost(cause).await),
+        }
+    }
+
+    /// One job. After an error this worker is of no more use.
+    pub(super) async fn write_down(
+        &mut self,
+        job: &Job,
+        samples: &[u8],
+    ) -> Result<Heard, SpeechError> {
+        self.jobs += 1;
+        match self.ask(job, samples).await {
+            Ok(Answer::Heard(heard)) => Ok(heard),
+            Ok(Answer::Failed(reason)) => Err(SpeechError::Failed(reason)),
+            Ok(_) => Err(self.lost(out_of_turn()).await),
+            Err(cause) => Err(self.lost(cause).await),
+        }
+    }
+
+    /// Whether it may do another job with this model: alive, and not yet due to be replaced.
+    pub(super) fn fit(&mut self, model: &Path, jobs_per_worker: u32) -> bool {
+        let alive = matches!(self.child.try_wait(), Ok(None));
+        alive && self.jobs < jobs_per_worker.max(1) && self.model == model
+    }
+
+    fn start(program: &Path, model: &Path, settings: &Settings) -> io::Result<Self> {
+        let mut child = Command::new(program)
+            .args(["worker", "speech"])
+            .arg("--model")
+            .arg(std::path::absolute(model)?)
+            .args(["--threads", &settings.threads.to_string()])
+            .args(["--memory", &settings.memory.to_string()])
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let missing = || io::Error::other("a pipe that was asked for is missing");
+        let to = child.stdin.take().ok_or_else(missing)?;
+        let from = child.stdout.take().ok_or_else(missing)?;
+        tokio::spawn(forward(child.stderr.take().ok_or_else(missing)?));
+        tracing::debug!(pid = child.id(), "a speech worker was started");
+        Ok(Self { child, to, from, model: model.to_owned(), jobs: 0 })
+    }
+
+    async fn ask(&mut self, job: &Job, samples: &[u8]) -> io::Result<Answer> {
+        self.to.write_all(&frame::encode(job, samples.len())?).await?;
+        self.to.write_all(samples).await?;
+        frame::read_header(&mut self.from).await
+    }
+
+    async fn lost(&mut self, cause: io::Error) -> SpeechError {
+        // It may hang rather than be gone; a process that is gone keeps its own ending.
+        let ending = match self.child.kill().await {
+            Ok(()) => self.child.wait().await.map(|it| it.to_string()),
+            Err(cause) => Err(cause),
+        };
+        SpeechError::Lost { ending: ending.unwrap_or_else(|it| it.to_string()), cause }
+    }
+}
+
+fn out_of_turn() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "an answer out of turn")
+}
+
+/// What native code writes to its standard error, to the log. It has never heard of lines.
+async fn forward(mut stderr: impl AsyncRead + Unpin) {
+    let mut buffer = vec![0; 1024];
+    while let Ok(length @ 1..) = stderr.read(&mut buffer).await {
+        let said = String::from_utf8_lossy(&buffer[..length]);
+        tracing::debug!(said = %said.trim_end().escape_debug(), "the speech worker complains");
+    }
+}

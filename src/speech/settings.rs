@@ -1,0 +1,71 @@
+//! `[speech]`: which model writes messages down, and what it may use.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::model;
+
+/// `[speech]`: how messages are transcribed on this machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The model's name, e.g. `tiny.en` (fast, English), `base`, `small` (better, slower); `auto`
+    /// takes `base` or else whatever lies in `models`.
+    pub model: String,
+    /// The folder of the models, each a file `ggml-NAME.bin`.
+    pub models: PathBuf,
+    /// Threads of one worker. More than one busy-waits on a loaded machine: use `workers` instead.
+    pub threads: usize,
+    /// Worker processes at most, each with the model in memory (250 MiB with `base`).
+    pub workers: usize,
+    /// Messages that may wait for a worker; beyond it the answer is "busy, come back".
+    pub queue: usize,
+    /// Address space of a worker, in MiB; `small` wants the default, `base` would do with half.
+    pub memory: u64,
+    /// A job that takes longer is given up and its worker replaced.
+    #[serde(with = "humantime_serde")]
+    pub longest_job: Duration,
+    /// A worker is replaced after so many jobs, so that nothing native code leaks stays.
+    pub jobs_per_worker: u32,
+    /// Languages (ISO 639-1) that may be detected where a mailbox names none; empty for any. One
+    /// language is taken for granted, which saves the detection.
+    pub languages: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            model: "base".to_owned(),
+            models: PathBuf::from("models"),
+            threads: 1,
+            workers: 1,
+            queue: 64,
+            memory: 2048,
+            longest_job: Duration::from_secs(15 * 60),
+            jobs_per_worker: 200,
+            languages: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The model that is to be used: its name, and where its file lies or should lie.
+    pub(super) fn wanted(&self) -> (String, PathBuf) {
+        let name = match self.model.as_str() {
+            "auto" => self.any_model(),
+            name => name.to_owned(),
+        };
+        let path = self.models.join(model::file_name(&name));
+        (name, path)
+    }
+
+    fn any_model(&self) -> String {
+        let mut names = model::names(&self.models);
+        if names.is_empty() || names.iter().any(|it| it == "base") {
+            return "base".to_owned();
+        }
+        names.swap_remove(0)
+    }
+}

@@ -1,0 +1,63 @@
+//! What a process may use, and how politely: for workers that run native code on strangers' bytes.
+//!
+//! Everything here binds the calling process for good; nothing takes a right back.
+
+use std::io;
+
+/// What a worker may use at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Address space in bytes; an allocation beyond it fails.
+    pub memory: u64,
+    /// Open descriptors, the three standard ones included.
+    pub files: u64,
+}
+
+/// Puts this process behind everybody else's work (`SCHED_BATCH`, nice 19), bounds what it can
+/// use, and takes away what it never needs: writing files, dumping core, gaining rights.
+///
+/// Call it before any thread is started: priorities belong to threads and are inherited.
+pub fn confine(limits: Limits) -> io::Result<()> {
+    step_back()?;
+    bound(libc::RLIMIT_AS, limits.memory)?;
+    bound(libc::RLIMIT_NOFILE, limits.files)?;
+    bound(libc::RLIMIT_FSIZE, 0)?;
+    bound(libc::RLIMIT_CORE, 0)?;
+    // A core handler behind a pipe ignores RLIMIT_CORE, and a dump would hold a stranger's voice.
+    set(libc::PR_SET_DUMPABLE, 0)?;
+    set(libc::PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/// Ends this process now: no destructor runs, no other thread is waited for.
+pub fn leave(status: i32) -> ! {
+    // SAFETY: `_exit` takes any status and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+fn step_back() -> io::Result<()> {
+    let plain = libc::sched_param { sched_priority: 0 };
+    // SAFETY: 0 names the caller, and the parameter outlives the call.
+    checked(unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const plain) })?;
+    // SAFETY: plain integers; 0 names the caller.
+    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) })
+}
+
+/// Lowers one limit, soft and hard; a hard limit already below stays.
+fn bound(what: libc::__rlimit_resource_t, most: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for writing.
+    checked(unsafe { libc::getrlimit(what, &raw mut limit) })?;
+    limit.rlim_max = limit.rlim_max.min(most);
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: `limit` is valid for reading.
+    checked(unsafe { libc::setrlimit(what, &raw const limit) })
+}
+
+fn set(option: libc::c_int, value: libc::c_ulong) -> io::Result<()> {
+    // SAFETY: both options used take integers only; the kernel wants the unused ones to be zero.
+    checked(unsafe { libc::prctl(option, value, 0u64, 0u64, 0u64) })
+}
+
+fn checked(result: libc::c_int) -> io::Result<()> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
