@@ -98,9 +98,10 @@ impl Letter {
         let local = local(envelope.received, &mailbox.time_zone);
         let caller =
             Caller::claimed(envelope.caller.name.as_deref(), envelope.caller.number.as_deref());
+        let known = caller.name.is_some() || caller.number.is_some();
         let recording = Recording { name: file_name(&caller, &local), wav };
         let facts = context! {
-            caller => isolated(&line(&caller.to_string())),
+            caller => known.then(|| isolated(&line(&caller.to_string()))),
             call_back => caller.number.as_deref().and_then(dialable),
             date => local.strftime("%A, %-d %B %Y, %H:%M %Z").to_string(),
             length => minutes(envelope.length),
@@ -214,7 +215,7 @@ fn cut(line: &str, longest: usize) -> String {
     };
     let begin = &line[..end];
     let whole = begin.rfind(' ').filter(|&space| space > end / 2);
-    format!("{}…", begin[..whole.unwrap_or(end)].trim_end())
+    format!("{}…", begin[..whole.unwrap_or(end)].trim_end_matches([' ', ',', ';', ':', '.', '-']))
 }
 
 /// Keeps words written from right to left from turning round what stands beside them (UAX #9).

@@ -120,7 +120,8 @@ async fn harmless(value: &str) {
     let names: Vec<_> = lines.map(|it| it.split(':').next().unwrap().to_lowercase()).collect();
     let mut expected = HEADERS.map(str::to_owned).to_vec();
     let mut found = names.clone();
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert_eq!(found, expected, "{value:?}\n{head}");
 
     let parsed = MessageParser::default().parse(&bytes).unwrap();
