@@ -4,7 +4,7 @@
 //! of control characters here and escaped by the templates of `assets/mail/`; how a letter becomes
 //! bytes is `mime`'s business.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{fmt, sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
 use jiff::{Timestamp as Moment, Zoned, tz::TimeZone};
@@ -26,7 +26,7 @@ pub enum Text {
 }
 
 /// A letter about one message, the same for all who get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
     /// The message it is about; its Message-ID is made from it.
     pub id: MessageId,
@@ -43,7 +43,7 @@ pub struct Letter {
 }
 
 /// The sound that goes with a letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Recording {
     /// A file name of letters, digits, `-` and `.` only.
     pub name: String,
@@ -125,6 +125,19 @@ impl Letter {
             html: write("letter.html")?,
             recording,
         })
+    }
+}
+
+impl fmt::Debug for Letter {
+    /// The id alone: what was said belongs in no log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Letter").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").field("bytes", &self.wav.len()).finish_non_exhaustive()
     }
 }
 

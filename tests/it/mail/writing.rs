@@ -8,7 +8,8 @@ fn the_transcript_comes_first_and_the_facts_follow() {
     let letter = letter(&from_marie(), &said);
     assert_eq!(
         letter.subject,
-        "Marie Dupont (+33 5 56 12 34 56): “Hello, it's Marie. Call me back before noon?” (0:24)"
+        "Marie Dupont (+33 5 56 12 34 56): \
+         “Hello, it's Marie. Call me back before noon?” (0:24)"
     );
     assert_eq!(
         letter.text,
