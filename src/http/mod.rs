@@ -1,7 +1,7 @@
 //! The web side: whether the server lives and is ready, its figures, and the letters it caught.
 //!
-//! Nobody logs in here yet, so it listens on this machine only unless told otherwise, and it
-//! answers only to names it knows: a page elsewhere must not read voicemail through the browser
+//! Nobody logs in here yet, so it listens on this machine only unless told otherwise, and it shows
+//! letters only under names it knows: a page elsewhere must not read voicemail through the browser
 //! of its owner by giving its own name our address.
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 mod caught;
+mod door;
 mod health;
 mod range;
 
@@ -60,12 +61,10 @@ pub fn router(site: Site) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics));
     if site.caught.is_some() {
-        router = router.merge(caught::pages());
+        let guard = middleware::from_fn_with_state(site.clone(), known_names_only);
+        router = router.merge(caught::pages().layer(guard));
     }
-    router
-        .layer(middleware::from_fn_with_state(site.clone(), known_names_only))
-        .layer(middleware::map_response(guarded))
-        .with_state(site)
+    router.layer(middleware::map_response(guarded)).with_state(site)
 }
 
 /// Answers requests until `shutdown` is done and the answers under way are out.
@@ -74,7 +73,7 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    axum::serve(door::Door::new(listener), router).with_graceful_shutdown(shutdown).await
 }
 
 /// Headers every answer carries: nothing is guessed, framed, remembered or loaded from elsewhere.

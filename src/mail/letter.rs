@@ -4,7 +4,7 @@
 //! of control characters here and escaped by the templates of `assets/mail/`; how a letter becomes
 //! bytes is `mime`'s business.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{fmt, sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
 use jiff::{Timestamp as Moment, Zoned, tz::TimeZone};
@@ -26,7 +26,7 @@ pub enum Text {
 }
 
 /// A letter about one message, the same for all who get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
     /// The message it is about; its Message-ID is made from it.
     pub id: MessageId,
@@ -43,7 +43,7 @@ pub struct Letter {
 }
 
 /// The sound that goes with a letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Recording {
     /// A file name of letters, digits, `-` and `.` only.
     pub name: String,
@@ -98,9 +98,10 @@ impl Letter {
         let local = local(envelope.received, &mailbox.time_zone);
         let caller =
             Caller::claimed(envelope.caller.name.as_deref(), envelope.caller.number.as_deref());
+        let known = caller.name.is_some() || caller.number.is_some();
         let recording = Recording { name: file_name(&caller, &local), wav };
         let facts = context! {
-            caller => isolated(&line(&caller.to_string())),
+            caller => known.then(|| isolated(&line(&caller.to_string()))),
             call_back => caller.number.as_deref().and_then(dialable),
             date => local.strftime("%A, %-d %B %Y, %H:%M %Z").to_string(),
             length => minutes(envelope.length),
@@ -124,6 +125,19 @@ impl Letter {
             html: write("letter.html")?,
             recording,
         })
+    }
+}
+
+impl fmt::Debug for Letter {
+    /// The id alone: what was said belongs in no log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Letter").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").field("bytes", &self.wav.len()).finish_non_exhaustive()
     }
 }
 
@@ -214,7 +228,7 @@ fn cut(line: &str, longest: usize) -> String {
     };
     let begin = &line[..end];
     let whole = begin.rfind(' ').filter(|&space| space > end / 2);
-    format!("{}…", begin[..whole.unwrap_or(end)].trim_end())
+    format!("{}…", begin[..whole.unwrap_or(end)].trim_end_matches([' ', ',', ';', ':', '.', '-']))
 }
 
 /// Keeps words written from right to left from turning round what stands beside them (UAX #9).

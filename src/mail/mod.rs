@@ -90,7 +90,7 @@ pub enum MailError {
     Password(#[source] io::Error),
     /// The file with trusted certificates is of no use.
     #[error("{0} holds no certificates")]
-    Certificates(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
+    Certificates(PathBuf, #[source] rustls::pki_types::pem::Error),
     /// The folder does not take letters.
     #[error("the folder {0} does not take letters")]
     Folder(PathBuf, #[source] io::Error),

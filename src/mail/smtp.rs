@@ -4,7 +4,7 @@
 //! connection whose conversation was given up half-way: the next letter would read the answer
 //! meant for the last. Here a connection survives only a conversation that ended well.
 
-use std::{sync::Mutex, time::Duration};
+use std::{path::Path, sync::Mutex, time::Duration};
 
 use lettre::{
     Message,
@@ -15,6 +15,10 @@ use lettre::{
         client::{AsyncSmtpConnection, Certificate, TlsParameters},
         extension::ClientId,
     },
+};
+use rustls::pki_types::{
+    CertificateDer,
+    pem::{self, PemObject},
 };
 use tokio::time::{Instant, timeout};
 
@@ -175,10 +179,21 @@ fn tls(server: &Server) -> Result<Option<TlsParameters>, MailError> {
     }
     let mut trusted = TlsParameters::builder(server.host.clone());
     if let Some(file) = &server.certificates {
-        let cause = |cause| MailError::Certificates(file.clone(), cause);
-        let pem = std::fs::read(file).map_err(|it| cause(it.into()))?;
-        let certificate = Certificate::from_pem(&pem).map_err(|it| cause(it.into()))?;
-        trusted = trusted.add_root_certificate(certificate);
+        let useless = |cause| MailError::Certificates(file.clone(), cause);
+        for certificate in certificates(file).map_err(useless)? {
+            trusted = trusted.add_root_certificate(certificate);
+        }
     }
     trusted.build_rustls().map(Some).map_err(MailError::Broken)
+}
+
+/// All certificates of a PEM file; a file without any is an error too.
+fn certificates(file: &Path) -> Result<Vec<Certificate>, pem::Error> {
+    let found: Vec<_> = CertificateDer::pem_file_iter(file)?.collect::<Result<_, _>>()?;
+    if found.is_empty() {
+        return Err(pem::Error::NoItemsFound);
+    }
+    let usable = |it: &CertificateDer| Certificate::from_der(it.to_vec());
+    // The library takes any bytes here and looks at them when it connects.
+    Ok(found.iter().filter_map(|it| usable(it).ok()).collect())
 }

@@ -265,6 +265,8 @@ async fn a_page_elsewhere_cannot_read_along_under_its_own_name() {
         assert_eq!(page.status, expected, "{host}");
     }
     assert_eq!(ask(&site, Request::get("/mail")).await.status, StatusCode::MISDIRECTED_REQUEST);
+    let probe = ask(&site, Request::get("/livez").header(header::HOST, "afterbeep:8080")).await;
+    assert_eq!(probe.status, StatusCode::OK, "there is nothing to read along here");
 }
 
 #[tokio::test]
@@ -292,6 +294,26 @@ async fn it_serves_until_told_to_stop() {
     let ended = tokio::time::timeout(Duration::from_secs(10), server).await;
     ended.expect("a silent connection does not hold the end up").unwrap().unwrap();
     assert!(TcpStream::connect(addr).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_silent_do_not_keep_others_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(http::serve(listener, site(None, &[]), std::future::pending()));
+    let mut silent = Vec::new();
+    for _ in 0..150 {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
+        silent.push(stream);
+    }
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let request = format!("GET /livez HTTP/1.1\r\nhost: {addr}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 15];
+    let answered = tokio::time::timeout(Duration::from_secs(300), stream.read_exact(&mut answer));
+    answered.await.expect("there is a place in time").unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 mod catching;
 mod hostile;
+mod protected;
 mod sending;
 pub(crate) mod sink;
 mod writing;

@@ -40,7 +40,9 @@ async fn a_letter_arrives_whole() {
     let accepted = patient(&sink).send(&letter, "ann@example.org").await.unwrap();
     assert_eq!(accepted.reply, "250 2.0.0 kept");
 
-    let [received] = &sink.wait_for(1, Duration::from_secs(10)).await[..] else { panic!("one letter, not more") };
+    let [received] = &sink.wait_for(1, Duration::from_secs(10)).await[..] else {
+        panic!("one letter, not more")
+    };
     assert_eq!(received.from, "voicemail@example.org");
     assert_eq!(received.to, ["ann@example.org"]);
     assert!(received.bytes.is_ascii());

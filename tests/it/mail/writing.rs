@@ -8,7 +8,8 @@ fn the_transcript_comes_first_and_the_facts_follow() {
     let letter = letter(&from_marie(), &said);
     assert_eq!(
         letter.subject,
-        "Marie Dupont (+33 5 56 12 34 56): “Hello, it's Marie. Call me back before noon?” (0:24)"
+        "Marie Dupont (+33 5 56 12 34 56): \
+         “Hello, it's Marie. Call me back before noon?” (0:24)"
     );
     assert_eq!(
         letter.text,
@@ -17,9 +18,9 @@ fn the_transcript_comes_first_and_the_facts_follow() {
 
 Written down by a machine from the words of a caller nobody has checked; some may be wrong.
 
-From:      Marie Dupont (+33 5 56 12 34 56)
-Received:  Monday, 23 November 2026, 14:32 CET
-Length:    0:24
+From: Marie Dupont (+33 5 56 12 34 56)
+Received: Monday, 23 November 2026, 14:32 CET
+Length: 0:24
 Call back: tel:+33556123456
 
 The recording is attached: voicemail-2026-11-23-1432-from-33556123456.wav
@@ -45,7 +46,7 @@ fn every_kind_of_letter_is_written_in_full() {
             "No transcript. The recogniser was busy.",
             "Voicemail from Marie",
         ),
-        (Text::Off, "From:      Marie Dupont", "Voicemail from Marie"),
+        (Text::Off, "From: Marie Dupont", "Voicemail from Marie"),
     ];
     for interrupted in [false, true] {
         for base_url in [None, Some("https://voicemail.example")] {
@@ -125,8 +126,9 @@ fn only_numbers_that_dial_a_person_are_linked() {
 #[test]
 fn a_withheld_caller_is_called_unknown() {
     let letter = letter(&Envelope { caller: Caller::default(), ..from_marie() }, &Text::Off);
-    assert_eq!(letter.subject, "Voicemail from unknown caller (0:24)");
+    assert_eq!(letter.subject, "Voicemail from an unknown caller (0:24)");
     assert_eq!(letter.recording.name, "voicemail-2026-11-23-1432-from-unknown.wav");
+    assert!(letter.text.starts_with("From: Unknown caller\n"), "{}", letter.text);
 }
 
 #[test]
