@@ -273,8 +273,10 @@ fn write_mel(mels: u32, to: &mut impl Write) -> io::Result<()> {
         let &[low, middle, high] = corners else { continue };
         for bin in 0..BINS {
             let here = bin as f64 * (HIGHEST / (BINS - 1) as f64);
-            let (rise, fall) = ((here - low) / (middle - low), (high - here) / (high - middle));
-            let height = rise.min(fall).max(0.0) * (2.0 / (high - low));
+            // Minus zero at the very first place, as other converters have it: sums compare.
+            let (rise, fall) = (-(low - here) / (middle - low), (high - here) / (high - middle));
+            let height = if rise.min(fall) < 0.0 { 0.0 } else { rise.min(fall) };
+            let height = height * (2.0 / (high - low));
             to.write_all(&(height as f32).to_le_bytes())?;
         }
     }
