@@ -4,7 +4,7 @@ use audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
 /// Samples a chunk: long enough for a steep filter, short enough to be cheap for a short clip.
-const CHUNK: usize = 1_024;
+const CHUNK: usize = 512;
 
 /// The same sound at another rate, through a linear-phase filter that lets nothing above half of
 /// the lower rate pass. It begins when the original begins and is as long, to a sample.
