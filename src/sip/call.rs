@@ -130,7 +130,7 @@ impl Placed {
         let theirs = party(&answer.headers, &HeaderName::To).and_then(|it| it.tag);
         let mut way_back: Vec<Address> = routes(&answer.headers);
         way_back.reverse();
-        let path = Path {
+        let mut path = Path {
             call: Bytes::from(self.call.clone()),
             ours: Bytes::from(self.from),
             theirs: Bytes::from(to),
@@ -140,8 +140,16 @@ impl Placed {
             source,
             transport: self.way.target.transport,
         };
-        let media = self.session.agree(answer.body(), source.ip());
-        let media = media.map_err(|_| CallError::Answer)?;
+        let Ok(media) = self.session.agree(answer.body(), source.ip()) else {
+            // It is up all the same for the other side, and has to be taken down in order.
+            if let Some((ack, way)) = path.request(Method::Ack, &self.wire).await {
+                self.wire.acknowledge(ack, way).await;
+            }
+            if let Some((bye, way)) = path.request(Method::Bye, &self.wire).await {
+                self.wire.request(bye, way).await;
+            }
+            return Err(CallError::Answer);
+        };
         let call = self.call.into_bytes();
         let id = DialogId { call, ours: self.tag.into(), theirs: theirs.unwrap_or_default() };
         let ends = (self.wire, endpoint.desk.clone());

@@ -116,7 +116,7 @@ struct Unacked {
 enum Step {
     Stay,
     Leave,
-    Farewell(Arrival),
+    Farewell(Box<Arrival>),
     Over,
 }
 
@@ -160,7 +160,7 @@ impl Leg {
         let inbox = leg.desk.open(leg.id.clone());
         let mut response = response;
         for route in headers.get_all(&HeaderName::RecordRoute) {
-            response.headers.insert(1, route.clone());
+            response = with(response, HeaderName::RecordRoute, route.value().into_owned());
         }
         leg.agree_to(arrival.key, &arrival.request, response, offer.as_ref()).await;
         let call_id = String::from_utf8_lossy(&leg.path.call).into_owned();
@@ -246,7 +246,7 @@ impl Leg {
             match step {
                 Step::Stay => {}
                 Step::Leave => break self.leave(&mut inbox).await,
-                Step::Farewell(bye) => break self.farewell(bye).await,
+                Step::Farewell(bye) => break self.farewell(*bye).await,
                 Step::Over => break,
             }
         }
@@ -263,7 +263,7 @@ impl Leg {
         let request = &arrival.request;
         let number = sequence(request).unwrap_or_default();
         if request.method == Method::Ack {
-            return self.acknowledged(number, request).await;
+            return self.acknowledged(number, request);
         }
         if self.heard.is_some_and(|heard| number < heard) {
             self.respond(&arrival, reply(request, 500, "")).await;
@@ -271,7 +271,7 @@ impl Leg {
         }
         self.heard = Some(number);
         match request.method {
-            Method::Bye => return Step::Farewell(arrival),
+            Method::Bye => return Step::Farewell(Box::new(arrival)),
             Method::Invite | Method::Update => self.renegotiate(arrival).await,
             Method::Info => self.info(arrival).await,
             _ => self.respond(&arrival, reply(request, 200, "").map(with_abilities)).await,
@@ -279,7 +279,7 @@ impl Leg {
         Step::Stay
     }
 
-    async fn acknowledged(&mut self, number: u32, ack: &Request) -> Step {
+    fn acknowledged(&mut self, number: u32, ack: &Request) -> Step {
         let Some(unacked) = self.unacked.take_if(|it| it.sequence == number) else {
             return Step::Stay;
         };

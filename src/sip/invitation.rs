@@ -109,7 +109,10 @@ impl Invitation {
     /// Answers the call; sound is to be sent to `local_media`. Without an offer in the INVITE we
     /// make one, and this waits for the caller's answer to it.
     pub async fn accept(mut self, local_media: SocketAddr) -> Result<Dialog, Gone> {
-        let offer = self.offer.clone();
+        let mut offer = self.offer.clone();
+        if offer.as_ref().is_ok_and(|it| !it.reaches(local_media)) {
+            offer = Err(NotAcceptable::Address);
+        }
         if let Err(
             fault @ (NotAcceptable::Malformed
             | NotAcceptable::NoCommonCodec

@@ -15,6 +15,7 @@ mod invitation;
 mod path;
 mod reply;
 pub mod sdp;
+mod sockets;
 mod wire;
 
 use std::{

@@ -41,8 +41,9 @@ pub(super) fn reply(request: &Request, code: u16, tag: &str) -> Option<Response>
     if code > 100 && !is_tagged(&to) {
         let tagged = [&to, &b";tag="[..], tag.as_bytes()].concat();
         let header = Header::build(HeaderName::To, tagged).ok()?;
+        let place = response.headers.iter().position(|it| it.name() == &HeaderName::To);
         response.headers.remove_all(&HeaderName::To);
-        response.headers.insert(2, header);
+        response.headers.insert(place?, header);
     }
     Some(response)
 }

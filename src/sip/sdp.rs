@@ -107,6 +107,12 @@ impl Offer {
         self.media
     }
 
+    /// Whether sound can pass between `local` and the other side: both IPv4, or both IPv6.
+    pub fn reaches(&self, local: SocketAddr) -> bool {
+        let remote = self.media.remote;
+        remote.ip().is_unspecified() || remote.is_ipv4() == local.is_ipv4()
+    }
+
     /// Writes the answer. Its version goes up when it says something other than the last.
     pub fn answer(&self, session: &mut Session) -> String {
         let streams = self.description.media.iter().take(MOST_STREAMS).enumerate();
@@ -217,9 +223,9 @@ fn address(
     source: IpAddr,
 ) -> Result<IpAddr, NotAcceptable> {
     let line = stream.connection.as_ref().or(description.connection.as_ref());
-    let ip = line.ok_or(NotAcceptable::Malformed)?.address.ip().unwrap_or(source);
+    let ip = line.ok_or(NotAcceptable::Malformed)?.address.ip().unwrap_or(source).to_canonical();
     let source = source.to_canonical();
-    let harmful = match ip.to_canonical() {
+    let harmful = match ip {
         it if it.is_unspecified() => false,
         it if it.is_loopback() => !source.is_loopback(),
         IpAddr::V4(it) => {

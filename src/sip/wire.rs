@@ -34,6 +34,7 @@ use super::{
     desk::{Arrival, Desk},
     gate::{Gate, Verdict, is_scanner},
     reply::reply,
+    sockets::{bind, route},
 };
 
 /// Sends on one address. Cheap to clone.
@@ -307,16 +308,18 @@ impl Task {
                 self.desk.counters.malformed.fetch_add(1, Relaxed);
             }
             Event::ConnectFailed { key, id, .. } | Event::Closed { key, id } => {
-                if self.pool.remove(&key, id) {
-                    self.lost(&key).await;
-                }
+                self.lost(&key, id).await;
             }
             _ => {}
         }
     }
 
     /// Tells whoever waits for an answer on a connection that it will not come.
-    async fn lost(&mut self, connection: &ConnectionKey) {
+    async fn lost(&mut self, connection: &ConnectionKey, id: u64) {
+        // An older connection to the same peer may report late: it has nobody waiting.
+        if !self.pool.remove(connection, id) {
+            return;
+        }
         let waits = |id: &&Id, peer: &Peer| {
             id.0 == Role::Asking
                 && peer.target.transport == connection.transport
@@ -345,6 +348,10 @@ impl Task {
     async fn request(&mut self, mut request: Request, source: SocketAddr, kind: TransportKind) {
         if scans(&request) {
             self.desk.counters.scanners.fetch_add(1, Relaxed);
+            return;
+        }
+        if !is_answerable(&request) {
+            self.desk.counters.malformed.fetch_add(1, Relaxed);
             return;
         }
         let via = request.headers.typed::<Via>().and_then(Result::ok);
@@ -564,53 +571,12 @@ impl Task {
     }
 }
 
+/// Whether it has what every answer repeats; without, a transaction would wait in vain.
+fn is_answerable(request: &Request) -> bool {
+    use HeaderName::{CSeq, CallId, From, To, Via};
+    [Via, From, To, CallId, CSeq].iter().all(|it| request.headers.get(it).is_some())
+}
+
 fn scans(request: &Request) -> bool {
     request.headers.value(&HeaderName::UserAgent).is_some_and(|it| is_scanner(&it))
-}
-
-/// The address packets to a peer leave from. No packet is sent to learn it.
-fn route(any: IpAddr, peer: IpAddr) -> Option<IpAddr> {
-    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((peer, 5060)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
-}
-
-fn bind(address: SocketAddr) -> Result<(UdpSocket, TcpListener), (&'static str, io::Error)> {
-    // A free UDP port may be taken for TCP: another one is asked for then.
-    for _ in 0..16 {
-        let udp = udp(address).map_err(|it| ("UDP", it))?;
-        let bound = udp.local_addr().map_err(|it| ("UDP", it))?;
-        match tcp(bound) {
-            Ok(tcp) => return Ok((udp, tcp)),
-            Err(error) if address.port() == 0 && error.kind() == io::ErrorKind::AddrInUse => {}
-            Err(error) => return Err(("TCP", error)),
-        }
-    }
-    Err(("TCP", io::ErrorKind::AddrInUse.into()))
-}
-
-fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = socket(address, socket2::Type::DGRAM)?;
-    // Room for a burst of calls; what the system grants is enough.
-    let _ = socket.set_recv_buffer_size(1 << 20);
-    socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
-}
-
-fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket(address, socket2::Type::STREAM)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(128)?;
-    TcpListener::from_std(socket.into())
-}
-
-fn socket(address: SocketAddr, kind: socket2::Type) -> io::Result<socket2::Socket> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), kind, None)?;
-    if address.is_ipv6() {
-        // `[::]` and `0.0.0.0` may both be listened on, each for its own family.
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    Ok(socket)
 }

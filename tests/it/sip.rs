@@ -114,10 +114,9 @@ impl Phone {
     async fn answer_to(&self, cseq: &str) -> String {
         loop {
             let message = self.receive().await;
-            if message.starts_with("SIP/2.0") && status(&message) >= 200 {
-                if field(&message, "CSeq") == cseq {
-                    return message;
-                }
+            let is_final = message.starts_with("SIP/2.0") && status(&message) >= 200;
+            if is_final && field(&message, "CSeq") == cseq {
+                return message;
             }
         }
     }

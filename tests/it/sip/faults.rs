@@ -127,7 +127,7 @@ async fn while_draining_new_calls_are_turned_away_and_those_up_go_on() {
 #[tokio::test]
 async fn rubbish_is_counted_and_leaves_the_server_alive() {
     let (server, mut calls) = serve(|_| {}).await;
-    let mut phone = Phone::new(&server).await;
+    let phone = Phone::new(&server).await;
     let invite = phone.request("INVITE", 1, "", OFFER);
     let length = format!("Content-Length: {}", OFFER.len());
     let huge = "x".repeat(60_000);
@@ -161,5 +161,5 @@ async fn rubbish_is_counted_and_leaves_the_server_alive() {
     assert!(calls.try_recv().is_err());
     phone.ping().await;
     assert!(server.counters().malformed >= 5, "{:?}", server.counters());
-    phone.dial(&mut calls).await;
+    Phone::new(&server).await.dial(&mut calls).await;
 }
