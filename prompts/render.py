@@ -99,8 +99,8 @@ def render(kokoro, language, text):
     """One clip at RATE, trimmed and faded, as loud as the voice happened to speak."""
     dialect, voice, sha256 = VOICES[language]
     spoken = kokoro.speak(phonemes(text, dialect), voice, sha256)
-    samples = signal.resample_poly(spoken, 2, 3, window=signal.firwin(481, 0.32, window=("kaiser", 10)))
-    return trim(samples, PAUSE if text.endswith(".") else TAIL)
+    lowpass = signal.firwin(481, 0.32, window=("kaiser", 10))
+    return trim(signal.resample_poly(spoken, 2, 3, window=lowpass), PAUSE if text.endswith(".") else TAIL)
 
 
 def phonemes(text, dialect):

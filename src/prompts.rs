@@ -101,8 +101,8 @@ impl Prompts {
         Ok(Self { languages, beep: Arc::new(beep()) })
     }
 
-    /// What to play for a phrase, in order. `fr-CA` is spoken as `fr` where there is no such folder,
-    /// an unknown language as English.
+    /// What to play for a phrase, in order. `fr-CA` is spoken as `fr` where there is no such
+    /// folder, an unknown language as English.
     pub fn clips(&self, language: &str, phrase: &Phrase) -> Vec<Arc<Clip>> {
         let Some(language) = self.language(language) else { return Vec::new() };
         let names = language.phrases.clips(phrase);
@@ -196,16 +196,22 @@ fn languages_in(dir: &Path) -> Result<Vec<(String, PathBuf)>, PromptError> {
     found.retain(|(name, path)| {
         path.is_dir() && (ours(name).is_some() || path.join("phrases.toml").is_file())
     });
-    found.truncate(MOST_LANGUAGES);
-    Ok(found)
+    Ok(at_most(MOST_LANGUAGES, found, dir))
 }
 
 /// WAV files by the name of their clip.
 fn clips_in(folder: &Path) -> Result<Vec<(String, PathBuf)>, PromptError> {
     let clip = |(name, path): (String, PathBuf)| Some((name.strip_suffix(".wav")?.into(), path));
-    let mut found: Vec<_> = entries(folder)?.into_iter().filter_map(clip).collect();
-    found.truncate(MOST_CLIPS);
-    Ok(found)
+    let found = entries(folder)?.into_iter().filter_map(clip).collect();
+    Ok(at_most(MOST_CLIPS, found, folder))
+}
+
+fn at_most<T>(limit: usize, mut found: Vec<T>, folder: &Path) -> Vec<T> {
+    if found.len() > limit {
+        tracing::warn!("{} holds more than {limit}; the rest is passed over", folder.display());
+        found.truncate(limit);
+    }
+    found
 }
 
 /// A folder's entries in order of name.

@@ -3,7 +3,7 @@
 //! A [`Phrase`] is a sentence the server may say. [`Phrases`] knows, for one language, which clips
 //! it is made of (`prompts/<language>/phrases.toml`). Nothing here knows any sound.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -44,31 +44,17 @@ pub enum Phrase {
     Goodbye,
 }
 
-/// One language's sentences. A file of them has all of them, and no others.
+/// One language's sentences: one for each phrase, and no others.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Phrases {
     #[serde(rename = "phrases")]
     sentences: Sentences,
 }
 
-/// One field for each [`Phrase`], under its name in the file.
+/// By [`Phrase::name`].
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Sentences {
-    not_available: Vec<Part>,
-    instructions: Vec<Part>,
-    too_short: Vec<Part>,
-    nothing_heard: Vec<Part>,
-    try_again: Vec<Part>,
-    review_menu: Vec<Part>,
-    saved: Vec<Part>,
-    deleted: Vec<Part>,
-    not_saved: Vec<Part>,
-    mailbox_full: Vec<Part>,
-    no_such_mailbox: Vec<Part>,
-    one_moment: Vec<Part>,
-    goodbye: Vec<Part>,
-}
+#[serde(try_from = "BTreeMap<String, Vec<Part>>")]
+struct Sentences(BTreeMap<String, Vec<Part>>);
 
 /// A piece of a sentence.
 #[derive(Debug, Clone, Deserialize)]
@@ -78,6 +64,52 @@ enum Part {
     Clip(String),
     /// The phrase's number, spelled: `{number}`.
     Number,
+}
+
+impl Phrase {
+    /// The names of all phrases.
+    pub const NAMES: [&str; 13] = [
+        "not-available",
+        "instructions",
+        "too-short",
+        "nothing-heard",
+        "try-again",
+        "review-menu",
+        "saved",
+        "deleted",
+        "not-saved",
+        "mailbox-full",
+        "no-such-mailbox",
+        "one-moment",
+        "goodbye",
+    ];
+
+    /// What it is called in `phrases.toml`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Phrase::NotAvailable { .. } => "not-available",
+            Phrase::Instructions => "instructions",
+            Phrase::TooShort => "too-short",
+            Phrase::NothingHeard => "nothing-heard",
+            Phrase::TryAgain => "try-again",
+            Phrase::ReviewMenu => "review-menu",
+            Phrase::Saved => "saved",
+            Phrase::Deleted => "deleted",
+            Phrase::NotSaved => "not-saved",
+            Phrase::MailboxFull => "mailbox-full",
+            Phrase::NoSuchMailbox => "no-such-mailbox",
+            Phrase::OneMoment => "one-moment",
+            Phrase::Goodbye => "goodbye",
+        }
+    }
+
+    /// What `{number}` stands for in it.
+    fn number(&self) -> &str {
+        match self {
+            Phrase::NotAvailable { number } => number,
+            _ => "",
+        }
+    }
 }
 
 impl Phrases {
@@ -91,12 +123,11 @@ impl Phrases {
 
     /// The clips of a phrase, in the order they are spoken.
     pub fn clips<'a>(&'a self, phrase: &Phrase) -> Vec<&'a str> {
-        let (parts, number) = self.sentences.of(phrase);
         let mut clips = Vec::new();
-        for part in parts {
+        for part in self.sentences.0.get(phrase.name()).into_iter().flatten() {
             match part {
                 Part::Clip(name) => clips.push(name.as_str()),
-                Part::Number => clips.extend(spell::signs(number).map(|it| it as &str)),
+                Part::Number => clips.extend(spell::signs(phrase.number()).map(|it| it as &str)),
             }
         }
         clips
@@ -105,7 +136,7 @@ impl Phrases {
     /// Every clip that a phrase may need, in order of name.
     pub fn names(&self) -> BTreeSet<&str> {
         let mut names: BTreeSet<&str> = spell::all().collect();
-        for part in self.sentences.all().into_iter().flatten() {
+        for part in self.sentences.0.values().flatten() {
             if let Part::Clip(name) = part {
                 names.insert(name);
             }
@@ -114,59 +145,17 @@ impl Phrases {
     }
 }
 
-impl Sentences {
-    /// The phrase's parts and what `{number}` stands for in them.
-    fn of<'a>(&self, phrase: &'a Phrase) -> (&[Part], &'a str) {
-        let parts = match phrase {
-            Phrase::NotAvailable { number } => return (&self.not_available, number),
-            Phrase::Instructions => &self.instructions,
-            Phrase::TooShort => &self.too_short,
-            Phrase::NothingHeard => &self.nothing_heard,
-            Phrase::TryAgain => &self.try_again,
-            Phrase::ReviewMenu => &self.review_menu,
-            Phrase::Saved => &self.saved,
-            Phrase::Deleted => &self.deleted,
-            Phrase::NotSaved => &self.not_saved,
-            Phrase::MailboxFull => &self.mailbox_full,
-            Phrase::NoSuchMailbox => &self.no_such_mailbox,
-            Phrase::OneMoment => &self.one_moment,
-            Phrase::Goodbye => &self.goodbye,
-        };
-        (parts, "")
-    }
+impl TryFrom<BTreeMap<String, Vec<Part>>> for Sentences {
+    type Error = String;
 
-    fn all(&self) -> [&[Part]; 13] {
-        // Taken apart by name, so that the compiler misses one that is left out.
-        let Self {
-            not_available,
-            instructions,
-            too_short,
-            nothing_heard,
-            try_again,
-            review_menu,
-            saved,
-            deleted,
-            not_saved,
-            mailbox_full,
-            no_such_mailbox,
-            one_moment,
-            goodbye,
-        } = self;
-        [
-            not_available,
-            instructions,
-            too_short,
-            nothing_heard,
-            try_again,
-            review_menu,
-            saved,
-            deleted,
-            not_saved,
-            mailbox_full,
-            no_such_mailbox,
-            one_moment,
-            goodbye,
-        ]
+    fn try_from(told: BTreeMap<String, Vec<Part>>) -> Result<Self, String> {
+        if let Some(missing) = Phrase::NAMES.into_iter().find(|it| !told.contains_key(*it)) {
+            return Err(format!("the phrase {missing:?} is missing"));
+        }
+        match told.keys().find(|it| !Phrase::NAMES.contains(&it.as_str())) {
+            Some(unknown) => Err(format!("there is no phrase {unknown:?}")),
+            None => Ok(Self(told)),
+        }
     }
 }
 

@@ -78,6 +78,7 @@ fn every_phrase_of_every_language_has_all_its_clips() {
             assert!(!wanted.is_empty(), "{language}: nothing is said for {phrase:?}");
             assert_eq!(names(&prompts.clips(language, &phrase)), wanted, "{language}");
         }
+        assert_eq!(every_phrase().iter().map(Phrase::name).collect::<Vec<_>>(), Phrase::NAMES);
         let there = clips_of(&folder);
         for clip in phrases.names() {
             assert!(there.contains_key(clip), "{language}/{clip}.wav is missing");
@@ -293,4 +294,15 @@ fn the_beep_is_a_short_soft_tone_in_both_codecs() {
         assert!((level + 16.0).abs() < 0.5, "{level:.1} dBFS");
         assert!(heard[..4].iter().chain(&heard[3_196..]).all(|it| it.unsigned_abs() < 100));
     }
+}
+
+#[test]
+fn languages_beyond_the_limit_are_passed_over() {
+    let folder = Folder::of(&[]);
+    for at in 0..80 {
+        let language = folder.path(&format!("x{at:02}"));
+        fs::create_dir(&language).unwrap();
+        fs::copy(our_folder().join("en/phrases.toml"), language.join("phrases.toml")).unwrap();
+    }
+    assert_eq!(folder.load().unwrap().languages().count(), 64 + 1, "and English");
 }
