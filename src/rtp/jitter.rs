@@ -124,12 +124,11 @@ impl Jitter {
         }
     }
 
-    /// Takes a packet; gives out what is now in order. `false` when it came too late, was a copy or
-    /// part of a flood.
+    /// Takes a packet; gives out what is now in order. `false` when it came too late, was a copy, part
+    /// of a flood, empty or over-long.
     pub fn put(&mut self, now: u64, audio: Audio<'_>, mut out: impl FnMut(&[u8])) -> bool {
-        let length = audio.payload.len().min(LONGEST);
-        let payload = &audio.payload[..length];
-        if length == 0 || self.position > self.clock(now) + FLOOD {
+        let (payload, length) = (audio.payload, audio.payload.len());
+        if !(1..=LONGEST).contains(&length) || self.position > self.clock(now) + FLOOD {
             return false;
         }
         let offset = self.offset(audio.timestamp).filter(|it| self.is_in_time(now, *it));

@@ -18,7 +18,8 @@ struct Stream {
     first: u32,
     highest: u32,
     received: u32,
-    transit: u32,
+    /// When the last packet came, less its timestamp, in samples.
+    transit: Option<u32>,
     /// Sixteen times the jitter, in samples.
     jitter: u32,
     /// What was expected and received at the last report.
@@ -28,10 +29,11 @@ struct Stream {
 }
 
 impl Reception {
-    /// Counts a packet that came at `now` (milliseconds); a new SSRC starts from nothing.
-    pub fn count(&mut self, now: u64, ssrc: u32, sequence: u16, timestamp: u32) {
+    /// Counts a packet that came at `now` (milliseconds); a new SSRC starts from nothing. A packet
+    /// of an event comes without `timestamp`: it does not say when the packet was sent.
+    pub fn count(&mut self, now: u64, ssrc: u32, sequence: u16, timestamp: Option<u32>) {
         // Samples since the start, modulo 2^32: only differences matter.
-        let transit = ((now * 8) as u32).wrapping_sub(timestamp);
+        let transit = timestamp.map(|it| ((now * 8) as u32).wrapping_sub(it));
         match &mut self.stream {
             Some(stream) if stream.ssrc == ssrc => stream.count(sequence, transit),
             stream => *stream = Some(Stream::new(ssrc, sequence, transit)),
@@ -79,7 +81,7 @@ impl Reception {
 }
 
 impl Stream {
-    fn new(ssrc: u32, sequence: u16, transit: u32) -> Self {
+    fn new(ssrc: u32, sequence: u16, transit: Option<u32>) -> Self {
         let first = u32::from(sequence);
         Self {
             ssrc,
@@ -93,7 +95,7 @@ impl Stream {
         }
     }
 
-    fn count(&mut self, sequence: u16, transit: u32) {
+    fn count(&mut self, sequence: u16, transit: Option<u32>) {
         let ahead = sequence.wrapping_sub(self.highest as u16);
         if ahead < DROPOUT {
             self.highest = self.highest.wrapping_add(u32::from(ahead));
@@ -105,8 +107,10 @@ impl Stream {
             return;
         }
         self.received = self.received.wrapping_add(1);
-        let change = transit.wrapping_sub(self.transit).cast_signed().unsigned_abs();
-        self.transit = transit;
+        let (Some(transit), before) = (transit, self.transit) else { return };
+        self.transit = Some(transit);
+        let Some(before) = before else { return };
+        let change = transit.wrapping_sub(before).cast_signed().unsigned_abs();
         // J += (|D| - J) / 16 in sixteenths; a jump of the clock is no jitter.
         if change < 8_000 {
             self.jitter = self.jitter + change - ((self.jitter + 8) >> 4);
@@ -126,13 +130,13 @@ mod tests {
     fn a_lost_quarter_is_reported_once_and_stays_in_the_sum() {
         let mut reception = Reception::default();
         for n in (0..400_u64).filter(|n| n % 4 != 2) {
-            reception.count(n * 20, 7, 65_500_u16.wrapping_add(n as u16), n as u32 * 160);
+            reception.count(n * 20, 7, 65_500_u16.wrapping_add(n as u16), Some(n as u32 * 160));
         }
         let block = reception.report(8_000).unwrap();
         assert_eq!((block.lost, block.fraction_lost, block.jitter), (100, 64, 0));
         assert_eq!(block.highest, 65_500 + 399);
         for n in 400..500_u64 {
-            reception.count(n * 20, 7, 65_500_u16.wrapping_add(n as u16), n as u32 * 160);
+            reception.count(n * 20, 7, 65_500_u16.wrapping_add(n as u16), Some(n as u32 * 160));
         }
         let block = reception.report(10_000).unwrap();
         assert_eq!((block.lost, block.fraction_lost), (100, 0));
@@ -142,7 +146,7 @@ mod tests {
     fn jitter_settles_at_the_mean_difference_of_transit() {
         let mut reception = Reception::default();
         for n in 0..500_u64 {
-            reception.count(n * 20 + n % 2 * 10, 7, n as u16, n as u32 * 160);
+            reception.count(n * 20 + n % 2 * 10, 7, n as u16, Some(n as u32 * 160));
         }
         assert!((78..=82).contains(&reception.jitter()), "{}", reception.jitter());
     }
@@ -150,10 +154,10 @@ mod tests {
     #[test]
     fn a_restarted_count_or_another_sender_is_no_loss() {
         let mut reception = Reception::default();
-        reception.count(0, 7, 10, 0);
-        reception.count(20, 7, 30_000, 160);
+        reception.count(0, 7, 10, Some(0));
+        reception.count(20, 7, 30_000, Some(160));
         assert_eq!(reception.lost(), 0);
-        reception.count(40, 8, 50, 320);
+        reception.count(40, 8, 50, Some(320));
         assert_eq!((reception.lost(), reception.report(50).unwrap().ssrc), (0, 8));
     }
 }

@@ -5,4 +5,5 @@
 #![allow(unsafe_code, reason = "every call below is a system call with its arguments checked here")]
 
 pub mod disk;
+pub mod media;
 pub mod process;
