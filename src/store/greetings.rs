@@ -71,11 +71,7 @@ pub async fn set(
 }
 
 /// What callers of a mailbox hear, if its owner recorded something.
-pub async fn of(
-    db: &Db,
-    mailbox: &MailboxId,
-    kind: Kind,
-) -> Result<Option<Greeting>, StoreError> {
+pub async fn of(db: &Db, mailbox: &MailboxId, kind: Kind) -> Result<Option<Greeting>, StoreError> {
     let row: Option<(String, i64)> = on!(&db.reader, pool => sqlx::query_as(
         "select blob, length_ms from greeting where mailbox = $1 and kind = $2",
     )

@@ -62,11 +62,7 @@ pub async fn add(
 }
 
 /// The mailbox behind a number at a tenant.
-pub async fn at(
-    db: &Db,
-    tenant: &TenantId,
-    number: &str,
-) -> Result<Option<Mailbox>, StoreError> {
+pub async fn at(db: &Db, tenant: &TenantId, number: &str) -> Result<Option<Mailbox>, StoreError> {
     let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select * from mailbox_in_effect where tenant = $1 and number = $2",
     )
@@ -79,11 +75,7 @@ pub async fn at(
 
 /// The mailbox a call to `number@host` is for: at the tenant with that SIP domain; if nobody has
 /// it, at the tenant called `default`, else at the only one there is.
-pub async fn reached(
-    db: &Db,
-    host: &str,
-    number: &str,
-) -> Result<Option<Mailbox>, StoreError> {
+pub async fn reached(db: &Db, host: &str, number: &str) -> Result<Option<Mailbox>, StoreError> {
     let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select * from mailbox_in_effect
           where number = $2

@@ -11,9 +11,7 @@ use std::{
 use sqlx::{
     SqlitePool,
     migrate::Migrator,
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-    },
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::StoreError;
@@ -36,7 +34,9 @@ const LOG_KEPT: &str = "67108864";
 pub(super) async fn sqlite(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
     let failed = |source| StoreError::Open { path: path.to_owned(), source };
     // Two processes that start at once would both try to make the tables.
-    let turn = private(path).map_err(failed)?;
+    let mine = path.to_owned();
+    let turn = tokio::task::spawn_blocking(move || private(&mine));
+    let turn = turn.await.unwrap_or_else(|error| Err(error.into())).map_err(failed)?;
 
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -63,7 +63,8 @@ fn private(path: &Path) -> io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let turn = File::open(folder)?;
     turn.lock()?;
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }
@@ -72,8 +73,7 @@ fn private(path: &Path) -> io::Result<File> {
 
 /// Asks the connection itself: libraries differ in what they set, and a wrong answer costs messages.
 async fn assert_durable(writer: &SqlitePool) -> Result<(), StoreError> {
-    let version: String =
-        sqlx::query_scalar("select sqlite_version()").fetch_one(writer).await?;
+    let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(writer).await?;
     let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(writer).await?;
     let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(writer).await?;
 

@@ -119,10 +119,7 @@ pub async fn get(
 
 /// What a worker needs of the message its job is about; `None` once it was purged. Jobs belong to
 /// the house; whoever acts for a tenant asks [`get`].
-pub async fn for_job(
-    db: &Db,
-    id: &MessageId,
-) -> Result<Option<(Message, Mailbox)>, StoreError> {
+pub async fn for_job(db: &Db, id: &MessageId) -> Result<Option<(Message, Mailbox)>, StoreError> {
     let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select id, mailbox, folder, caller_name, caller_number, received, length_ms, interrupted,
                 blob, transcription, transcription_error
