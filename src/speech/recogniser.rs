@@ -30,7 +30,7 @@ struct Desk {
 }
 
 /// Less speech than this is a cough, a click or a mistake of the gate.
-const LEAST: Duration = Duration::from_millis(200);
+const LEAST: Duration = Duration::from_millis(100);
 
 /// BCP 47's word for a language nobody knows.
 const UNDETERMINED: &str = "und";
