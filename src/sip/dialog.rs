@@ -1,6 +1,6 @@
 //! A call that is up: one small task per dialog, told of by [`Signal`]s.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sipx_sip::{HeaderName, Method, Request, Response, TransactionKey, TuEvent, Uri};
@@ -31,7 +31,6 @@ pub struct Dialog {
 }
 
 /// What happens during a call.
-#[derive(Debug)]
 pub enum Signal {
     /// The sound changed (hold, resume, another address). It is answered already, with the same
     /// address on our side.
@@ -65,6 +64,18 @@ impl Dialog {
     pub async fn bye(&self) {
         // An error means it is over already.
         let _ = self.orders.send(()).await;
+    }
+}
+
+impl fmt::Debug for Signal {
+    /// Keys are not told: they are PINs as often as not, and this ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Signal::Media(media) => f.debug_tuple("Media").field(media).finish(),
+            Signal::Digit(_) => f.write_str("Digit"),
+            Signal::Bye(_) => f.write_str("Bye"),
+            Signal::Over => f.write_str("Over"),
+        }
     }
 }
 

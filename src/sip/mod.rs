@@ -9,6 +9,7 @@ mod call;
 mod desk;
 mod dialog;
 mod digits;
+mod exchange;
 mod gate;
 mod identity;
 mod invitation;
@@ -94,7 +95,7 @@ pub enum ListenError {
     Nowhere,
 }
 
-/// Where calls arrive. Cheap to clone.
+/// Where calls arrive. Cheap to clone. It listens until [`Self::shutdown`], not until it is dropped.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     wires: Arc<[wire::Wire]>,

@@ -296,7 +296,9 @@ async fn keys_arrive_by_info() {
     let refused = phone.ask(&phone.request("INFO", 5, odd, "<x/>"), 415).await;
     assert!(field(&refused, "Accept").contains("application/dtmf-relay"));
     for key in ['5', '#'] {
-        assert!(matches!(next_signal(&mut dialog).await, Signal::Digit(it) if it == key));
+        let signal = next_signal(&mut dialog).await;
+        assert!(!format!("{signal:?}").contains(key), "a key in a log may be part of a PIN");
+        assert!(matches!(signal, Signal::Digit(it) if it == key));
     }
 }
 

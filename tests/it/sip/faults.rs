@@ -163,3 +163,35 @@ async fn rubbish_is_counted_and_leaves_the_server_alive() {
     assert!(server.counters().malformed >= 5, "{:?}", server.counters());
     Phone::new(&server).await.dial(&mut calls).await;
 }
+
+#[tokio::test]
+async fn no_damage_to_a_message_silences_the_server() {
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    let (server, mut calls) = serve(|it| it.most_calls = 50).await;
+    tokio::spawn(async move {
+        while let Some(call) = calls.recv().await {
+            let _ = call.accept(here()).await;
+        }
+    });
+    let mut chance = StdRng::seed_from_u64(5060);
+    for round in 0..40 {
+        let phone = Phone::new(&server).await;
+        for method in ["INVITE", "CANCEL", "ACK", "INFO", "BYE", "OPTIONS"] {
+            let body = if method == "INVITE" { OFFER } else { "" };
+            for _ in 0..10 {
+                let mut bytes = phone.request(method, round, "", body).into_bytes();
+                for _ in 0..chance.random_range(1..6) {
+                    let at = chance.random_range(0..bytes.len());
+                    match chance.random_range(0..3) {
+                        0 => bytes[at] = chance.random(),
+                        1 => drop(bytes.remove(at)),
+                        _ => bytes.insert(at, b"\r\n;:<>\"@%, "[chance.random_range(0..11)]),
+                    }
+                }
+                phone.socket.send_to(&bytes, phone.server).await.unwrap();
+            }
+        }
+        Phone::new(&server).await.ping().await;
+    }
+}

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use afterbeep::sip::{Endpoint, ListenError, Settings, Signal};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
 
@@ -22,7 +22,10 @@ struct Stream {
 impl Stream {
     async fn new(server: &Endpoint) -> Self {
         let server = server.addresses()[0];
-        let stream = TcpStream::connect(server).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        // Small, so that a test fills it soon.
+        socket.set_recv_buffer_size(8192).unwrap();
+        let stream = socket.connect(server).await.unwrap();
         Self { stream, server, received: String::new(), to_tag: String::new() }
     }
 
@@ -123,6 +126,20 @@ async fn a_stream_of_rubbish_is_closed_and_others_live_on() {
     other.send(&other.request("OPTIONS", 1, "")).await;
     assert_eq!(status(&other.receive().await), 200);
     assert_eq!(server.counters().malformed, 1);
+}
+
+#[tokio::test]
+async fn a_peer_that_never_reads_does_not_hold_the_others_up() {
+    let (server, _calls) = serve(|_| {}).await;
+    let mut deaf = Stream::new(&server).await;
+    let heap = (0..100).map(|it| deaf.request("OPTIONS", it, "")).collect::<String>();
+    // Until no more fits into the buffers between, or far more was asked than answers would fit.
+    for _ in 0..500 {
+        if timeout(Duration::from_millis(300), deaf.send(&heap)).await.is_err() {
+            break;
+        }
+    }
+    Phone::new(&server).await.ping().await;
 }
 
 #[tokio::test]
