@@ -145,7 +145,7 @@ mod tests {
     fn any_block() -> impl Strategy<Value = (Kind, u128, u32, Vec<u8>)> {
         let kinds = [Kind::Begin, Kind::Data, Kind::Seal, Kind::Discard, Kind::Filed];
         let payload = prop::collection::vec(any::<u8>(), 0..300);
-        (prop::sample::select(&kinds[..]), any::<u128>(), any::<u32>(), payload)
+        (prop::sample::select(kinds.to_vec()), any::<u128>(), any::<u32>(), payload)
     }
 
     fn written(blocks: &[(Kind, u128, u32, Vec<u8>)]) -> Vec<u8> {
