@@ -246,6 +246,40 @@ mod crash {
         }
     }
 
+    /// What lies behind the damage may be worth something to somebody who can mend it.
+    #[tokio::test]
+    async fn a_damaged_segment_is_kept_aside() {
+        let house = House::new();
+        for take in 0..3 {
+            house.record(Codec::Pcmu, &sound(take, 3_000)).await;
+        }
+        let copy = house.copy();
+        let log = copy.path().join("00000001.log");
+        let mut bytes = fs::read(&log).unwrap();
+        bytes[10] ^= 1;
+        fs::write(&log, &bytes).unwrap();
+        let (after, found) = House::open(copy);
+        assert_eq!(found, []);
+        let aside = after.settings.directory.join("00000001.damaged");
+        until("it is put aside", || aside.exists()).await;
+        assert_eq!(fs::read(aside).unwrap(), bytes);
+    }
+
+    #[tokio::test]
+    async fn nobody_else_on_the_machine_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(&folder.path().join("spool"));
+        let (spool, _) = Spool::open(&settings).unwrap();
+        let house = House { settings, spool, _folder: folder };
+        house.record(Codec::Pcmu, &sound(1, 100)).await;
+        for (path, mode) in [("", 0o700), ("00000001.log", 0o600)] {
+            let path = house.settings.directory.join(path);
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 

@@ -23,7 +23,8 @@ pub(super) const HEADER: usize = 36;
 /// The longest payload: more than a ring holds.
 pub(super) const LONGEST: usize = 64 * 1024;
 
-const MAGIC: &[u8; 4] = b"ABS1";
+/// How every block begins; the digit is the version of the format.
+pub(super) const MAGIC: &[u8; 4] = b"ABS1";
 
 /// What a block says about its take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
