@@ -1,4 +1,5 @@
 //! What the listener makes of speech, silence and the tones of many networks; WAV files.
+#![expect(clippy::print_stdout, reason = "figures, seen with --nocapture")]
 
 use std::{path::Path, time::Duration};
 

@@ -23,7 +23,8 @@ pub(super) const HEADER: usize = 36;
 /// The longest payload: more than a ring holds.
 pub(super) const LONGEST: usize = 64 * 1024;
 
-const MAGIC: &[u8; 4] = b"ABS1";
+/// How every block begins; the digit is the version of the format.
+pub(super) const MAGIC: &[u8; 4] = b"ABS1";
 
 /// What a block says about its take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +146,7 @@ mod tests {
     fn any_block() -> impl Strategy<Value = (Kind, u128, u32, Vec<u8>)> {
         let kinds = [Kind::Begin, Kind::Data, Kind::Seal, Kind::Discard, Kind::Filed];
         let payload = prop::collection::vec(any::<u8>(), 0..300);
-        (prop::sample::select(&kinds[..]), any::<u128>(), any::<u32>(), payload)
+        (prop::sample::select(kinds.to_vec()), any::<u128>(), any::<u32>(), payload)
     }
 
     fn written(blocks: &[(Kind, u128, u32, Vec<u8>)]) -> Vec<u8> {

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{
         Arc,
@@ -35,7 +36,7 @@ pub struct Trouble {
 
 impl Disk {
     pub(super) fn create(&self, path: &Path) -> io::Result<File> {
-        let file = OpenOptions::new().create_new(true).append(true).open(path)?;
+        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(path)?;
         if let Some(folder) = path.parent() {
             self.sync_folder(folder)?;
         }

@@ -286,6 +286,10 @@ impl Keeper {
         error!(%cause, "the spool cannot write; messages are refused until it can");
         let cause = Arc::new(cause);
         let is_there = self.log.give_up();
+        self.failing = Some(cause.clone());
+        self.awaited = None;
+        // Whoever is told below may look at once.
+        self.report();
         for take in self.takes.drain(..) {
             self.counters.failed_takes += 1;
             let why = SpoolError::Failing(cause.clone());
@@ -294,8 +298,6 @@ impl Keeper {
         for reply in self.ended.iter_mut().filter_map(|it| it.reply.take()) {
             let _ = reply.send(Err(SpoolError::Failing(cause.clone())));
         }
-        self.awaited = None;
-        self.failing = Some(cause);
     }
 
     /// Tries the disk again; end-marks that could not be written are written first.

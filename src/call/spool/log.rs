@@ -11,8 +11,11 @@ use std::{
     collections::{BTreeMap, HashSet},
     fs::{self, File, TryLockError},
     io,
+    os::unix::fs::{DirBuilderExt, FileExt},
     path::{Path, PathBuf},
 };
+
+use tracing::error;
 
 use super::{
     Disk, Settings, SpoolError,
@@ -33,6 +36,8 @@ pub(super) struct Place {
 pub(super) struct Segment {
     takes: HashSet<MessageId>,
     marks: Vec<(Kind, MessageId)>,
+    /// It is damaged, and is renamed where others are removed.
+    is_damaged: bool,
 }
 
 /// Blocks that lay behind `after` in one segment now begin another.
@@ -73,7 +78,7 @@ impl Log {
     ) -> Result<Self, SpoolError> {
         let folder = settings.directory.clone();
         let failed = |cause: io::Error| SpoolError::Open(folder.clone(), cause.into());
-        fs::create_dir_all(&folder).map_err(failed)?;
+        make(&folder, &disk).map_err(failed)?;
         let lock = File::create(folder.join("lock")).map_err(failed)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => SpoolError::InUse(folder.clone()),
@@ -191,9 +196,22 @@ impl Log {
             if !needed.is_empty() {
                 self.sync()?;
             }
-            self.disk.remove(&path(&self.folder, number))?;
-            self.segments.remove(&number);
+            self.clear_away(number)?;
         }
+        Ok(())
+    }
+
+    fn clear_away(&mut self, number: u32) -> io::Result<()> {
+        let path = path(&self.folder, number);
+        if self.segments.get(&number).is_some_and(|it| it.is_damaged) {
+            let aside = path.with_extension("damaged");
+            error!("segment {number} of the spool was damaged and is kept as {aside:?}");
+            fs::rename(&path, aside)?;
+            self.disk.sync_folder(&self.folder)?;
+        } else {
+            self.disk.remove(&path)?;
+        }
+        self.segments.remove(&number);
         Ok(())
     }
 
@@ -232,8 +250,13 @@ impl Segment {
         }
     }
 
+    /// Something in it could not be read.
+    pub(super) fn keep_aside(&mut self) {
+        self.is_damaged = true;
+    }
+
     fn copy(&self) -> Self {
-        Self { takes: self.takes.clone(), marks: self.marks.clone() }
+        Self { takes: self.takes.clone(), marks: self.marks.clone(), is_damaged: false }
     }
 }
 
@@ -258,8 +281,6 @@ impl Place {
 
     /// The sound in the block, if it still is what was written there.
     pub(super) fn read(&self, file: &File, take: MessageId) -> io::Result<Vec<u8>> {
-        use std::os::unix::fs::FileExt;
-
         let mut bytes = vec![0; HEADER + self.length as usize];
         file.read_exact_at(&mut bytes, u64::from(self.offset))?;
         match Block::read(&bytes) {
@@ -274,6 +295,15 @@ impl Place {
 /// Where a segment lies.
 pub(super) fn path(folder: &Path, number: u32) -> PathBuf {
     folder.join(file_name(number))
+}
+
+/// Makes the folder for this user alone, and makes it last.
+fn make(folder: &Path, disk: &Disk) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    match folder.parent() {
+        Some(parent) if parent != Path::new("") => disk.sync_folder(parent),
+        _ => Ok(()),
+    }
 }
 
 fn file_name(number: u32) -> String {

@@ -11,14 +11,15 @@
 
 mod block;
 mod disk;
+mod error;
 mod keeper;
 mod log;
 mod recover;
+mod settings;
 mod shelf;
 mod take;
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -30,7 +31,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::disk::{Disk, Trouble};
+pub use self::{
+    disk::{Disk, Trouble},
+    error::SpoolError,
+    settings::Settings,
+};
 use self::{
     keeper::{Keeper, Order},
     shelf::Shelf,
@@ -51,21 +56,6 @@ pub const MOST_KEPT: usize = 50_000;
 pub const RING: usize = 4 * Codec::RATE as usize;
 /// Orders that may wait for the thread; who has more waits with them.
 const MOST_ORDERS: usize = 1_024;
-
-/// `[spool]`: where takes lie until they are filed.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// A folder on a local disk, for this server alone.
-    pub directory: PathBuf,
-    /// A crash of the machine costs at most so much of what is being spoken.
-    #[serde(with = "humantime_serde")]
-    pub sync_every: Duration,
-    /// The log goes on in a new file at this size.
-    pub segment_bytes: u64,
-    /// No new take is begun when the disk has less room than this, in bytes.
-    pub least_free: u64,
-}
 
 /// What a take needs to be filed after a crash, when nothing else is known of its call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,46 +101,6 @@ pub enum TakeEvent {
     },
 }
 
-/// Why the spool does not do what it was asked for.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum SpoolError {
-    /// The setting makes no sense.
-    #[error("[spool] {0}")]
-    Settings(&'static str),
-    /// The folder or what lies in it cannot be used.
-    #[error("the spool in {0:?} cannot be opened")]
-    Open(PathBuf, #[source] Arc<std::io::Error>),
-    /// Another server runs on this folder.
-    #[error("the spool in {0:?} is in use by another server")]
-    InUse(PathBuf),
-    /// The disk's reserve is reached.
-    #[error("the disk has {free} bytes left; takes need {least}")]
-    NoRoom {
-        /// Bytes left.
-        free: u64,
-        /// [`Settings::least_free`].
-        least: u64,
-    },
-    /// [`MOST_TAKES`] are being recorded, [`MOST_KEPT`] wait, or the thread is far behind.
-    #[error("no more takes at a time")]
-    Busy,
-    /// The label is longer than a block.
-    #[error("the label of the take is too long")]
-    Label,
-    /// The disk fails. It is tried again every second.
-    #[error("the spool cannot write to its disk")]
-    Failing(#[source] Arc<std::io::Error>),
-    /// The take cannot be read back as it was written.
-    #[error("the take {0} cannot be read")]
-    Unreadable(MessageId, #[source] Arc<std::io::Error>),
-    /// The take is not in the spool: never begun, not sealed yet, filed or discarded.
-    #[error("there is no take {0}")]
-    Gone(MessageId),
-    /// The spool was closed.
-    #[error("the spool is closed")]
-    Closed,
-}
-
 /// What the spool has done since it was opened, and what it holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -190,30 +140,6 @@ pub struct Recording {
     spool: Spool,
     /// As long as this lives, somebody is in charge of the take.
     _charge: Arc<()>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            directory: "data/spool".into(),
-            sync_every: Duration::from_secs(1),
-            segment_bytes: 16 << 20,
-            least_free: 256 << 20,
-        }
-    }
-}
-
-impl Settings {
-    /// What is wrong with them, if anything.
-    pub fn check(&self) -> Result<(), SpoolError> {
-        if !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&self.sync_every) {
-            return Err(SpoolError::Settings("sync_every must be 10ms to 60s"));
-        }
-        if !(1_024..=1 << 30).contains(&self.segment_bytes) {
-            return Err(SpoolError::Settings("segment_bytes must be 1 KiB to 1 GiB"));
-        }
-        Ok(())
-    }
 }
 
 impl Spool {

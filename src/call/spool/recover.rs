@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Begun,
-    block::{Block, Kind, Seal},
+    block::{Block, Kind, MAGIC, Seal},
     log::{Place, Segment},
 };
 use crate::mailbox::MessageId;
@@ -44,6 +44,9 @@ impl Scan {
             }
             at += length;
         }
+        if holds_more(&bytes[at..]) {
+            segment.keep_aside();
+        }
         (segment, bytes.len() - at)
     }
 
@@ -71,4 +74,11 @@ impl Found {
             Kind::Discard | Kind::Filed => {}
         }
     }
+}
+
+/// A power cut leaves a torn end; a whole block behind a bad one means that something else happened,
+/// and a person may want to look at it.
+fn holds_more(rest: &[u8]) -> bool {
+    let later = (1..rest.len()).filter(|&at| rest[at..].starts_with(MAGIC));
+    later.into_iter().any(|at| matches!(Block::read(&rest[at..]), Ok(Some(_))))
 }
