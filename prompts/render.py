@@ -31,6 +31,16 @@ VOICES = {  # language: espeak-ng's name for it, Kokoro's voice, the voice's SHA
     "en": ("en-us", "af_heart", "d583ccff3cdca2f7fae535cb998ac07e9fcb90f09737b9a41fa2734ec44a8f0b"),
 }
 
+# What the demonstration call says, in the voice of somebody else.
+DEMO = "../assets/demo/message.wav"
+DEMO_VOICE = (
+    "en-us", "af_bella", "f69d836209b78eb8c66e75e3cda491e26ea838a3674257e9d4e5703cbaf55c8b",
+)  # fmt: skip
+DEMO_TEXT = (
+    "Hello, this is Marie Dupont from the bicycle shop. Your bicycle is ready. "
+    "You can pick it up tomorrow after nine. Goodbye."
+)
+
 SPOKEN_RATE = 24_000
 RATE = 16_000
 LOUDNESS = -23.0  # LUFS, all clips of a voice joined
@@ -54,12 +64,15 @@ def main():
     for phrases in sorted(parts.HERE.glob("*/phrases.toml")):
         folder = phrases.parent
         texts = tomllib.loads(phrases.read_text())["clips"]
-        clips = {name: render(kokoro, folder.name, text) for name, text in texts.items()}
+        voice = VOICES[folder.name]
+        clips = {name: render(kokoro, voice, text) for name, text in texts.items()}
         for old in folder.glob("*.wav"):
             old.unlink()
         for name, samples in level(clips).items():
             write(folder / f"{name}.wav", samples)
         report(folder, clips)
+    message = level({"message": render(kokoro, DEMO_VOICE, DEMO_TEXT)})["message"]
+    write(parts.HERE / DEMO, message)
 
 
 class Kokoro:
@@ -95,9 +108,9 @@ class Kokoro:
         return self.session.run(None, given)[0].ravel().astype(np.float64)
 
 
-def render(kokoro, language, text):
+def render(kokoro, voice, text):
     """One clip at RATE, trimmed and faded, as loud as the voice happened to speak."""
-    dialect, voice, sha256 = VOICES[language]
+    dialect, voice, sha256 = voice
     spoken = kokoro.speak(phonemes(text, dialect), voice, sha256)
     lowpass = signal.firwin(481, 0.32, window=("kaiser", 10))
     return trim(signal.resample_poly(spoken, 2, 3, window=lowpass), PAUSE if text.endswith(".") else TAIL)

@@ -1,1 +1,34 @@
-//! (to come)
+//! What every driver can reach: the settings, and everything that was opened with them.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::blobs::Blobs;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::mail::Mailer;
+use crate::prompts::Prompts;
+use crate::speech::Recogniser;
+use crate::store::Db;
+
+/// A cheap handle; clones reach the same things.
+#[derive(Clone)]
+pub struct App {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The time, and new ids.
+    pub clock: Clock,
+    /// Mailboxes, messages and jobs.
+    pub db: Db,
+    /// Recordings and greetings.
+    pub blobs: Blobs,
+    /// Clips.
+    pub prompts: Arc<Prompts>,
+    /// Speech to text.
+    pub speech: Recogniser,
+    /// Where mail goes.
+    pub mailer: Arc<Mailer>,
+    /// Rung when a transaction left new jobs, so that nobody has to wait for a poll.
+    pub bell: Arc<Notify>,
+}

@@ -1,1 +1,158 @@
-//! (to come)
+//! The settings file: one section per module that has settings, checked before anything starts.
+//!
+//! Every setting has a default, so an empty file, or none, is a server that runs.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{flow, mail, rtp, sip, speech};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where everything that must last is kept: database, recordings, spool, caught mail.
+    pub data: PathBuf,
+    /// A folder with a voice of one's own, laid out as `prompts/` is; without one the built-in
+    /// voice speaks.
+    pub prompts: Option<PathBuf>,
+    /// How long stopping may take. Running calls may go on for most of it and are then ended,
+    /// with what was said kept.
+    #[serde(with = "humantime_serde")]
+    pub stop_within: Duration,
+    /// A message is mailed after this long, transcript or not.
+    #[serde(with = "humantime_serde")]
+    pub mail_within: Duration,
+    /// `[sip]`
+    pub sip: sip::Settings,
+    /// `[rtp]`
+    pub rtp: rtp::Settings,
+    /// `[deposit]`
+    pub deposit: flow::Policy,
+    /// `[speech]`
+    pub speech: speech::Settings,
+    /// `[mail]`
+    pub mail: mail::Settings,
+    /// `[http]`
+    pub http: Http,
+}
+
+/// `[http]`: where the web side is reached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Address and port to listen on. Nobody logs in there yet, so keep it on this machine.
+    pub listen: SocketAddr,
+    /// Names it is called by besides `localhost` and bare addresses, e.g. behind a proxy.
+    pub names: Vec<String>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), names: Vec::new() }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: "data".into(),
+            prompts: None,
+            stop_within: Duration::from_secs(30),
+            mail_within: Duration::from_secs(60),
+            sip: Default::default(),
+            rtp: Default::default(),
+            deposit: Default::default(),
+            speech: Default::default(),
+            mail: Default::default(),
+            http: Default::default(),
+        }
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there, or not readable.
+    #[error("the settings file {path} cannot be read")]
+    Read {
+        /// As it was given.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A line of it makes no sense.
+    #[error("{place}{problem}")]
+    Syntax {
+        /// `line 3: `, where it is known.
+        place: String,
+        /// What is wrong, and what was perhaps meant.
+        problem: String,
+    },
+    /// A section contradicts itself.
+    #[error("[{section}] {problem}")]
+    Section {
+        /// Its name.
+        section: &'static str,
+        /// What contradicts what.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks a settings file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        Self::parse(&text)
+    }
+
+    /// Reads and checks the text of a settings file.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| explained(text, &error))?;
+        let section = |section| move |problem| ConfigError::Section { section, problem };
+        config.deposit.check().map_err(section("deposit"))?;
+        config.mail.check().map_err(section("mail"))?;
+        Ok(config)
+    }
+
+    /// The database's file.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("afterbeep.db")
+    }
+
+    /// The folder of recordings and greetings.
+    pub fn blobs(&self) -> PathBuf {
+        self.data.join("blobs")
+    }
+
+    /// The folder of takes not yet filed.
+    pub fn spooled(&self) -> PathBuf {
+        self.data.join("spool")
+    }
+}
+
+/// Where in the file the error is, and which setting was perhaps meant.
+fn explained(text: &str, error: &toml::de::Error) -> ConfigError {
+    let place = error.span().map_or_else(String::new, |span| {
+        let line = text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
+        format!("line {line}: ")
+    });
+    let problem = nearest(error.message()).unwrap_or_else(|| error.message().to_owned());
+    ConfigError::Syntax { place, problem }
+}
+
+/// Turns "unknown field `a`, expected one of `b`, `c`" into a question about the nearest name.
+fn nearest(message: &str) -> Option<String> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let unknown = quoted.next()?;
+    let close = quoted.map(|it| (strsim::damerau_levenshtein(unknown, it), it)).min();
+    Some(match close {
+        Some((_, name)) => format!("there is no setting {unknown:?}; did you mean {name:?}?"),
+        None => format!("there is no setting {unknown:?}"),
+    })
+}

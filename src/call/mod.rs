@@ -1,3 +1,200 @@
-//! (to come)
+//! Calls: find the mailbox, answer, run a flow over the media, keep what was said.
 
+mod file;
+mod session;
 pub mod spool;
+mod stage;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::Instrument;
+
+pub use file::{FileError, Filer};
+pub use session::Stopping;
+
+use crate::app::App;
+use crate::audio::{Clip, Codec, listener::Rules, resample::resample, wav};
+use crate::flow::{Deposit, Flow, Policy};
+use crate::mailbox::{Mailbox, Take};
+use crate::rtp::{Leg, Plane, Stream};
+use crate::sip::{Invitation, Media, Refusal};
+use crate::store::{greetings, mailboxes};
+use spool::{Kept, Spool};
+use stage::{Setting, Stage};
+
+/// Everything a call needs. A cheap handle.
+#[derive(Clone)]
+pub struct Desk {
+    /// What every driver can reach.
+    pub app: App,
+    /// Where the sound goes in and out.
+    pub plane: Plane,
+    /// Where takes are kept while they are spoken.
+    pub spool: Spool,
+    /// What makes messages of them.
+    pub filer: Filer,
+}
+
+/// When a caller for whom there is no room may ask again, in seconds.
+const RETRY_AFTER: u32 = 10;
+
+/// Answers calls until no more can come, then waits for the running ones.
+pub async fn run(
+    desk: Desk,
+    mut invitations: mpsc::Receiver<Invitation>,
+    stopping: watch::Receiver<Stopping>,
+) {
+    let mut calls = JoinSet::new();
+    let (mut ended, mut draining) = (stopping.clone(), stopping.clone());
+    loop {
+        tokio::select! {
+            invitation = invitations.recv() => match invitation {
+                Some(invitation) => {
+                    let span = tracing::info_span!("call", id = %invitation.call_id);
+                    let call = take(desk.clone(), invitation, stopping.clone());
+                    calls.spawn(call.instrument(span));
+                }
+                None => break,
+            },
+            Some(_) = calls.join_next() => {}
+            _ = ended.wait_for(|it| *it == Stopping::Ending) => break,
+            _ = draining.wait_for(|it| *it != Stopping::No), if calls.is_empty() => break,
+        }
+        metrics::gauge!("afterbeep_calls").set(calls.len() as f64);
+    }
+    while calls.join_next().await.is_some() {}
+}
+
+/// Sees to the takes an earlier run of the server left in the spool: those that were long enough
+/// become messages, the others would not have been kept either.
+pub async fn recover(filer: &Filer, spool: &Spool, policy: &Policy, left: Vec<Kept>) {
+    for kept in left {
+        // The last second of an interrupted take may be missing.
+        let missing = Duration::from_secs(if kept.interrupted { 1 } else { 0 });
+        if kept.take.length + missing >= policy.shortest {
+            tracing::info!(message = %kept.take.id, "a message from before the restart is filed");
+            filer.recover(kept);
+        } else if let Err(error) = spool.discard(kept.take.id).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the spool fails");
+        }
+    }
+}
+
+/// What signalling agreed on, as the media plane takes it.
+pub fn stream(media: &Media, peer: IpAddr) -> Stream {
+    Stream {
+        remote: media.remote,
+        remote_rtcp: media.remote_rtcp,
+        signalling: peer,
+        codec: media.codec,
+        payload_type: media.payload_type,
+        telephone_event: media.telephone_event,
+        ptime_ms: media.ptime_ms,
+        send: media.send,
+        receive: media.receive,
+    }
+}
+
+/// One call from INVITE to its end.
+async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stopping>) {
+    let called = &invitation.called;
+    let mailbox = match mailboxes::reached(&desk.app.db, &called.host, &called.user).await {
+        Ok(Some(mailbox)) => mailbox,
+        Ok(None) => {
+            tracing::info!("no mailbox has the number called");
+            return invitation.reject(Refusal::NotFound).await;
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "cannot look up a mailbox");
+            return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
+        }
+    };
+    let leg = match desk.plane.open(invitation.local.ip()) {
+        Ok(leg) => leg,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "no way for the sound");
+            return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
+        }
+    };
+    answer(desk, invitation, mailbox, leg, stopping).await;
+}
+
+async fn answer(
+    desk: Desk,
+    invitation: Invitation,
+    mailbox: Mailbox,
+    leg: Leg,
+    stopping: watch::Receiver<Stopping>,
+) {
+    let policy = desk.app.config.deposit.clone();
+    let setting = Setting {
+        caller: invitation.caller.clone(),
+        call_id: invitation.call_id.clone(),
+        policy: policy.clone(),
+        peer: invitation.source.ip(),
+        greeting: Some(greeting(desk.app.clone(), mailbox.clone())),
+        mailbox,
+    };
+    let Ok(dialog) = invitation.accept(leg.local()).await else {
+        tracing::info!("the caller left before the call was answered");
+        return;
+    };
+    tracing::info!(mailbox = %setting.mailbox.number, "call answered");
+    metrics::counter!("afterbeep_calls_total").increment(1);
+
+    let stage = Stage::new(desk, leg, &dialog.media, setting);
+    session::run(Flow::Deposit(Deposit::new(policy)), stage, dialog, stopping).await;
+    tracing::info!("call over");
+}
+
+/// Loads what the owner recorded, while the call is being answered.
+fn greeting(app: App, mailbox: Mailbox) -> JoinHandle<Option<Arc<Clip>>> {
+    tokio::spawn(async move {
+        match load(&app, &mailbox).await {
+            Ok(clip) => clip,
+            Err(error) => {
+                tracing::warn!(mailbox = %mailbox.number, "the owner's greeting is left out: {error:#}");
+                None
+            }
+        }
+    })
+}
+
+async fn load(app: &App, mailbox: &Mailbox) -> anyhow::Result<Option<Arc<Clip>>> {
+    let kind = greetings::Kind::Unavailable;
+    let Some(greeting) = greetings::of(&app.db, &mailbox.id, kind).await? else {
+        return Ok(None);
+    };
+    let file = app.blobs.get(&greeting.blob).await?;
+    let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
+    let samples = resample(&sound.samples, sound.rate, Codec::RATE);
+    Ok(Some(Arc::new(Clip::new("greeting", &samples))))
+}
+
+impl Desk {
+    /// When a recording is over without anybody saying so.
+    fn rules(policy: &Policy) -> Rules {
+        Rules {
+            end_of_message_silence: Some(policy.silence).filter(|it| !it.is_zero()),
+            longest: policy.longest,
+            tones: true,
+        }
+    }
+
+    /// What the caller has just recorded, to be heard again.
+    async fn playback(&self, take: Take) -> Option<Arc<Clip>> {
+        let spool = self.spool.clone();
+        let read = tokio::task::spawn_blocking(move || spool.read(take.id)).await.ok()?;
+        match read {
+            Ok(samples) => Some(Arc::new(Clip::new("take", &samples))),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "cannot play a take");
+                None
+            }
+        }
+    }
+}

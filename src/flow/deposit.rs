@@ -165,6 +165,7 @@ impl Deposit {
             actions.extend(farewell(None));
             return (State::Over, actions);
         }
+        actions.push(Action::Play(Prompt::Say(Phrase::TryAgain)));
         actions.extend(self.record());
         (State::Recording(None), actions)
     }

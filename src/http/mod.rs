@@ -4,7 +4,7 @@
 //! letters only under names it knows: a page elsewhere must not read voicemail through the browser
 //! of its owner by giving its own name our address.
 
-use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{future::Future, io, path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
@@ -15,7 +15,6 @@ use axum::{
     routing::get,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 mod caught;
@@ -24,16 +23,6 @@ mod health;
 mod range;
 
 pub use health::Readiness;
-
-/// `[http]`: where the web side is reached.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Address and port to listen on.
-    pub listen: SocketAddr,
-    /// Names it is called by besides `localhost` and bare addresses, e.g. behind a proxy.
-    pub names: Vec<String>,
-}
 
 /// What the web side shows.
 #[derive(Clone)]
@@ -44,14 +33,8 @@ pub struct Site {
     pub ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
     /// The folder of caught letters; without one there is no page of them.
     pub caught: Option<PathBuf>,
-    /// See [`Settings::names`].
+    /// See [`Http::names`](crate::config::Http::names).
     pub names: Vec<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), names: Vec::new() }
-    }
 }
 
 /// All pages of a site.

@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 pub use call::CallError;
@@ -38,7 +38,7 @@ pub use reply::Refusal;
 pub use sdp::{Media, NotAcceptable};
 
 /// `[sip]`: where we listen, and to whom.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Addresses, each for both UDP and TCP.

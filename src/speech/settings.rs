@@ -37,7 +37,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            model: "base".to_owned(),
+            model: "auto".to_owned(),
             models: PathBuf::from("models"),
             threads: 1,
             workers: 1,

@@ -73,6 +73,22 @@ pub async fn at(db: &Db, tenant: &TenantId, number: &str) -> Result<Option<Mailb
     row.map(Mailbox::try_from).transpose()
 }
 
+/// A tenant's mailbox by what names it everywhere.
+pub async fn held(
+    db: &Db,
+    tenant: &TenantId,
+    id: &MailboxId,
+) -> Result<Option<Mailbox>, StoreError> {
+    let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select * from mailbox_in_effect where tenant = $1 and id = $2",
+    )
+    .bind(&tenant.0)
+    .bind(&id.0)
+    .fetch_optional(pool)
+    .await?);
+    row.map(Mailbox::try_from).transpose()
+}
+
 /// The mailbox a call to `number@host` is for: at the tenant with that SIP domain; if nobody has
 /// it, at the tenant called `default`, else at the only one there is.
 pub async fn reached(db: &Db, host: &str, number: &str) -> Result<Option<Mailbox>, StoreError> {

@@ -121,9 +121,9 @@ fn a_cough_is_not_a_message_and_the_caller_is_asked_again() {
         caller: presses #
         server: beep, record
         caller: spoke 1s
-        server: discard 1s, say TooShort, beep, record
+        server: discard 1s, say TooShort, say TryAgain, beep, record
         caller: breathed 6s
-        server: discard 6s, say NothingHeard, beep, record
+        server: discard 6s, say NothingHeard, say TryAgain, beep, record
         caller: says nothing
         server: discard 1s, say TooShort, say Goodbye, hang up
     ",

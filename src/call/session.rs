@@ -1,0 +1,82 @@
+//! One call from answer to hang-up: the loop between signalling, a flow and the stage.
+
+use tokio::sync::watch;
+
+use super::stage::Stage;
+use crate::flow::{Event, Flow};
+use crate::sip::{Dialog, Farewell, Signal};
+
+/// How far the server has gone in stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stopping {
+    /// Not at all.
+    No,
+    /// New calls are refused, running ones go on.
+    Draining,
+    /// Running calls are ended now, what was said is kept.
+    Ending,
+}
+
+/// Tells the flow what happened and lets the stage do what it answers, until the call is over and
+/// everything that was to be kept is.
+pub(super) async fn run(
+    mut flow: Flow,
+    mut stage: Stage,
+    mut dialog: Dialog,
+    mut stopping: watch::Receiver<Stopping>,
+) {
+    let mut left = false;
+    let mut farewell: Option<Farewell> = None;
+    stage.replace(flow.on(Event::Start));
+
+    while !stage.is_over() {
+        let event = tokio::select! {
+            biased;
+            signal = dialog.next(), if !left => match signal {
+                Signal::Media(media) => {
+                    stage.connect(&media);
+                    continue;
+                }
+                Signal::Digit(key) => Event::Key(key),
+                Signal::Bye(bye) => {
+                    farewell = Some(bye);
+                    left = true;
+                    Event::HungUp
+                }
+                Signal::Over => {
+                    left = true;
+                    Event::HungUp
+                }
+            },
+            () = ending(&mut stopping), if !left => {
+                dialog.bye().await;
+                left = true;
+                Event::HungUp
+            }
+            event = stage.next() => event,
+        };
+
+        if event == Event::HungUp {
+            stage.empty();
+        }
+        let actions = flow.on(event);
+        if !actions.is_empty() {
+            stage.replace(actions);
+        }
+        // BYE is answered as soon as the take is safe; filing it may take a little longer.
+        if !stage.is_recording()
+            && let Some(farewell) = farewell.take()
+        {
+            farewell.answer().await;
+        }
+    }
+    if !left {
+        dialog.bye().await;
+    }
+}
+
+async fn ending(stopping: &mut watch::Receiver<Stopping>) {
+    if stopping.wait_for(|it| *it == Stopping::Ending).await.is_err() {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,381 @@
+//! Doing what a flow asked for, in order.
+//!
+//! What is only heard can be replaced at any time; a duty cannot. Filing, discarding and the end
+//! of a recording begin the moment the flow asks for them, so no key and no hang-up undoes them.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::future::{Future, pending};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::spool::{Kept, Label, Recording, TakeEvent};
+use super::{Desk, stream};
+use crate::audio::{Clip, Codec, listener::Why};
+use crate::flow::{Action, Ended, Event, Policy, Prompt};
+use crate::mailbox::{Caller, Mailbox, Take};
+use crate::rtp::{Heard, Leg, Recorder};
+use crate::say::Phrase;
+use crate::sip::Media;
+
+/// The actions still to be done, what is under way, and the recording if there is one.
+///
+/// All progress lives here and none in the future of [`Stage::next`], which is dropped whenever
+/// something else happens first.
+pub(super) struct Stage {
+    desk: Desk,
+    leg: Leg,
+    codec: Codec,
+    setting: Setting,
+    queue: VecDeque<Step>,
+    sounding: Sounding,
+    marks: u64,
+    recording: Option<(Recording, Ended)>,
+    /// Sealed and neither filed nor discarded; two while a better take is being recorded.
+    kept: Vec<Kept>,
+    filing: Option<oneshot::Receiver<bool>>,
+    discarding: Option<JoinHandle<()>>,
+    idle_told: bool,
+    caller_left: bool,
+    hung_up: bool,
+}
+
+/// What is left of an action once its duty has begun.
+enum Step {
+    Play(Prompt),
+    Pause(Duration),
+    Record,
+    /// Wait until what was discarded is gone for good.
+    Settle,
+    HangUp,
+}
+
+enum Sounding {
+    Nothing,
+    Loading(JoinHandle<Vec<Arc<Clip>>>),
+    Playing(u64),
+    Pausing(Instant),
+}
+
+/// What a call begins with.
+pub(super) struct Setting {
+    pub(super) mailbox: Mailbox,
+    pub(super) caller: Caller,
+    pub(super) call_id: String,
+    pub(super) policy: Policy,
+    /// Where the caller's signalling comes from.
+    pub(super) peer: IpAddr,
+    /// What the owner recorded; taken when it is played.
+    pub(super) greeting: Option<JoinHandle<Option<Arc<Clip>>>>,
+}
+
+impl Stage {
+    pub(super) fn new(desk: Desk, leg: Leg, media: &Media, setting: Setting) -> Self {
+        let mut stage = Self {
+            desk,
+            leg,
+            codec: media.codec,
+            setting,
+            queue: VecDeque::new(),
+            sounding: Sounding::Nothing,
+            marks: 0,
+            recording: None,
+            kept: Vec::new(),
+            filing: None,
+            discarding: None,
+            idle_told: false,
+            caller_left: false,
+            hung_up: false,
+        };
+        stage.connect(media);
+        stage
+    }
+
+    /// The caller's end is there, or moved, or was put on hold.
+    pub(super) fn connect(&mut self, media: &Media) {
+        self.codec = media.codec;
+        if let Err(error) = self.leg.connect(stream(media, self.setting.peer)) {
+            tracing::warn!(error = &error as &dyn Error, "the caller's sound cannot be reached");
+        }
+    }
+
+    /// Drops what was still to be heard and begins with these instead.
+    pub(super) fn replace(&mut self, actions: Vec<Action>) {
+        if matches!(self.sounding, Sounding::Playing(_)) {
+            self.leg.hush();
+        }
+        self.sounding = Sounding::Nothing;
+        self.idle_told = false;
+        self.queue.clear();
+        for action in actions {
+            self.take_up(action);
+        }
+    }
+
+    /// Nobody is listening any more; a recording still has to be finished.
+    pub(super) fn empty(&mut self) {
+        self.replace(vec![]);
+        self.caller_left = true;
+    }
+
+    pub(super) fn is_recording(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        let at_work =
+            self.recording.is_some() || self.filing.is_some() || self.discarding.is_some();
+        (self.hung_up || self.caller_left && self.queue.is_empty()) && !at_work
+    }
+
+    /// Does the next things asked for, until something happens that the flow should know.
+    pub(super) async fn next(&mut self) -> Event {
+        loop {
+            while self.is_free() {
+                match self.queue.pop_front() {
+                    Some(step) => {
+                        if let Some(event) = self.begin(step) {
+                            return event;
+                        }
+                    }
+                    None => break,
+                }
+            }
+            if self.is_idle() {
+                self.idle_told = true;
+                return Event::Idle;
+            }
+            if let Some(event) = self.wait().await {
+                return event;
+            }
+        }
+    }
+
+    /// Begins a duty at once and queues the rest.
+    fn take_up(&mut self, action: Action) {
+        match action {
+            Action::Play(prompt) => self.queue.push_back(Step::Play(prompt)),
+            Action::Pause(time) => self.queue.push_back(Step::Pause(time)),
+            Action::Record => self.queue.push_back(Step::Record),
+            Action::HangUp => self.queue.push_back(Step::HangUp),
+            Action::StopRecording => self.stop_recording(),
+            Action::File(take) => self.file(take),
+            Action::Discard(take) => {
+                self.discard(take);
+                self.queue.push_back(Step::Settle);
+            }
+        }
+    }
+
+    fn begin(&mut self, step: Step) -> Option<Event> {
+        match step {
+            Step::Play(prompt) => self.sounding = Sounding::Loading(self.load(prompt)),
+            Step::Pause(time) => self.sounding = Sounding::Pausing(Instant::now() + time),
+            Step::Record if self.caller_left => {}
+            Step::Record => return self.record(),
+            Step::Settle => {}
+            Step::HangUp => self.hung_up = true,
+        }
+        None
+    }
+
+    fn is_free(&self) -> bool {
+        matches!(self.sounding, Sounding::Nothing)
+            && !(self.discarding.is_some() && matches!(self.queue.front(), Some(Step::Settle)))
+            && !self.hung_up
+    }
+
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+            && matches!(self.sounding, Sounding::Nothing)
+            && self.recording.is_none()
+            && !(self.idle_told || self.caller_left || self.hung_up)
+    }
+
+    /// Waits for whatever comes first of all that is under way.
+    async fn wait(&mut self) -> Option<Event> {
+        tokio::select! {
+            heard = self.leg.next() => self.heard(heard),
+            clips = ready(&mut self.sounding) => {
+                match clips {
+                    Some(clips) => {
+                        self.marks += 1;
+                        self.leg.play(clips, self.marks);
+                        self.sounding = Sounding::Playing(self.marks);
+                    }
+                    None => self.sounding = Sounding::Nothing,
+                }
+                None
+            }
+            event = taken(&mut self.recording) => self.taken(event),
+            filed = some(&mut self.filing) => {
+                self.filing = None;
+                Some(Event::Filed(filed.unwrap_or(false)))
+            }
+            _ = some(&mut self.discarding) => {
+                self.discarding = None;
+                None
+            }
+        }
+    }
+
+    fn heard(&mut self, heard: Heard) -> Option<Event> {
+        match heard {
+            Heard::Digit(key) => return Some(Event::Key(key)),
+            Heard::Played(mark) => {
+                if matches!(self.sounding, Sounding::Playing(it) if it == mark) {
+                    self.sounding = Sounding::Nothing;
+                }
+            }
+            // A dead line is a caller who left without a word. The session says BYE for them.
+            Heard::TimedOut | Heard::Stopped if !self.caller_left => {
+                tracing::info!("no sound comes from the caller any more, ending the call");
+                self.hung_up = true;
+                return Some(Event::HungUp);
+            }
+            Heard::TimedOut | Heard::Stopped | Heard::RecordingDone => {}
+            Heard::RecordingFailed => tracing::warn!("the recording could not be written in time"),
+        }
+        None
+    }
+
+    fn taken(&mut self, event: TakeEvent) -> Option<Event> {
+        match event {
+            TakeEvent::Verdict(verdict) => {
+                if let Some((_, ended)) = &mut self.recording {
+                    *ended = match verdict.why {
+                        Why::Silence => Ended::Silence,
+                        Why::Tone => Ended::Tone,
+                        Why::Longest => Ended::Longest,
+                    };
+                }
+                self.stop_recording();
+                None
+            }
+            TakeEvent::Sealed(kept) => {
+                let ended = self.recording.take().map_or(Ended::Stopped, |(_, ended)| ended);
+                let take = kept.take.clone();
+                self.kept.push(kept);
+                Some(Event::Recorded(take, ended))
+            }
+            TakeEvent::Failed { why, kept } => {
+                tracing::error!(error = &why as &dyn Error, "a recording broke off");
+                self.recording = None;
+                self.leg.stop_recording();
+                // What is on disk all the same belongs to the owner.
+                kept.into_iter().for_each(|it| self.desk.filer.recover(it));
+                Some(Event::NotRecorded)
+            }
+        }
+    }
+
+    fn record(&mut self) -> Option<Event> {
+        let Setting { mailbox, caller, call_id, policy, .. } = &self.setting;
+        let label = Label {
+            mailbox: mailbox.id.clone(),
+            tenant: mailbox.tenant.clone(),
+            caller: caller.clone(),
+            received: self.desk.app.clock.now(),
+            call: call_id.clone(),
+        };
+        let id = self.desk.app.clock.message_id();
+        match self.desk.spool.begin(id, label, self.codec, Desk::rules(policy)) {
+            Ok((ring, recording)) => {
+                self.leg.record(Recorder { ring, codec: self.codec, at_most: u64::MAX });
+                self.recording = Some((recording, Ended::Stopped));
+                None
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn Error, "cannot record");
+                Some(Event::NotRecorded)
+            }
+        }
+    }
+
+    fn stop_recording(&self) {
+        self.leg.stop_recording();
+        if let Some((recording, _)) = &self.recording {
+            recording.ends();
+        }
+    }
+
+    fn file(&mut self, take: Take) {
+        let Some(place) = self.kept.iter().position(|it| it.take.id == take.id) else { return };
+        let (reply, filed) = oneshot::channel();
+        self.desk.filer.file(self.kept.swap_remove(place), reply);
+        self.filing = Some(filed);
+    }
+
+    /// Discards follow each other, so that all of them are done when the last one is.
+    fn discard(&mut self, take: Take) {
+        self.kept.retain(|it| it.take.id != take.id);
+        let (spool, before) = (self.desk.spool.clone(), self.discarding.take());
+        self.discarding = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                before.await.ok();
+            }
+            if let Err(error) = spool.discard(take.id).await {
+                tracing::error!(take = %take.id, error = &error as &dyn Error,
+                    "a recording could not be discarded");
+            }
+        }));
+    }
+
+    /// The clips of a prompt. What cannot be loaded is left out: a missing clip drops no call.
+    fn load(&mut self, prompt: Prompt) -> JoinHandle<Vec<Arc<Clip>>> {
+        let (desk, language) = (self.desk.clone(), self.setting.mailbox.language.clone());
+        let number = self.setting.mailbox.number.clone();
+        let greeting = match prompt {
+            Prompt::Greeting => self.setting.greeting.take(),
+            _ => None,
+        };
+        tokio::spawn(async move {
+            let say = |phrase| desk.app.prompts.clips(&language, &phrase);
+            match prompt {
+                Prompt::Beep => vec![desk.app.prompts.beep()],
+                Prompt::Say(phrase) => say(phrase),
+                Prompt::Take(take) => desk.playback(take).await.into_iter().collect(),
+                Prompt::Greeting => match recorded(greeting).await {
+                    Some(clip) => vec![clip],
+                    None => say(Phrase::NotAvailable { number }),
+                },
+            }
+        })
+    }
+}
+
+async fn recorded(greeting: Option<JoinHandle<Option<Arc<Clip>>>>) -> Option<Arc<Clip>> {
+    greeting?.await.ok().flatten()
+}
+
+/// Waits until clips are loaded, or for the end of a pause, which has none.
+async fn ready(sounding: &mut Sounding) -> Option<Vec<Arc<Clip>>> {
+    match sounding {
+        Sounding::Loading(clips) => Some(clips.await.unwrap_or_default()),
+        Sounding::Pausing(until) => {
+            sleep_until(*until).await;
+            None
+        }
+        Sounding::Nothing | Sounding::Playing(_) => pending().await,
+    }
+}
+
+async fn taken(recording: &mut Option<(Recording, Ended)>) -> TakeEvent {
+    match recording {
+        Some((recording, _)) => recording.next().await,
+        None => pending().await,
+    }
+}
+
+/// Waits for something that may not be under way, in which case nothing ever comes.
+async fn some<F: Future + Unpin>(it: &mut Option<F>) -> F::Output {
+    match it {
+        Some(it) => it.await,
+        None => pending().await,
+    }
+}

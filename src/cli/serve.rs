@@ -1,0 +1,265 @@
+//! `afterbeep serve`: everything opened in order, run until told to stop, closed in reverse.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use jiff::tz::TimeZone;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use super::demo;
+use crate::app::App;
+use crate::blobs::Blobs;
+use crate::call::spool::{self, Spool};
+use crate::call::{self, Desk, Filer, Stopping};
+use crate::clock::{self, Clock};
+use crate::config::Config;
+use crate::http::{self, Site};
+use crate::jobs;
+use crate::mail::Mailer;
+use crate::mailbox::{MailboxId, TenantId};
+use crate::prompts::Prompts;
+use crate::rtp::Plane;
+use crate::sip::Endpoint;
+use crate::speech::{Readiness, Recogniser};
+use crate::store::tenants::{self, Tenant};
+use crate::store::{self, Db, mailboxes};
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Place a demonstration call once the server is up, and show what becomes of it.
+    #[arg(long)]
+    demo: bool,
+    /// End after the demonstration.
+    #[arg(long, requires = "demo")]
+    once: bool,
+}
+
+/// How long what is left to do may take once the calls are over.
+const CLOSING: Duration = Duration::from_secs(4);
+
+pub(super) async fn run(serve: Serve, config: Config, own: bool) -> anyhow::Result<()> {
+    let house = House::open(config, own).await?;
+    house.tell(&mut io::stdout())?;
+
+    let shown = async {
+        if !serve.demo {
+            return std::future::pending().await;
+        }
+        let shown = demo::show(&house.desk.app, house.endpoint.addresses()[0]).await;
+        if !serve.once && shown.is_ok() {
+            writeln!(io::stdout(), "\nThe server runs on. Ctrl-C stops it.").ok();
+            return std::future::pending().await;
+        }
+        shown
+    };
+    let outcome = tokio::select! {
+        outcome = shown => outcome,
+        outcome = told_to_stop() => outcome,
+    };
+    house.close().await;
+    outcome
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// A running server.
+struct House {
+    desk: Desk,
+    endpoint: Endpoint,
+    web: SocketAddr,
+    stopping: watch::Sender<Stopping>,
+    stop: watch::Sender<bool>,
+    calls: JoinHandle<()>,
+    filing: JoinHandle<()>,
+    work: Vec<JoinHandle<()>>,
+}
+
+impl House {
+    async fn open(config: Config, own: bool) -> anyhow::Result<Self> {
+        let config = Arc::new(config);
+        let began = clock::instant();
+        let app = open_app(config.clone()).await?;
+        if settle(&app.db, &app.clock).await? && !own {
+            furnish(&app).await?;
+        }
+
+        let (stopping, calls_stop) = watch::channel(Stopping::No);
+        let (stop, stopped) = watch::channel(false);
+        let takes = spool::Settings { directory: config.spooled(), ..Default::default() };
+        let (spool, left) = Spool::open(&takes)?;
+        let plane = Plane::start(&config.rtp).context("the media plane cannot start")?;
+        let (filer, filing) = Filer::start(app.clone(), spool.clone(), stopped.clone());
+        call::recover(&filer, &spool, &config.deposit, left).await;
+        store::jobs::reclaim(&app.db, app.clock.now()).await?;
+
+        let desk = Desk { app: app.clone(), plane, spool, filer };
+        let work = jobs::run(app, stopped.clone());
+        let (web, site) = open_site(&desk, stopped).await?;
+        let (endpoint, invitations) = Endpoint::listen(&config.sip).await?;
+        let calls = tokio::spawn(call::run(desk.clone(), invitations, calls_stop));
+        tracing::info!("ready after {} ms", began.elapsed().as_millis());
+        let work = vec![tokio::spawn(work), site];
+        Ok(Self { desk, endpoint, web, stopping, stop, calls, filing, work })
+    }
+
+    /// What an operator wants to know first.
+    fn tell(&self, out: &mut impl Write) -> io::Result<()> {
+        let app = &self.desk.app;
+        let sip = self.endpoint.addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
+        writeln!(out, "Afterbeep {}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(out, "  Calls      sip:NUMBER@{} (UDP and TCP)", sip.join(", "))?;
+        writeln!(out, "  Data       {}", app.config.data.display())?;
+        match app.speech.readiness() {
+            Readiness::Ready { model } => writeln!(out, "  Speech     whisper {model}")?,
+            Readiness::NoModel { name, command, .. } => writeln!(
+                out,
+                "  Speech     the model {name} is missing, so mails go out without a transcript.\n\
+                 \x20            Fetch it with: {command}"
+            )?,
+            Readiness::Disabled => writeln!(out, "  Speech     built without")?,
+        }
+        match app.mailer.caught() {
+            Some(_) => writeln!(out, "  Mail       caught, not sent: http://{}/mail", self.web)?,
+            None => writeln!(out, "  Mail       sent by the server in [mail.server]")?,
+        }
+        writeln!(out, "  Health     http://{}/readyz", self.web)?;
+        out.flush()
+    }
+
+    /// Refuses new calls, lets running ones end or ends them with what was said, and closes
+    /// everything in the order in which nothing is lost.
+    async fn close(self) {
+        let Self { desk, endpoint, stopping, stop, calls, filing, work, .. } = self;
+        let patience = desk.app.config.stop_within.saturating_sub(CLOSING);
+        endpoint.drain();
+        stopping.send_replace(Stopping::Draining);
+        tracing::info!("stopping: new calls are refused, running ones may go on {patience:?}");
+        let mut calls = calls;
+        if tokio::time::timeout(patience, &mut calls).await.is_err() {
+            stopping.send_replace(Stopping::Ending);
+            tokio::time::timeout(CLOSING, calls).await.ok();
+        }
+        endpoint.shutdown().await;
+        stop.send_replace(true);
+        let Desk { app, plane, spool, filer } = desk;
+        drop(filer);
+        tokio::time::timeout(CLOSING, filing).await.ok();
+        spool.close().await;
+        plane.stop();
+        for task in work {
+            tokio::time::timeout(CLOSING, task).await.ok();
+        }
+        app.db.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Opens what lasts: folders, database, clips, the ways of mail and speech.
+pub(super) async fn open_app(config: Arc<Config>) -> anyhow::Result<App> {
+    make_private(&config.data)?;
+    let program = std::env::current_exe().context("the program does not know where it lies")?;
+    let prompts = config.prompts.clone();
+    let prompts = tokio::task::spawn_blocking(move || Prompts::load(prompts.as_deref())).await??;
+    Ok(App {
+        clock: Clock::default(),
+        db: Db::open(&config.database()).await?,
+        blobs: Blobs::open(&config.blobs())?,
+        prompts: Arc::new(prompts),
+        speech: Recogniser::new(config.speech.clone(), program),
+        mailer: Arc::new(Mailer::open(&config.mail, &config.data)?),
+        bell: Arc::new(Notify::new()),
+        config,
+    })
+}
+
+pub(super) fn make_private(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("the data folder {} cannot be made", folder.display()))
+}
+
+/// Makes sure there is a tenant; `true` if there was none.
+pub(super) async fn settle(db: &Db, clock: &Clock) -> anyhow::Result<bool> {
+    if !tenants::list(db).await?.is_empty() {
+        return Ok(false);
+    }
+    let tenant = Tenant {
+        id: TenantId(clock.message_id().to_string()),
+        name: "default".into(),
+        sip_domain: None,
+        time_zone: TimeZone::system().iana_name().unwrap_or("UTC").into(),
+        language: "en".into(),
+        spoken: None,
+        transcribe: true,
+    };
+    tenants::add(db, &tenant, clock.now()).await?;
+    Ok(true)
+}
+
+/// A house that nobody has set up gets a mailbox to try.
+async fn furnish(app: &App) -> anyhow::Result<()> {
+    let tenant = tenants::named(&app.db, "default").await?.context("there is no tenant")?;
+    let settings = mailboxes::Settings {
+        name: "Reception".into(),
+        recipients: vec!["reception@localhost".into()],
+        ..Default::default()
+    };
+    let id = MailboxId(app.clock.message_id().to_string());
+    let now = app.clock.now();
+    Ok(mailboxes::add(&app.db, &tenant.id, &id, "1000", &settings, now).await?)
+}
+
+async fn open_site(
+    desk: &Desk,
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
+    let metrics = PrometheusBuilder::new().install_recorder().context("no metrics")?;
+    let listen = desk.app.config.http.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("{listen} is taken by another program; set [http] listen to a free address")
+    })?;
+    let address = listener.local_addr()?;
+    let site = Site {
+        metrics,
+        ready: Arc::new(readiness(desk.clone())),
+        caught: desk.app.mailer.caught().map(Path::to_owned),
+        names: desk.app.config.http.names.clone(),
+    };
+    let stop = async move {
+        stopped.wait_for(|it| *it).await.ok();
+    };
+    let served = async move {
+        if let Err(error) = http::serve(listener, http::router(site), stop).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the web server ended");
+        }
+    };
+    Ok((address, tokio::spawn(served)))
+}
+
+/// What stands in the way of taking calls, in sentences.
+fn readiness(desk: Desk) -> impl Fn() -> http::Readiness + Send + Sync {
+    move || {
+        let mut reasons = Vec::new();
+        if !desk.spool.healthy() {
+            reasons.push("Messages cannot be written: the disk is full or failing.".into());
+        }
+        http::Readiness { reasons }
+    }
+}

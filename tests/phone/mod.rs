@@ -1,0 +1,297 @@
+//! A SIP phone made of plain text and sockets, with nothing of the server's own stack in it, so that
+//! a mistake there cannot hide behind the same mistake here. UDP, PCMU, one call at a time.
+#![allow(dead_code, reason = "the tests and the load tool each use a part of it")]
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::net::UdpSocket;
+use tokio::time::{sleep_until, timeout};
+
+/// How long an answer may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Samples, and so PCMU bytes, in one packet.
+pub const FRAME: usize = 160;
+
+/// A phone that is not in a call.
+pub struct Phone {
+    sip: UdpSocket,
+    rtp: UdpSocket,
+    /// What it says it is.
+    pub name: String,
+    pub number: String,
+}
+
+/// A call that was answered and not yet ended.
+pub struct Call {
+    sip: UdpSocket,
+    rtp: UdpSocket,
+    server: SocketAddr,
+    media: SocketAddr,
+    target: String,
+    call_id: String,
+    from: String,
+    to: String,
+    cseq: u32,
+    seq: u16,
+    timestamp: u32,
+    ssrc: u32,
+    /// From INVITE to 200.
+    pub answered_in: Duration,
+}
+
+/// A final answer that was not 200.
+#[derive(Debug)]
+pub struct Refused {
+    pub status: u16,
+    pub text: String,
+}
+
+impl Phone {
+    pub async fn new() -> io::Result<Self> {
+        let (sip, rtp) = (socket().await?, socket().await?);
+        Ok(Self { sip, rtp, name: "Marie Dupont".into(), number: "5551234".into() })
+    }
+
+    /// Calls a number; `Err(Refused)` is the server's own word.
+    pub async fn call(self, server: SocketAddr, number: &str) -> io::Result<Result<Call, Refused>> {
+        let Self { sip, rtp, name, number: own } = self;
+        let (here, media) = (sip.local_addr()?, rtp.local_addr()?);
+        let unique = here.port();
+        let random: u64 = rand::random();
+        let target = format!("sip:{number}@{server}");
+        let mut call = Call {
+            server,
+            media: server,
+            from: format!("\"{name}\" <sip:{own}@{here}>;tag=f{random:x}"),
+            to: format!("<{target}>"),
+            call_id: format!("{random:x}-{unique}@phone"),
+            target,
+            cseq: 1,
+            seq: 1_000,
+            timestamp: 160_000,
+            ssrc: random as u32,
+            answered_in: Duration::ZERO,
+            sip,
+            rtp,
+        };
+        let offer = format!(
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n\
+             a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n",
+            ip = media.ip(),
+            port = media.port(),
+        );
+        let invite = call.request("INVITE", &offer)?;
+        let began = Instant::now();
+        let answer = call.transact(&invite, "INVITE").await?;
+        call.answered_in = began.elapsed();
+
+        call.to = header(&answer, "To").unwrap_or_default().to_owned();
+        let status = status(&answer);
+        if status != 200 {
+            let ack = call.request("ACK", "")?;
+            // An ACK to a refusal belongs to the INVITE's own transaction.
+            let branch = invite.split("branch=").nth(1).and_then(|it| it.split("\r\n").next());
+            let ack = replace_branch(&ack, branch.unwrap_or_default());
+            call.sip.send_to(ack.as_bytes(), server).await?;
+            return Ok(Err(Refused { status, text: answer }));
+        }
+        let contact = header(&answer, "Contact").unwrap_or_default();
+        call.target = contact.trim_start_matches('<').split('>').next().unwrap_or("").to_owned();
+        call.media = media_of(&answer).ok_or_else(|| io::Error::other("no media in the answer"))?;
+        let ack = call.request("ACK", "")?;
+        call.sip.send_to(ack.as_bytes(), server).await?;
+        Ok(Ok(call))
+    }
+}
+
+impl Call {
+    /// Where the server wants our sound.
+    pub fn media(&self) -> SocketAddr {
+        self.media
+    }
+
+    /// Speaks these PCMU bytes, a packet every 20 ms, and hears nothing meanwhile.
+    pub async fn speak(&mut self, sound: &[u8]) -> io::Result<()> {
+        let mut due = tokio::time::Instant::now();
+        for frame in sound.chunks(FRAME) {
+            sleep_until(due).await;
+            self.send(0, frame, false).await?;
+            self.timestamp = self.timestamp.wrapping_add(frame.len() as u32);
+            due += Duration::from_millis(20);
+        }
+        sleep_until(due).await;
+        Ok(())
+    }
+
+    /// Presses a key for 100 ms (RFC 4733).
+    pub async fn press(&mut self, key: char) -> io::Result<()> {
+        let event = "0123456789*#ABCD".find(key).expect("a key of the keypad") as u8;
+        for step in 1..=7_u16 {
+            let last = step > 5;
+            let length = 160 * step.min(5);
+            let flags = 10 | if last { 0x80 } else { 0 };
+            let packet = [event, flags, (length >> 8) as u8, length as u8];
+            self.send(101, &packet, step == 1).await?;
+            if !last {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        self.timestamp = self.timestamp.wrapping_add(800);
+        Ok(())
+    }
+
+    /// Listens until the server is silent for `quiet` after it said something; all it said, decoded.
+    pub async fn listen(&mut self, quiet: Duration) -> io::Result<Vec<u8>> {
+        let mut heard = BTreeMap::new();
+        let mut packet = [0; 2_048];
+        let mut patience = PATIENCE;
+        while let Ok(received) = timeout(patience, self.rtp.recv_from(&mut packet)).await {
+            let (length, from) = received?;
+            if from == self.media && length > 12 {
+                let timestamp = u32::from_be_bytes(packet[4..8].try_into().expect("four bytes"));
+                heard.insert(timestamp, packet[12..length].to_vec());
+                patience = quiet;
+            }
+        }
+        Ok(heard.into_values().flatten().collect())
+    }
+
+    /// Skips the greeting and waits for the end of the beep.
+    pub async fn skip_to_beep(&mut self) -> io::Result<()> {
+        self.press('#').await?;
+        self.listen(Duration::from_millis(200)).await?;
+        Ok(())
+    }
+
+    /// Hangs up; returns once the server has answered, with how long that took.
+    pub async fn hang_up(mut self) -> io::Result<Duration> {
+        let bye = self.request("BYE", "")?;
+        let began = Instant::now();
+        let answer = self.transact(&bye, "BYE").await?;
+        match status(&answer) {
+            200 => Ok(began.elapsed()),
+            other => Err(io::Error::other(format!("BYE was answered {other}"))),
+        }
+    }
+
+    /// Waits for the server to hang up, and answers it.
+    pub async fn until_hung_up(self) -> io::Result<()> {
+        let mut buffer = [0; 4_096];
+        loop {
+            let received = timeout(PATIENCE, self.sip.recv_from(&mut buffer));
+            let (length, from) = received.await.map_err(|_| io::Error::other("no BYE came"))??;
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.starts_with("BYE ") {
+                self.sip.send_to(ok_to(&text).as_bytes(), from).await?;
+                return Ok(());
+            }
+        }
+    }
+
+    async fn send(&mut self, payload_type: u8, payload: &[u8], marker: bool) -> io::Result<()> {
+        let mut packet = vec![0x80, payload_type | if marker { 0x80 } else { 0 }];
+        packet.extend(self.seq.to_be_bytes());
+        packet.extend(self.timestamp.to_be_bytes());
+        packet.extend(self.ssrc.to_be_bytes());
+        packet.extend(payload);
+        self.seq = self.seq.wrapping_add(1);
+        self.rtp.send_to(&packet, self.media).await?;
+        Ok(())
+    }
+
+    fn request(&mut self, method: &str, body: &str) -> io::Result<String> {
+        let here = self.sip.local_addr()?;
+        let branch: u64 = rand::random();
+        if method == "BYE" {
+            self.cseq += 1;
+        }
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        Ok(format!(
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{branch:x}\r\n\
+             Max-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
+             CSeq: {cseq} {method}\r\nContact: <sip:phone@{here}>\r\n{kind}\
+             Content-Length: {length}\r\n\r\n{body}",
+            target = self.target,
+            from = self.from,
+            to = self.to,
+            call_id = self.call_id,
+            cseq = self.cseq,
+            length = body.len(),
+        ))
+    }
+
+    /// Sends a request, again at 0.5, 1, 2... s as RFC 3261 §17.1 asks, until its final answer comes.
+    async fn transact(&self, request: &str, method: &str) -> io::Result<String> {
+        let mut buffer = [0; 4_096];
+        let mut again = Duration::from_millis(500);
+        let mut provisional = false;
+        let gives_up = Instant::now() + PATIENCE;
+        self.sip.send_to(request.as_bytes(), self.server).await?;
+        while Instant::now() < gives_up {
+            let Ok(received) = timeout(again, self.sip.recv_from(&mut buffer)).await else {
+                if !(provisional && method == "INVITE") {
+                    self.sip.send_to(request.as_bytes(), self.server).await?;
+                }
+                again = (again * 2).min(Duration::from_secs(4));
+                continue;
+            };
+            // A dead server's port answers with an ICMP error: it may come back.
+            let Ok((length, from)) = received else {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.starts_with("BYE ") {
+                self.sip.send_to(ok_to(&text).as_bytes(), from).await?;
+            } else if header(&text, "CSeq").is_some_and(|it| it.ends_with(method)) {
+                provisional |= status(&text) < 200;
+                if status(&text) >= 200 {
+                    return Ok(text);
+                }
+            }
+        }
+        Err(io::Error::other(format!("no final answer to {method}")))
+    }
+}
+
+async fn socket() -> io::Result<UdpSocket> {
+    UdpSocket::bind("127.0.0.1:0").await
+}
+
+fn replace_branch(message: &str, branch: &str) -> String {
+    let (before, after) = message.split_once("branch=").unwrap_or((message, ""));
+    let rest = after.split_once("\r\n").map_or("", |it| it.1);
+    format!("{before}branch={branch}\r\n{rest}")
+}
+
+fn ok_to(request: &str) -> String {
+    let kept = ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| {
+        let values = request.lines().filter(|line| line.starts_with(&format!("{name}:")));
+        values.map(|line| format!("{line}\r\n")).collect::<String>()
+    });
+    format!("SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n", kept.concat())
+}
+
+pub fn status(message: &str) -> u16 {
+    message.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or(0)
+}
+
+pub fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    let head = message.split("\r\n\r\n").next()?;
+    head.lines().skip(1).find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+fn media_of(answer: &str) -> Option<SocketAddr> {
+    let line = |start: &str| answer.lines().find_map(|line| line.strip_prefix(start));
+    let address = line("c=IN IP4 ")?.trim();
+    let port = line("m=audio ")?.split(' ').next()?;
+    format!("{address}:{port}").parse().ok()
+}
