@@ -182,6 +182,16 @@ fn explained(error: StoreError) -> anyhow::Error {
     }
 }
 
+impl Of {
+    /// What has to be added to a suggested verb so that it is about the same tenant.
+    pub(super) fn suffix(&self) -> String {
+        if self.tenant == "default" {
+            return String::new();
+        }
+        format!(" --tenant {}", self.tenant)
+    }
+}
+
 impl Wishes {
     fn apply(self, tenant: &mut Tenant) -> anyhow::Result<()> {
         if let Some(host) = self.sip_domain {

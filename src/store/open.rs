@@ -60,7 +60,11 @@ pub(super) async fn sqlite(path: &Path) -> Result<(SqlitePool, SqlitePool), Stor
 /// process is opening it; the answer is the folder, locked until it is dropped.
 fn private(path: &Path) -> io::Result<File> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let new = !folder.exists();
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    if let Some(above) = folder.canonicalize()?.parent().filter(|_| new) {
+        File::open(above)?.sync_all()?;
+    }
     let turn = File::open(folder)?;
     turn.lock()?;
     let file =
