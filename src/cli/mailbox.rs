@@ -64,13 +64,13 @@ pub enum Command {
 /// Settings of a mailbox; "inherit" is as the tenant has it.
 #[derive(Debug, Args)]
 pub struct Wishes {
-    /// The owner's name, as mails address it [at first: the owner's, else the number]
+    /// The owner's name, as mails address it (at first: the owner's, else the number)
     #[arg(long)]
     name: Option<String>,
     /// Whose it is: a user's address, or "none"
     #[arg(long, value_name = "EMAIL")]
     owner: Option<String>,
-    /// Who gets mail, separated by commas; "owner" for the owner alone [at first: owner]
+    /// Who gets mail, separated by commas; "owner" for the owner alone (at first: owner)
     #[arg(long, value_name = "EMAIL,...", value_delimiter = ',')]
     recipients: Option<Vec<String>>,
     /// Dates in mails are told in it, e.g. Europe/Vienna, or "inherit"

@@ -57,7 +57,7 @@ pub enum Command {
     Export {
         /// Its id, as `message list` shows it
         id: Uuid,
-        /// Where to; a file that exists is not replaced [at first: ID.wav]
+        /// Where to; a file that exists is not replaced (at first: ID.wav)
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
         /// Whose it is.

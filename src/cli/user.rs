@@ -19,7 +19,7 @@ pub enum Command {
     Add {
         /// Their email address, which also names them
         email: String,
-        /// As mails address them [at first: what stands before the @]
+        /// As mails address them (at first: what stands before the @)
         #[arg(long)]
         name: Option<String>,
         /// Whose it is.

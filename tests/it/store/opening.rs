@@ -20,6 +20,7 @@ use super::house::{NOW, house, house_with_mailbox, raw, transcript};
 async fn the_file_is_private_and_can_be_opened_again_and_again() {
     let house = house().await;
     let path = house.dir.path().join("data/afterbeep.db");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let again = Db::open(&path).await.unwrap();
     again.ping().await.unwrap();
     for suffix in ["", "-wal", "-shm"] {
