@@ -118,7 +118,7 @@ impl Blobs {
 /// Makes every folder a blob can be in, once and synced, so that two first recordings in one
 /// folder need not wait for each other's making it.
 fn lay_out(dir: &Path) -> io::Result<()> {
-    let messages = dir.join("messages");
+    let (new, messages) = (!dir.exists(), dir.join("messages"));
     let mut make = DirBuilder::new();
     make.recursive(true).mode(0o700);
     make.create(dir.join("greetings"))?;
@@ -128,8 +128,8 @@ fn lay_out(dir: &Path) -> io::Result<()> {
     File::open(&messages)?.sync_all()?;
     File::open(dir)?.sync_all()?;
     match dir.canonicalize()?.parent() {
-        Some(above) => File::open(above)?.sync_all(),
-        None => Ok(()),
+        Some(above) if new => File::open(above)?.sync_all(),
+        _ => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{check, table, tenant, user};
 use crate::{
     blobs::Blobs,
     clock::Clock,
-    mailbox::{Folder, Mailbox, MailboxId, TenantId},
+    mailbox::{Folder, Mailbox, MailboxId},
     store::{Db, StoreError, mailboxes, mailboxes::Settings, messages},
 };
 
@@ -64,13 +64,13 @@ pub enum Command {
 /// Settings of a mailbox; "inherit" is as the tenant has it.
 #[derive(Debug, Args)]
 pub struct Wishes {
-    /// The owner's name, as mails address it [at first: the owner's, else the number]
+    /// The owner's name, as mails address it (at first: the owner's, else the number)
     #[arg(long)]
     name: Option<String>,
     /// Whose it is: a user's address, or "none"
     #[arg(long, value_name = "EMAIL")]
     owner: Option<String>,
-    /// Who gets mail, separated by commas; "owner" for the owner alone [at first: owner]
+    /// Who gets mail, separated by commas; "owner" for the owner alone (at first: owner)
     #[arg(long, value_name = "EMAIL,...", value_delimiter = ',')]
     recipients: Option<Vec<String>>,
     /// Dates in mails are told in it, e.g. Europe/Vienna, or "inherit"
@@ -112,7 +112,7 @@ pub async fn run(
             let mailbox = find(db, &of, &number).await?;
             let settings = mailboxes::settings(db, &mailbox.tenant, &mailbox.id).await?;
             let mut settings = settings.context("the mailbox has just been removed")?;
-            wishes.apply(db, &mailbox.tenant, &mut settings).await?;
+            wishes.apply(db, &of, &mut settings).await?;
             mailboxes::set(db, &mailbox.tenant, &mailbox.id, &settings).await?;
             Ok(writeln!(out, "Mailbox {number} is changed.")?)
         }
@@ -125,7 +125,8 @@ pub async fn run(
             let greetings = match mailboxes::remove(db, &mailbox.tenant, &mailbox.id).await {
                 Err(StoreError::InUse { count, .. }) => bail!(
                     "mailbox {number} still has {count} message(s); to remove them for good as \
-                     well, say `afterbeep mailbox rm {number} --with-messages`"
+                     well, say `afterbeep mailbox rm {number} --with-messages{}`",
+                    of.suffix()
                 ),
                 other => other?,
             };
@@ -141,10 +142,10 @@ pub async fn run(
 pub(super) async fn find(db: &Db, of: &tenant::Of, number: &str) -> anyhow::Result<Mailbox> {
     let tenant = tenant::find(db, &of.tenant).await?;
     mailboxes::at(db, &tenant.id, number).await?.with_context(|| {
-        let name = &of.tenant;
+        let (name, suffix) = (&of.tenant, of.suffix());
         format!(
-            "tenant {name} has no mailbox {number:?}; see `afterbeep mailbox list --tenant {name}`, \
-             or add it with `afterbeep mailbox add {number} --tenant {name}`"
+            "tenant {name} has no mailbox {number:?}; see `afterbeep mailbox list{suffix}`, or \
+             add it with `afterbeep mailbox add {number}{suffix}`"
         )
     })
 }
@@ -161,15 +162,16 @@ async fn add(
     let tenant = tenant::find(db, &of.tenant).await?.id;
     let mut settings = Settings { name: number.to_owned(), ..Settings::default() };
     if let Some(email) = wishes.owner.as_deref().filter(|it| *it != check::NONE) {
-        settings.name = user::find(db, &tenant, email).await?.name;
+        settings.name = user::find(db, of, email).await?.name;
     }
-    wishes.apply(db, &tenant, &mut settings).await?;
+    wishes.apply(db, of, &mut settings).await?;
     let id = MailboxId(clock.message_id().to_string());
     match mailboxes::add(db, &tenant, &id, number, &settings, clock.now()).await {
         Err(StoreError::Taken { .. }) => bail!(
             "there is already a mailbox {number} at tenant {}; change it with \
-             `afterbeep mailbox set {number}`",
-            of.tenant
+             `afterbeep mailbox set {number}{}`",
+            of.tenant,
+            of.suffix()
         ),
         other => other?,
     }
@@ -177,7 +179,9 @@ async fn add(
     if mailboxes::recipients(db, &tenant, &id).await?.is_empty() {
         write!(
             out,
-            " Nobody gets mail from it yet: `afterbeep mailbox set {number} --recipients EMAIL`."
+            " Nobody gets mail from it yet: `afterbeep mailbox set {number} \
+             --recipients EMAIL{}`.",
+            of.suffix()
         )?;
     }
     Ok(writeln!(out)?)
@@ -213,7 +217,11 @@ async fn list(db: &Db, of: &tenant::Of, json: bool, out: &mut impl Write) -> any
         return table::json(out, &all.into());
     }
     if counted.is_empty() {
-        return Ok(writeln!(out, "No mailboxes yet. Add one: `afterbeep mailbox add NUMBER`.")?);
+        return Ok(writeln!(
+            out,
+            "No mailboxes yet. Add one: `afterbeep mailbox add NUMBER{}`.",
+            of.suffix()
+        )?);
     }
     let rows: Vec<_> = counted.into_iter().map(|(mailbox, new)| row(mailbox, new)).collect();
     table::table(
@@ -251,12 +259,7 @@ fn described(mailbox: &Mailbox, new: u64) -> serde_json::Value {
 }
 
 impl Wishes {
-    async fn apply(
-        self,
-        db: &Db,
-        tenant: &TenantId,
-        settings: &mut Settings,
-    ) -> anyhow::Result<()> {
+    async fn apply(self, db: &Db, of: &tenant::Of, settings: &mut Settings) -> anyhow::Result<()> {
         if let Some(name) = self.name {
             check::name(&name)?;
             settings.name = name;
@@ -264,7 +267,7 @@ impl Wishes {
         match self.owner.as_deref() {
             None => {}
             Some(check::NONE) => settings.owner = None,
-            Some(email) => settings.owner = Some(user::find(db, tenant, email).await?.id),
+            Some(email) => settings.owner = Some(user::find(db, of, email).await?.id),
         }
         if let Some(recipients) = self.recipients {
             settings.recipients = addresses(recipients)?;

@@ -57,7 +57,7 @@ pub enum Command {
     Export {
         /// Its id, as `message list` shows it
         id: Uuid,
-        /// Where to; a file that exists is not replaced [at first: ID.wav]
+        /// Where to; a file that exists is not replaced (at first: ID.wav)
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
         /// Whose it is.
@@ -108,8 +108,9 @@ async fn find(db: &Db, of: &tenant::Of, id: Uuid) -> anyhow::Result<(Message, Ma
     let tenant = tenant::find(db, &of.tenant).await?;
     messages::get(db, &tenant.id, &MessageId(id)).await?.with_context(|| {
         format!(
-            "tenant {} has no message {id}; see `afterbeep message list --mailbox NUMBER`",
-            of.tenant
+            "tenant {} has no message {id}; see `afterbeep message list --mailbox NUMBER{}`",
+            of.tenant,
+            of.suffix()
         )
     })
 }

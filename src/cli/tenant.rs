@@ -50,16 +50,16 @@ pub struct Wishes {
     /// Calls to this host reach its mailboxes; "none" for no host of its own
     #[arg(long, value_name = "HOST")]
     sip_domain: Option<String>,
-    /// Dates in mails are told in it, e.g. Europe/Vienna [at first: UTC]
+    /// Dates in mails are told in it, e.g. Europe/Vienna (at first: UTC)
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
-    /// Of prompts and mails, e.g. en [at first: en]
+    /// Of prompts and mails, e.g. en (at first: en)
     #[arg(long, value_name = "CODE")]
     language: Option<String>,
-    /// Spoken in messages, e.g. en; "auto" detects it [at first: auto]
+    /// Spoken in messages, e.g. en; "auto" detects it (at first: auto)
     #[arg(long, value_name = "CODE")]
     spoken: Option<String>,
-    /// Whether messages are transcribed [at first: yes]
+    /// Whether messages are transcribed (at first: yes)
     #[arg(long, value_name = "YES|NO")]
     transcribe: Option<Decision>,
 }
@@ -179,6 +179,16 @@ fn explained(error: StoreError) -> anyhow::Error {
             anyhow::anyhow!("there is already a {what} {name:?}; see `afterbeep tenant list`")
         }
         error => error.into(),
+    }
+}
+
+impl Of {
+    /// What has to be added to a suggested verb so that it is about the same tenant.
+    pub(super) fn suffix(&self) -> String {
+        if self.tenant == "default" {
+            return String::new();
+        }
+        format!(" --tenant {}", self.tenant)
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use super::{check, table, tenant};
 use crate::{
     clock::Clock,
-    mailbox::{TenantId, UserId},
+    mailbox::UserId,
     store::{Db, StoreError, people, people::Person},
 };
 
@@ -19,7 +19,7 @@ pub enum Command {
     Add {
         /// Their email address, which also names them
         email: String,
-        /// As mails address them [at first: what stands before the @]
+        /// As mails address them (at first: what stands before the @)
         #[arg(long)]
         name: Option<String>,
         /// Whose it is.
@@ -74,16 +74,16 @@ pub async fn run(
             let tenant = tenant::find(db, &of.tenant).await?.id;
             let id = UserId(clock.message_id().to_string());
             let person = Person { id, tenant, name, email: email.clone() };
-            people::add(db, &person, clock.now()).await.map_err(explained)?;
+            people::add(db, &person, clock.now()).await.map_err(|error| explained(error, &of))?;
             Ok(writeln!(
                 out,
                 "User {email} is there. Give them a mailbox: \
-                 `afterbeep mailbox add NUMBER --owner {email}`."
+                 `afterbeep mailbox add NUMBER --owner {email}{}`.",
+                of.suffix()
             )?)
         }
         Command::Set { email, name, email_to, of } => {
-            let tenant = tenant::find(db, &of.tenant).await?.id;
-            let mut person = find(db, &tenant, &email).await?;
+            let mut person = find(db, &of, &email).await?;
             if let Some(name) = name {
                 check::name(&name)?;
                 person.name = name;
@@ -92,25 +92,26 @@ pub async fn run(
                 check::email(&email)?;
                 person.email = email;
             }
-            people::set(db, &person).await.map_err(explained)?;
+            people::set(db, &person).await.map_err(|error| explained(error, &of))?;
             Ok(writeln!(out, "User {} is changed.", person.email)?)
         }
         Command::List { json, of } => list(db, &of, json, out).await,
         Command::Rm { email, of } => {
-            let tenant = tenant::find(db, &of.tenant).await?.id;
-            let person = find(db, &tenant, &email).await?;
-            people::remove(db, &tenant, &person.id).await?;
+            let person = find(db, &of, &email).await?;
+            people::remove(db, &person.tenant, &person.id).await?;
             Ok(writeln!(out, "User {email} is gone.")?)
         }
     }
 }
 
 /// The tenant's user with this address, or what to do about there being none.
-pub(super) async fn find(db: &Db, tenant: &TenantId, email: &str) -> anyhow::Result<Person> {
-    people::at(db, tenant, email).await?.with_context(|| {
+pub(super) async fn find(db: &Db, of: &tenant::Of, email: &str) -> anyhow::Result<Person> {
+    let tenant = tenant::find(db, &of.tenant).await?.id;
+    people::at(db, &tenant, email).await?.with_context(|| {
+        let (name, suffix) = (&of.tenant, of.suffix());
         format!(
-            "there is no user {email:?} at this tenant; see `afterbeep user list`, or add them \
-             with `afterbeep user add {email}`"
+            "tenant {name} has no user {email:?}; see `afterbeep user list{suffix}`, or add them \
+             with `afterbeep user add {email}{suffix}`"
         )
     })
 }
@@ -122,17 +123,23 @@ async fn list(db: &Db, of: &tenant::Of, json: bool, out: &mut impl Write) -> any
         return table::json(out, &serde_json::to_value(&people)?);
     }
     if people.is_empty() {
-        return Ok(writeln!(out, "No users yet. Add one: `afterbeep user add EMAIL`.")?);
+        return Ok(writeln!(
+            out,
+            "No users yet. Add one: `afterbeep user add EMAIL{}`.",
+            of.suffix()
+        )?);
     }
     let rows: Vec<_> = people.into_iter().map(|it| [it.email, it.name]).collect();
     table::table(out, ["EMAIL", "NAME"], &rows)
 }
 
-fn explained(error: StoreError) -> anyhow::Error {
+fn explained(error: StoreError, of: &tenant::Of) -> anyhow::Error {
     match error {
-        StoreError::Taken { name, .. } => {
-            anyhow::anyhow!("the tenant already has a user {name:?}; see `afterbeep user list`")
-        }
+        StoreError::Taken { name, .. } => anyhow::anyhow!(
+            "tenant {} already has a user {name:?}; see `afterbeep user list{}`",
+            of.tenant,
+            of.suffix()
+        ),
         error => error.into(),
     }
 }

@@ -1,7 +1,7 @@
 //! Opening a SQLite file so that what is committed stays committed.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
@@ -60,13 +60,22 @@ pub(super) async fn sqlite(path: &Path) -> Result<(SqlitePool, SqlitePool), Stor
 /// process is opening it; the answer is the folder, locked until it is dropped.
 fn private(path: &Path) -> io::Result<File> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let new = !folder.exists();
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    if let Some(above) = folder.canonicalize()?.parent().filter(|_| new) {
+        File::open(above)?.sync_all()?;
+    }
     let turn = File::open(folder)?;
     turn.lock()?;
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        file.set_permissions(Permissions::from_mode(0o600))?;
+    // A file that is there is not opened here: closing it again would drop the locks SQLite has on
+    // it if this process uses it already.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+                fs::set_permissions(path, Permissions::from_mode(0o600))?;
+            }
+        }
+        other => drop(other?),
     }
     Ok(turn)
 }

@@ -71,11 +71,11 @@ async fn errors_name_the_next_step() {
         ("user set ann@acme.example --name A", "`afterbeep user add ann@acme.example`"),
         ("mailbox add 1000", "`afterbeep mailbox set 1000`"),
         ("mailbox add 10/00", "use 1 to 64 letters"),
-        ("mailbox set 2000 --name B", "`afterbeep mailbox add 2000 --tenant default`"),
+        ("mailbox set 2000 --name B", "`afterbeep mailbox add 2000`"),
         ("mailbox add 2000 --owner x@acme.example", "`afterbeep user add x@acme.example`"),
         ("mailbox set 1000 --recipients a@acme.example,b", "not an email address"),
         ("mailbox set 1000 --recipients owner,b@acme.example", "stands alone"),
-        ("message list --mailbox 3000", "`afterbeep mailbox list --tenant default`"),
+        ("message list --mailbox 3000", "`afterbeep mailbox list`"),
         ("message show 0190b1d6-0000-7000-8000-000000000000", "`afterbeep message list"),
         ("greeting set --mailbox 1000 --file missing.wav", "missing.wav cannot be read"),
     ];
@@ -107,7 +107,7 @@ async fn messages_are_listed_shown_and_exported() {
     assert!(shown.ends_with("\nHello Ann, call me.\n"), "{shown}");
     let shown: serde_json::Value =
         serde_json::from_str(&desk.says(&format!("message show {id} --json")).await).unwrap();
-    assert_eq!(shown["text"], "Hello Ann, call me.");
+    assert_eq!(shown["text"], "Hello Ann,\u{1b}call me.", "a program gets it as it is");
     assert_eq!(shown["received"], "2026-09-21T14:13:20Z");
     assert_eq!(shown["deliveries"][0]["state"], "queued");
 
@@ -118,6 +118,8 @@ async fn messages_are_listed_shown_and_exported() {
     assert!(desk.refuses(&line).await.contains("name another file with --to"));
 
     desk.says("tenant add other").await;
+    let elsewhere = desk.refuses("mailbox set 1000 --name B --tenant other").await;
+    assert!(elsewhere.contains("`afterbeep mailbox add 1000 --tenant other`"), "{elsewhere}");
     let stranger = format!("message show {id} --tenant other");
     assert!(desk.refuses(&stranger).await.contains("has no message"));
 }

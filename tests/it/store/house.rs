@@ -1,0 +1,110 @@
+//! A database per test, and what lies in it.
+
+use std::{path::Path, time::Duration};
+
+use afterbeep::{
+    clock::Clock,
+    mailbox::{
+        Caller, Envelope, Mailbox, MailboxId, MessageId, Segment, TenantId, Timestamp, Transcript,
+    },
+    store::{
+        Db,
+        mailboxes::{self, Settings},
+        messages::Filing,
+        tenants::{self, Tenant},
+    },
+};
+use tempfile::TempDir;
+
+pub(crate) const NOW: Timestamp = Timestamp(1_790_000_000_000);
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+
+/// A database with nothing in it.
+pub(crate) struct House {
+    pub(crate) dir: TempDir,
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+}
+
+pub(crate) async fn house() -> House {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&dir.path().join("data/afterbeep.db")).await.unwrap();
+    House { dir, db, clock: Clock::Real }
+}
+
+pub(crate) async fn house_with_mailbox() -> (House, Mailbox) {
+    let house = house().await;
+    let tenant = house.tenant("default", None).await;
+    let mailbox = house.mailbox(&tenant, "1000").await;
+    (house, mailbox)
+}
+
+impl House {
+    pub(crate) async fn tenant(&self, name: &str, domain: Option<&str>) -> TenantId {
+        let tenant = tenant(name, domain);
+        tenants::add(&self.db, &tenant, NOW).await.unwrap();
+        tenant.id
+    }
+
+    pub(crate) async fn mailbox(&self, tenant: &TenantId, number: &str) -> Mailbox {
+        self.mailbox_with(tenant, number, &Settings::default()).await;
+        mailboxes::at(&self.db, tenant, number).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn mailbox_with(
+        &self,
+        tenant: &TenantId,
+        number: &str,
+        own: &Settings,
+    ) -> MailboxId {
+        let id = MailboxId(self.clock.message_id().to_string());
+        mailboxes::add(&self.db, tenant, &id, number, own, NOW).await.unwrap();
+        id
+    }
+
+    pub(crate) fn filing(&self, mailbox: &Mailbox) -> Filing {
+        let id: MessageId = self.clock.message_id();
+        Filing {
+            id,
+            mailbox: mailbox.id.clone(),
+            envelope: Envelope {
+                caller: Caller::claimed(Some("Marie Dupont"), Some("+33556123456")),
+                received: NOW,
+                length: Duration::from_millis(12_340),
+                interrupted: true,
+            },
+            blob: afterbeep::blobs::message(&id),
+            transcribe: true,
+            notify_due: NOW + LEASE,
+            recipients: vec!["ann@acme.example".into(), "bob@acme.example".into()],
+        }
+    }
+}
+
+pub(crate) fn tenant(name: &str, domain: Option<&str>) -> Tenant {
+    Tenant {
+        id: TenantId(Clock::Real.message_id().to_string()),
+        name: name.into(),
+        sip_domain: domain.map(str::to_owned),
+        time_zone: "Europe/Vienna".into(),
+        language: "de".into(),
+        spoken: Some("de".into()),
+        transcribe: true,
+    }
+}
+
+pub(crate) fn transcript() -> Transcript {
+    let segment = Segment {
+        start_ms: 120,
+        end_ms: 2_400,
+        text: "Servus, \"Ann\" \u{1f44b}".into(),
+        confidence: 0.87,
+    };
+    Transcript { language: "de".into(), segments: vec![segment], engine: "whisper tiny".into() }
+}
+
+/// The same file, past the store's own functions.
+pub(crate) async fn raw(path: &Path) -> sqlx::SqlitePool {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    sqlx::SqlitePool::connect_with(options).await.unwrap()
+}

@@ -1,0 +1,175 @@
+//! Tenants, people, mailboxes and greetings.
+
+use std::time::Duration;
+
+use afterbeep::{
+    mailbox::{MailboxId, UserId},
+    store::{
+        StoreError,
+        greetings::{self, Greeting},
+        mailboxes::{self, Settings},
+        messages::{self, Filed},
+        people::{self, Person},
+        tenants::{self},
+    },
+};
+
+use super::house::{NOW, house, tenant};
+
+#[tokio::test]
+async fn a_mailbox_has_its_tenants_settings_until_it_has_its_own() {
+    let house = house().await;
+    let tenant = house.tenant("acme", Some("voice.acme.example")).await;
+    let id = house.mailbox_with(&tenant, "1000", &Settings::default()).await;
+    let seen = mailboxes::at(&house.db, &tenant, "1000").await.unwrap().unwrap();
+    assert_eq!((seen.time_zone.as_str(), seen.language.as_str()), ("Europe/Vienna", "de"));
+    assert_eq!((seen.spoken.as_deref(), seen.transcribe), (Some("de"), true));
+    assert!(seen.recipients.is_empty());
+
+    let own = Settings {
+        name: "Ann".into(),
+        owner: None,
+        time_zone: Some("America/Lima".into()),
+        language: Some("es".into()),
+        spoken: Some(Settings::DETECTED.into()),
+        transcribe: Some(false),
+        recipients: vec!["ann@acme.example".into()],
+    };
+    assert!(mailboxes::set(&house.db, &tenant, &id, &own).await.unwrap());
+    let read = mailboxes::settings(&house.db, &tenant, &id).await.unwrap();
+    assert_eq!(read.as_ref(), Some(&own));
+    let seen = mailboxes::at(&house.db, &tenant, "1000").await.unwrap().unwrap();
+    assert_eq!((seen.time_zone.as_str(), seen.language.as_str()), ("America/Lima", "es"));
+    assert_eq!((seen.spoken, seen.transcribe), (None, false));
+    assert_eq!(seen.recipients, ["ann@acme.example"]);
+}
+
+#[tokio::test]
+async fn mail_goes_to_the_owner_when_nobody_else_is_named() {
+    let house = house().await;
+    let tenant = house.tenant("acme", None).await;
+    let bob = Person {
+        id: UserId("bob".into()),
+        tenant: tenant.clone(),
+        name: "Bob".into(),
+        email: "bob@acme.example".into(),
+    };
+    people::add(&house.db, &bob, NOW).await.unwrap();
+    let settings = Settings { owner: Some(bob.id.clone()), ..Settings::default() };
+    let id = house.mailbox_with(&tenant, "1000", &settings).await;
+    let to = mailboxes::recipients(&house.db, &tenant, &id).await.unwrap();
+    assert_eq!(to, ["bob@acme.example"]);
+
+    assert!(people::remove(&house.db, &tenant, &bob.id).await.unwrap());
+    assert!(people::list(&house.db, &tenant).await.unwrap().is_empty());
+    assert!(mailboxes::recipients(&house.db, &tenant, &id).await.unwrap().is_empty());
+    assert!(mailboxes::at(&house.db, &tenant, "1000").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn tenants_cannot_see_each_others_mailboxes_and_messages() {
+    let house = house().await;
+    let (ours, theirs) = (house.tenant("ours", None).await, house.tenant("theirs", None).await);
+    let (here, there) = (house.mailbox(&ours, "1000").await, house.mailbox(&theirs, "1000").await);
+    let private = house.mailbox(&theirs, "2000").await;
+    assert_ne!(here.id, there.id);
+    assert_eq!(mailboxes::at(&house.db, &ours, "2000").await.unwrap(), None);
+    assert_eq!(mailboxes::list(&house.db, &ours).await.unwrap(), [here]);
+    let settings = Settings::default();
+    assert!(!mailboxes::set(&house.db, &ours, &private.id, &settings).await.unwrap());
+    assert_eq!(mailboxes::settings(&house.db, &ours, &private.id).await.unwrap(), None);
+    assert_eq!(mailboxes::remove(&house.db, &ours, &private.id).await.unwrap(), None);
+    assert!(mailboxes::recipients(&house.db, &ours, &there.id).await.unwrap().is_empty());
+
+    let filing = house.filing(&there);
+    messages::file(&house.db, std::slice::from_ref(&filing), NOW).await.unwrap();
+    assert_eq!(messages::get(&house.db, &ours, &filing.id).await.unwrap(), None);
+    assert!(messages::get(&house.db, &theirs, &filing.id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_call_reaches_the_tenant_of_its_host_else_the_default_else_the_only_one() {
+    let house = house().await;
+    let reached = async |host: &str| {
+        let found = mailboxes::reached(&house.db, host, "1000").await.unwrap();
+        found.map(|it| it.tenant)
+    };
+    assert_eq!(reached("anything").await, None);
+
+    let acme = house.tenant("acme", Some("Voice.Acme.Example")).await;
+    house.mailbox(&acme, "1000").await;
+    assert_eq!(reached("192.0.2.1").await.as_ref(), Some(&acme), "the only one");
+
+    let other = house.tenant("other", Some("other.example")).await;
+    house.mailbox(&other, "1000").await;
+    assert_eq!(reached("192.0.2.1").await, None, "nobody can tell which");
+    assert_eq!(reached("VOICE.acme.example").await, Some(acme));
+    assert_eq!(reached("other.example").await.as_ref(), Some(&other));
+
+    let default = house.tenant("default", None).await;
+    assert_eq!(reached("192.0.2.1").await, None, "the default tenant has no such mailbox");
+    house.mailbox(&default, "1000").await;
+    assert_eq!(reached("192.0.2.1").await, Some(default));
+    assert_eq!(reached("other.example").await, Some(other));
+}
+
+#[tokio::test]
+async fn names_and_numbers_are_given_once() {
+    let house = house().await;
+    let acme = house.tenant("acme", Some("acme.example")).await;
+    house.mailbox(&acme, "1000").await;
+    let again = tenant("acme", None);
+    let error = tenants::add(&house.db, &again, NOW).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is already a tenant called \"acme\"");
+    let domain = tenant("other", Some("ACME.example"));
+    let error = tenants::add(&house.db, &domain, NOW).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is already a SIP domain called \"ACME.example\"");
+    assert!(!error.is_temporary());
+
+    let id = MailboxId("another".into());
+    let added = mailboxes::add(&house.db, &acme, &id, "1000", &Settings::default(), NOW).await;
+    assert!(matches!(added, Err(StoreError::Taken { what: "mailbox", .. })));
+}
+
+#[tokio::test]
+async fn nothing_is_removed_while_something_lies_in_it() {
+    let house = house().await;
+    let acme = house.tenant("acme", None).await;
+    let mailbox = house.mailbox(&acme, "1000").await;
+    let filing = house.filing(&mailbox);
+    messages::file(&house.db, std::slice::from_ref(&filing), NOW).await.unwrap();
+    let greeting = Greeting { blob: "greetings/1.wav".into(), length: Duration::from_secs(3) };
+    greetings::set(&house.db, &mailbox.id, greetings::Kind::Unavailable, &greeting, NOW)
+        .await
+        .unwrap();
+
+    let kept = tenants::remove(&house.db, &acme).await;
+    assert!(matches!(kept, Err(StoreError::InUse { count: 1, .. })));
+    let kept = mailboxes::remove(&house.db, &acme, &mailbox.id).await;
+    assert!(matches!(kept, Err(StoreError::InUse { count: 1, .. })));
+
+    messages::purge(&house.db, &mailbox.id, &filing.id, NOW).await.unwrap().unwrap();
+    let blobs = mailboxes::remove(&house.db, &acme, &mailbox.id).await.unwrap();
+    assert_eq!(blobs.unwrap(), ["greetings/1.wav"]);
+    assert!(tenants::remove(&house.db, &acme).await.unwrap());
+    assert!(!tenants::remove(&house.db, &acme).await.unwrap());
+    let late = messages::file(&house.db, &[house.filing(&mailbox)], NOW).await.unwrap();
+    assert_eq!(late, [Filed::NoMailbox]);
+}
+
+#[tokio::test]
+async fn a_new_greeting_names_the_sound_it_replaces() {
+    let house = house().await;
+    let acme = house.tenant("acme", None).await;
+    let mailbox = house.mailbox(&acme, "1000").await.id;
+    let kind = greetings::Kind::Unavailable;
+    assert_eq!(greetings::of(&house.db, &mailbox, kind).await.unwrap(), None);
+    let one = Greeting { blob: "greetings/1.wav".into(), length: Duration::from_millis(2500) };
+    let two = Greeting { blob: "greetings/2.wav".into(), length: Duration::from_millis(3500) };
+    assert_eq!(greetings::set(&house.db, &mailbox, kind, &one, NOW).await.unwrap(), None);
+    let replaced = greetings::set(&house.db, &mailbox, kind, &two, NOW).await.unwrap();
+    assert_eq!(replaced.as_deref(), Some("greetings/1.wav"));
+    assert_eq!(greetings::of(&house.db, &mailbox, kind).await.unwrap(), Some(two));
+    assert!(messages::has_blob(&house.db, "greetings/2.wav").await.unwrap());
+    assert!(!messages::has_blob(&house.db, "greetings/1.wav").await.unwrap());
+}
