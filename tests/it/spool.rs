@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     fs,
+    io::{BufRead, BufReader},
     path::Path,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -174,6 +175,79 @@ mod crash {
         let (_producer, _recording) = house.begin(Codec::Pcmu);
         until("it has begun", || house.spool.counters().bytes > 0).await;
         assert_eq!(house.crash().1, []);
+    }
+
+    /// The real thing: another process records, says what is sealed and discarded, and is killed.
+    #[tokio::test]
+    async fn killed_what_was_announced_is_there_once_and_what_was_discarded_is_not() {
+        if let Some(folder) = std::env::var_os("AFTERBEEP_TEST_SPOOL") {
+            return record_until_killed(Path::new(&folder)).await;
+        }
+        let name =
+            "spool::crash::killed_what_was_announced_is_there_once_and_what_was_discarded_is_not";
+        for lines in [1, 7, 20, 45, 90] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", name, "--nocapture"])
+                .env("AFTERBEEP_TEST_SPOOL", folder.path())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+            let mut fates = HashMap::new();
+            let mut note = |line: std::io::Result<String>| {
+                let line = line.unwrap();
+                let words: Vec<_> = line.split_whitespace().collect();
+                if let [.., what @ ("sealed" | "discarded"), id] = words[..] {
+                    fates.insert(MessageId(id.parse().unwrap()), what == "sealed");
+                }
+            };
+            said.by_ref().take(lines).for_each(&mut note);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            // What it said and we had not read yet counts as well.
+            said.for_each(note);
+            let (after, found) = House::open(folder);
+            for (id, is_kept) in &fates {
+                let found: Vec<_> = found.iter().filter(|it| it.take.id == *id).collect();
+                // A discard under way when it was killed may or may not have happened; these did.
+                if *is_kept && !found.is_empty() {
+                    assert!(!found[0].interrupted && found.len() == 1);
+                    let bytes = after.spool.read_encoded(*id).unwrap().1;
+                    assert_eq!(bytes, sound(id.0.as_u128() as u64, 9_000));
+                }
+                let is_third = id.0.as_u128().is_multiple_of(3);
+                assert!(found.len() == usize::from(*is_kept) || is_third, "{id}: {is_kept}");
+                assert!(*is_kept || found.is_empty(), "{id} came back");
+            }
+            println!("after {lines} lines: {} announced, {} found", fates.len(), found.len());
+        }
+    }
+
+    async fn record_until_killed(folder: &Path) {
+        let settings = Settings { segment_bytes: 100_000, ..settings(folder) };
+        let (spool, _) = Spool::open(&settings).unwrap();
+        let say = |what: &str, id| println!("\n{what} {id}");
+        loop {
+            let takes: Vec<_> = (0..5)
+                .map(|_| {
+                    let id = MessageId(Uuid::now_v7());
+                    let (producer, recording) =
+                        spool.begin(id, label(), Codec::Pcmu, rules()).unwrap();
+                    (feed(producer, sound(id.0.as_u128() as u64, 9_000)), recording)
+                })
+                .collect();
+            for (feeding, mut recording) in takes {
+                feeding.await.unwrap();
+                recording.ends();
+                let id = sealed(&mut recording).await.take.id;
+                say("sealed", id);
+                if id.0.as_u128().is_multiple_of(3) {
+                    spool.discard(id).await.unwrap();
+                    say("discarded", id);
+                }
+            }
+        }
     }
 
     #[tokio::test]
