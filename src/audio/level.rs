@@ -39,7 +39,7 @@ impl Default for Level {
 
 impl Level {
     /// Hears one frame. Answers how many frames up to and including this one have just turned out
-    /// to be voice: 0 in noise, [`ONSET`] where a voice sets in, 1 while it goes on.
+    /// to be voice: 0 in noise, 3 where a voice sets in, 1 while it goes on.
     pub fn hear(&mut self, frame: &[i16; FRAME]) -> usize {
         let power = power(frame);
         self.follow(power);

@@ -2,9 +2,9 @@
 //! congestion, the three rising notes before an announcement (SIT).
 //!
 //! A voice can be as pure as a tone, but not for long and never as even: what counts as tone holds
-//! its frequency within a few hertz and its level within 1.5 dB, and repeats to the frame. Tones are
-//! looked for at the frequencies of ITU-T E.180 and its supplement, in overlapping windows of 40 ms.
-//! A tone of exactly that kind played into a message, by a synthesiser say, does end it.
+//! its frequency within a few hertz and its level within 1.5 dB, and repeats to the frame. Tones
+//! are looked for at the frequencies of ITU-T E.180 and its supplement, in overlapping windows of
+//! 40 ms. A tone of exactly that kind played into a message, by a synthesiser say, does end it.
 
 use std::{f32::consts::TAU, sync::LazyLock};
 

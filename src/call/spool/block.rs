@@ -1,5 +1,5 @@
-//! The spool's format: a row of blocks, each of which says whose it is, where it belongs and whether
-//! it is whole.
+//! The spool's format: a row of blocks, each of which says whose it is, where it belongs and
+//! whether it is whole.
 //!
 //! ```text
 //!  0  4  "ABS1"
@@ -172,7 +172,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn blocks_are_read_as_they_were_written(blocks in prop::collection::vec(any_block(), 0..8)) {
+        fn blocks_are_read_as_they_were_written(
+            blocks in prop::collection::vec(any_block(), 0..8),
+        ) {
             let bytes = written(&blocks);
             let mut rest = &bytes[..];
             for (kind, take, number, payload) in &blocks {
@@ -197,7 +199,10 @@ mod tests {
         }
 
         #[test]
-        fn a_flipped_bit_is_noticed(blocks in prop::collection::vec(any_block(), 1..4), bit: usize) {
+        fn a_flipped_bit_is_noticed(
+            blocks in prop::collection::vec(any_block(), 1..4),
+            bit: usize,
+        ) {
             let mut bytes = written(&blocks);
             let bit = bit % (bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);

@@ -24,7 +24,8 @@ pub enum SpoolError {
         /// [`Settings::least_free`](super::Settings::least_free).
         least: u64,
     },
-    /// [`MOST_TAKES`](super::MOST_TAKES) are recorded, [`MOST_KEPT`](super::MOST_KEPT) wait, or the thread is far behind.
+    /// [`MOST_TAKES`](super::MOST_TAKES) are recorded, [`MOST_KEPT`](super::MOST_KEPT) wait, or the
+    /// thread is far behind.
     #[error("no more takes at a time")]
     Busy,
     /// The label is longer than a block.

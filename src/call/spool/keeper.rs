@@ -67,8 +67,8 @@ struct Ended {
 
 /// Rings are emptied this often.
 const ROUND: Duration = Duration::from_millis(100);
-/// A take whose end is announced is looked at this often, and a sync somebody waits for waits so long
-/// for others to join it.
+/// A take whose end is announced is looked at this often, and a sync somebody waits for waits so
+/// long for others to join it.
 const SOON: Duration = Duration::from_millis(2);
 /// Segments are removed, room is measured and a failing disk is tried this often.
 const SWEEP: Duration = Duration::from_secs(1);

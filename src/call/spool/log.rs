@@ -1,11 +1,12 @@
 //! The append-only log: numbered segment files in one folder, written by one thread.
 //!
 //! What is not synced yet is also held in memory. When the disk fails, nothing is synced a second
-//! time in the hope of a better answer: the segment is left as it is, and what was not known to be on
-//! disk is written once more to a new one. Readers know blocks by their numbers, so twice is once.
+//! time in the hope of a better answer: the segment is left as it is, and what was not known to be
+//! on disk is written once more to a new one. Readers know blocks by their numbers, so twice is
+//! once.
 //!
-//! A segment goes when no take in it is alive. End-marks in it must outlive the blocks they end, or a
-//! discarded take would come back: those still needed are written to the current segment first.
+//! A segment goes when no take in it is alive. End-marks in it must outlive the blocks they end, or
+//! a discarded take would come back: those still needed are written to the current segment first.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -148,8 +149,8 @@ impl Log {
         !self.unsynced.is_empty()
     }
 
-    /// After a failed write or sync: leaves the segment; what may be lost in it will be written to the
-    /// next one.
+    /// After a failed write or sync: leaves the segment; what may be lost in it will be written to
+    /// the next one.
     pub(super) fn move_on(&mut self) -> Moved {
         let (from, after) = (self.current, self.synced);
         self.rotate();
@@ -158,8 +159,8 @@ impl Log {
         Moved { from, after, to: self.current }
     }
 
-    /// After that failed as well: leaves the segment, and what was not synced is lost. Answers what a
-    /// place must be asked to know if it is still there.
+    /// After that failed as well: leaves the segment, and what was not synced is lost. Answers what
+    /// a place must be asked to know if it is still there.
     pub(super) fn give_up(&mut self) -> impl Fn(&Place) -> bool + use<> {
         let (segment, synced) = (self.current, self.synced);
         self.unsynced.clear();

@@ -1,13 +1,13 @@
 //! The spool: takes on disk while they are spoken, until they are filed.
 //!
-//! One thread writes them all to one append-only log. The media plane pushes encoded bytes into a ring
-//! per take and never waits; the thread empties the rings every 100 ms, lets a
+//! One thread writes them all to one append-only log. The media plane pushes encoded bytes into a
+//! ring per take and never waits; the thread empties the rings every 100 ms, lets a
 //! [`Listener`](crate::audio::listener::Listener) judge what came, and syncs once a second for all
 //! calls, at once when a take is complete or taken back. What a crash leaves is found by
 //! [`Spool::open`]: sealed takes whole, others up to their last good block.
 //!
-//! It ends where a take is filed. It knows no mailbox beyond the label it was given, no database and
-//! no call; it never decides that a take is kept or not.
+//! It ends where a take is filed. It knows no mailbox beyond the label it was given, no database
+//! and no call; it never decides that a take is kept or not.
 
 mod block;
 mod disk;
@@ -162,8 +162,8 @@ impl Spool {
         Ok((Self { orders, shelf, least_free: settings.least_free }, found))
     }
 
-    /// Begins a take, at the beep. The producer goes to whoever has the sound, a byte a sample in this
-    /// codec; letting go of it ends the take. Does not wait for the disk.
+    /// Begins a take, at the beep. The producer goes to whoever has the sound, a byte a sample in
+    /// this codec; letting go of it ends the take. Does not wait for the disk.
     pub fn begin(
         &self,
         id: MessageId,
@@ -200,16 +200,16 @@ impl Spool {
         self.shelf.read(id)
     }
 
-    /// Forgets a take for good, also one that is still recorded. Returns once that is on disk; a take
-    /// that is not there is forgotten already. Begun once, it happens even if nobody waits.
+    /// Forgets a take for good, also one that is still recorded. Returns once that is on disk; a
+    /// take that is not there is forgotten already. Begun once, it happens even if nobody waits.
     pub async fn discard(&self, id: MessageId) -> Result<(), SpoolError> {
         let (reply, done) = oneshot::channel();
         self.tell(Order::Discard(id, reply)).await?;
         done.await.unwrap_or(Err(SpoolError::Closed))
     }
 
-    /// The take lies in a mailbox: it may go. Should that be forgotten in a crash, the take is found
-    /// again, and filing it again changes nothing.
+    /// The take lies in a mailbox: it may go. Should that be forgotten in a crash, the take is
+    /// found again, and filing it again changes nothing.
     pub async fn filed(&self, id: MessageId) {
         // Closed: the take stays until the next start, as above.
         let _ = self.tell(Order::Filed(id)).await;
@@ -230,7 +230,8 @@ impl Spool {
         self.shelf.counters()
     }
 
-    /// Writes what there is and stops. Takes still recorded are found as interrupted at the next start.
+    /// Writes what there is and stops. Takes still recorded are found as interrupted at the next
+    /// start.
     pub async fn close(self) {
         let (reply, done) = oneshot::channel();
         if self.tell(Order::Close(reply)).await.is_ok() {

@@ -76,8 +76,8 @@ impl Found {
     }
 }
 
-/// A power cut leaves a torn end; a whole block behind a bad one means that something else happened,
-/// and a person may want to look at it.
+/// A power cut leaves a torn end; a whole block behind a bad one means that something else
+/// happened, and a person may want to look at it.
 fn holds_more(rest: &[u8]) -> bool {
     let later = (1..rest.len()).filter(|&at| rest[at..].starts_with(MAGIC));
     later.into_iter().any(|at| matches!(Block::read(&rest[at..]), Ok(Some(_))))

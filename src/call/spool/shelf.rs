@@ -24,7 +24,8 @@ use crate::{
     mailbox::MessageId,
 };
 
-/// Shared by the thread and everyone who holds a [`Spool`](super::Spool). Locks are held for moments.
+/// Shared by the thread and everyone who holds a [`Spool`](super::Spool). Locks are held for
+/// moments.
 #[derive(Debug)]
 pub(super) struct Shelf {
     folder: PathBuf,
