@@ -1,1 +1,260 @@
-//! (to come)
+//! The prompts: every clip of every language, read, checked and encoded once at start.
+//!
+//! They come from the program itself, and from a folder of the operator's, whose languages take the
+//! place of ours. A clip that is missing or cannot be read is left out of its sentences: a prompt
+//! may be poorer for it, a call goes on.
+
+use std::{
+    collections::HashMap,
+    f32::consts::PI,
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    audio::{Clip, Codec, resample::resample},
+    say::{Phrase, Phrases},
+};
+
+mod embedded;
+
+/// Spoken where a mailbox's own language is not at hand.
+const FALLBACK: &str = "en";
+/// Languages in a folder; more are passed over.
+const MOST_LANGUAGES: usize = 64;
+/// Clips of a language in a folder; more are passed over.
+const MOST_CLIPS: usize = 2_000;
+/// Bytes of a clip's file, about a minute and a half at 48 kHz; a larger one is left out.
+const LARGEST_CLIP: u64 = 8 << 20;
+/// Bytes of a `phrases.toml`; a larger one is an error.
+const LARGEST_PHRASES: u64 = 1 << 20;
+
+/// All that the server can say.
+#[derive(Debug)]
+pub struct Prompts {
+    languages: HashMap<String, Language>,
+    beep: Arc<Clip>,
+}
+
+#[derive(Debug)]
+struct Language {
+    phrases: Phrases,
+    clips: HashMap<String, Arc<Clip>>,
+}
+
+/// Why the prompts could not be loaded. A clip alone is never a reason.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// The folder, or one language of it, cannot be read.
+    #[error("the prompts in {} cannot be read", path.display())]
+    Folder {
+        /// What was opened.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A language's sentences do not make sense.
+    #[error("the phrases in {} are wrong", path.display())]
+    Phrases {
+        /// Which file.
+        path: PathBuf,
+        /// What is missing or unknown, and where.
+        source: Box<toml::de::Error>,
+    },
+}
+
+/// Why a clip is left out.
+#[derive(Debug, thiserror::Error)]
+enum ClipError {
+    #[error("it is not a WAV file: {0}")]
+    Wav(#[from] hound::Error),
+    #[error("it is not 16-bit mono at 8 to 48 kHz")]
+    Shape,
+    #[error("it is larger than {LARGEST_CLIP} bytes")]
+    Large,
+    #[error("it cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Prompts {
+    /// Our own languages, and those of a folder in their place.
+    ///
+    /// A folder holds a folder for each language, e.g. `fr/`, with WAV files (16-bit mono) and a
+    /// `phrases.toml`; a language we have ourselves may do without the latter.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or the phrases of a language are wrong.
+    pub fn load(dir: Option<&Path>) -> Result<Self, PromptError> {
+        let mut languages = HashMap::new();
+        if let Some(dir) = dir {
+            for (name, folder) in languages_in(dir)? {
+                languages.insert(name.clone(), Language::of_folder(&name, &folder)?);
+            }
+        }
+        for ours in embedded::LANGUAGES {
+            if !languages.contains_key(ours.name) {
+                languages.insert(ours.name.to_owned(), Language::of_ours(ours)?);
+            }
+        }
+        Ok(Self { languages, beep: Arc::new(beep()) })
+    }
+
+    /// What to play for a phrase, in order. `fr-CA` is spoken as `fr` where there is no such
+    /// folder, an unknown language as English.
+    pub fn clips(&self, language: &str, phrase: &Phrase) -> Vec<Arc<Clip>> {
+        let Some(language) = self.language(language) else { return Vec::new() };
+        let names = language.phrases.clips(phrase);
+        names.into_iter().filter_map(|name| language.clips.get(name).cloned()).collect()
+    }
+
+    /// Played before recording begins: 1 kHz, 0.4 s.
+    pub fn beep(&self) -> Arc<Clip> {
+        Arc::clone(&self.beep)
+    }
+
+    /// The languages that can be spoken, in no order.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        self.languages.keys().map(String::as_str)
+    }
+
+    fn language(&self, tag: &str) -> Option<&Language> {
+        let broader = tag.split(['-', '_']).next().unwrap_or_default();
+        [tag, broader, FALLBACK].into_iter().find_map(|it| self.languages.get(it))
+    }
+}
+
+impl Language {
+    fn of_ours(ours: &embedded::Language) -> Result<Self, PromptError> {
+        let phrases = parse(ours.phrases, Path::new("the program itself"))?;
+        let mut clips = HashMap::new();
+        for &(name, wav) in ours.clips {
+            insert(&mut clips, name, read(name, wav));
+        }
+        Ok(Self::checked(ours.name, phrases, clips))
+    }
+
+    fn of_folder(name: &str, folder: &Path) -> Result<Self, PromptError> {
+        let path = folder.join("phrases.toml");
+        let phrases = match (fs_text(&path), ours(name)) {
+            (Err(error), Some(ours)) if error.kind() == io::ErrorKind::NotFound => {
+                ours.phrases.into()
+            }
+            (text, _) => text.map_err(unreadable(&path))?,
+        };
+        let phrases = parse(&phrases, &path)?;
+        let mut clips = HashMap::new();
+        for (name, path) in clips_in(folder)? {
+            insert(&mut clips, &name, open(&path).and_then(|wav| read(&name, &wav)));
+        }
+        Ok(Self::checked(name, phrases, clips))
+    }
+
+    /// Tells the operator once, at start, what will not be heard.
+    fn checked(name: &str, phrases: Phrases, clips: HashMap<String, Arc<Clip>>) -> Self {
+        for clip in phrases.names() {
+            if !clips.contains_key(clip) {
+                tracing::warn!("the prompt {name}/{clip} is missing and will be left out");
+            }
+        }
+        Self { phrases, clips }
+    }
+}
+
+fn ours(name: &str) -> Option<&'static embedded::Language> {
+    embedded::LANGUAGES.iter().find(|it| it.name == name)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Phrases, PromptError> {
+    Phrases::parse(text)
+        .map_err(|source| PromptError::Phrases { path: path.into(), source: Box::new(source) })
+}
+
+fn insert(clips: &mut HashMap<String, Arc<Clip>>, name: &str, clip: Result<Clip, ClipError>) {
+    match clip {
+        Ok(clip) => _ = clips.insert(name.to_owned(), Arc::new(clip)),
+        Err(error) => tracing::warn!("the prompt {name} is left out: {error}"),
+    }
+}
+
+/// A WAV file at any usual rate, encoded for the telephone.
+fn read(name: &str, wav: &[u8]) -> Result<Clip, ClipError> {
+    let mut wav = hound::WavReader::new(wav)?;
+    let spec = wav.spec();
+    let shape = (spec.channels, spec.bits_per_sample, spec.sample_format);
+    if shape != (1, 16, hound::SampleFormat::Int) || !(8_000..=48_000).contains(&spec.sample_rate) {
+        return Err(ClipError::Shape);
+    }
+    let samples = wav.samples().collect::<Result<Vec<i16>, _>>()?;
+    Ok(Clip::new(name, &resample(&samples, spec.sample_rate, Codec::RATE)))
+}
+
+/// Sub-folders that are a language: ours by name, others by their phrases.
+fn languages_in(dir: &Path) -> Result<Vec<(String, PathBuf)>, PromptError> {
+    let mut found = entries(dir)?;
+    found.retain(|(name, path)| {
+        path.is_dir() && (ours(name).is_some() || path.join("phrases.toml").is_file())
+    });
+    Ok(at_most(MOST_LANGUAGES, found, dir))
+}
+
+/// WAV files by the name of their clip.
+fn clips_in(folder: &Path) -> Result<Vec<(String, PathBuf)>, PromptError> {
+    let clip = |(name, path): (String, PathBuf)| Some((name.strip_suffix(".wav")?.into(), path));
+    let found = entries(folder)?.into_iter().filter_map(clip).collect();
+    Ok(at_most(MOST_CLIPS, found, folder))
+}
+
+fn at_most<T>(limit: usize, mut found: Vec<T>, folder: &Path) -> Vec<T> {
+    if found.len() > limit {
+        tracing::warn!("{} holds more than {limit}; the rest is passed over", folder.display());
+        found.truncate(limit);
+    }
+    found
+}
+
+/// A folder's entries in order of name.
+fn entries(dir: &Path) -> Result<Vec<(String, PathBuf)>, PromptError> {
+    let entries = fs::read_dir(dir).and_then(|it| it.collect::<Result<Vec<_>, _>>());
+    let entries = entries.map_err(unreadable(dir))?;
+    let named = |it: fs::DirEntry| Some((it.file_name().into_string().ok()?, it.path()));
+    let mut found: Vec<_> = entries.into_iter().filter_map(named).collect();
+    found.sort();
+    Ok(found)
+}
+
+fn open(path: &Path) -> Result<Vec<u8>, ClipError> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST_CLIP + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_CLIP { Err(ClipError::Large) } else { Ok(bytes) }
+}
+
+fn fs_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LARGEST_PHRASES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_PHRASES {
+        Err(io::ErrorKind::FileTooLarge.into())
+    } else {
+        Ok(text)
+    }
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> PromptError {
+    move |source| PromptError::Folder { path: path.into(), source }
+}
+
+/// A sine, loud enough to be noticed and soft enough not to startle: -16 dBFS at its peaks, with
+/// raised-cosine flanks of 10 ms against clicks.
+fn beep() -> Clip {
+    const LENGTH: u32 = Codec::RATE * 2 / 5;
+    const FLANK: u32 = Codec::RATE / 100;
+    const PEAK: f32 = 32_768.0 * 0.158_5;
+    let sample = |at: u32| {
+        let flank = at.min(LENGTH - 1 - at).min(FLANK) as f32 / FLANK as f32;
+        let swell = 0.5 - 0.5 * (PI * flank).cos();
+        let turns = (at * 1_000 % Codec::RATE) as f32 / Codec::RATE as f32;
+        (PEAK * swell * (2.0 * PI * turns).sin()) as i16
+    };
+    Clip::new("beep", &(0..LENGTH).map(sample).collect::<Vec<_>>())
+}

@@ -6,6 +6,11 @@ use std::sync::Arc;
 
 pub mod g711;
 pub mod gate;
+pub mod level;
+pub mod listener;
+pub mod resample;
+pub mod tones;
+pub mod wav;
 
 /// A codec a call can be spoken in. Both run at 8,000 samples a second, one byte a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,1 +1,96 @@
-//! (to come)
+//! Call flows: what a caller hears, and what each key does.
+//!
+//! A flow is told what happened (an [`Event`]) and answers with what to do next ([`Action`]s).
+//! Actions run in order; a new answer replaces whatever was still waiting, and an empty one lets it
+//! go on. That one rule is all of barge-in. "Idle" is told once per queue; a hang-up empties the
+//! queue but not the recording.
+
+mod deposit;
+
+use std::time::Duration;
+
+pub use deposit::{Deposit, Policy};
+
+use crate::mailbox::Take;
+use crate::say::Phrase;
+
+/// What happened in the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The flow begins: the call was answered.
+    Start,
+    /// A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`.
+    Key(char),
+    /// Everything asked for has been done, and the caller stayed silent.
+    Idle,
+    /// A recording ended; the take is on disk.
+    Recorded(Take, Ended),
+    /// A recording could not be made, or broke off: the disk is full or failing.
+    NotRecorded,
+    /// An [`Action::File`] has been carried out: `true` once the message is committed, `false`
+    /// when the take is safe on disk but will be filed later.
+    Filed(bool),
+    /// The caller left.
+    HungUp,
+}
+
+/// Why a recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to: a key, or the caller left.
+    Stopped,
+    /// Nobody spoke for as long as the policy waits.
+    Silence,
+    /// It reached the longest a message may be.
+    Longest,
+    /// A busy or dial tone: behind an analogue line the caller is gone.
+    Tone,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Let something be heard, to its end.
+    Play(Prompt),
+    /// Wait for a key.
+    Pause(Duration),
+    /// Record until told to stop, or until the policy's end of a message.
+    Record,
+    /// End the recording; [`Event::Recorded`] follows.
+    StopRecording,
+    /// Make a message of the take; [`Event::Filed`] follows.
+    File(Take),
+    /// The take is not wanted and must never come back.
+    Discard(Take),
+    /// End the call.
+    HangUp,
+}
+
+/// Something to be heard. `say` and the mailbox turn the abstract ones into clips.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// What the owner recorded, else a sentence made of the number.
+    Greeting,
+    /// Speak now.
+    Beep,
+    /// What the caller has just recorded.
+    Take(Take),
+    /// A sentence.
+    Say(Phrase),
+}
+
+/// The flow a call is in. There are no others, so this is an enum and not a trait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flow {
+    /// Leaving a message.
+    Deposit(Deposit),
+}
+
+impl Flow {
+    /// Takes the next step.
+    pub fn on(&mut self, event: Event) -> Vec<Action> {
+        match self {
+            Flow::Deposit(flow) => flow.on(event),
+        }
+    }
+}

@@ -1,1 +1,115 @@
-//! (to come)
+//! The web side: whether the server lives and is ready, its figures, and the letters it caught.
+//!
+//! Nobody logs in here yet, so it listens on this machine only unless told otherwise, and it shows
+//! letters only under names it knows: a page elsewhere must not read voicemail through the browser
+//! of its owner by giving its own name our address.
+
+use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header, uri::Authority},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+mod caught;
+mod door;
+mod health;
+mod range;
+
+pub use health::Readiness;
+
+/// `[http]`: where the web side is reached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Names it is called by besides `localhost` and bare addresses, e.g. behind a proxy.
+    pub names: Vec<String>,
+}
+
+/// What the web side shows.
+#[derive(Clone)]
+pub struct Site {
+    /// The figures of `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// Asked at each `/readyz`; must answer at once.
+    pub ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    /// The folder of caught letters; without one there is no page of them.
+    pub caught: Option<PathBuf>,
+    /// See [`Settings::names`].
+    pub names: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), names: Vec::new() }
+    }
+}
+
+/// All pages of a site.
+pub fn router(site: Site) -> Router {
+    let mut router = Router::new()
+        .route("/livez", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics));
+    if site.caught.is_some() {
+        let guard = middleware::from_fn_with_state(site.clone(), known_names_only);
+        router = router.merge(caught::pages().layer(guard));
+    }
+    router.layer(middleware::map_response(guarded)).with_state(site)
+}
+
+/// Answers requests until `shutdown` is done and the answers under way are out.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    axum::serve(door::Door::new(listener), router).with_graceful_shutdown(shutdown).await
+}
+
+/// Headers every answer carries: nothing is guessed, framed, remembered or loaded from elsewhere.
+async fn guarded(mut response: Response) -> Response {
+    const GUARDS: [(HeaderName, &str); 6] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; media-src 'self'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    for (name, value) in GUARDS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn known_names_only(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let told = request.headers().get(header::HOST).and_then(|it| it.to_str().ok());
+    let authority = told.and_then(|it| it.parse::<Authority>().ok());
+    if authority.is_some_and(|it| known(it.host(), &site.names)) {
+        next.run(request).await
+    } else {
+        let text = "This server is not called by that name; the setting is http.names.\n";
+        (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+    }
+}
+
+fn known(host: &str, names: &[String]) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<std::net::IpAddr>().is_ok()
+        || names.iter().any(|name| name.eq_ignore_ascii_case(host))
+}

@@ -1,1 +1,167 @@
-//! (to come)
+//! Signalling: calls that come in over SIP (RFC 3261), on UDP and TCP, IPv4 and IPv6.
+//!
+//! An [`Endpoint`] listens and hands out [`Invitation`]s; an accepted one becomes a [`Dialog`], which
+//! tells what happens in it. Messages and transactions are sipx's, the sockets and everything above
+//! transactions are ours; only this module knows sipx. No sound passes here: [`Media`] says where it
+//! goes. Left out: TLS, digest, registrations, transfers, reliable provisional answers.
+
+mod call;
+mod desk;
+mod dialog;
+mod digits;
+mod exchange;
+mod gate;
+mod identity;
+mod invitation;
+mod path;
+mod reply;
+pub mod sdp;
+mod sockets;
+mod wire;
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+pub use call::CallError;
+pub use desk::Counters;
+pub use dialog::{Dialog, Farewell, Signal};
+pub use identity::{Called, Redirected};
+pub use invitation::{Gone, Invitation};
+pub use reply::Refusal;
+pub use sdp::{Media, NotAcceptable};
+
+/// `[sip]`: where we listen, and to whom.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Addresses, each for both UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// The address to tell peers, if it is not the one they see (behind NAT).
+    pub advertise: Option<IpAddr>,
+    /// Networks in CIDR notation whose peers may call; the others are refused.
+    pub allow: Vec<String>,
+    /// Calls at once; further ones are refused with 503 until there is room.
+    pub most_calls: usize,
+    /// T1, the estimated round trip that all repetitions are timed by (RFC 3261 §17.1.1.1).
+    #[serde(with = "humantime_serde")]
+    pub t1: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 5060))],
+            advertise: None,
+            allow: vec!["127.0.0.0/8".into(), "::1/128".into()],
+            most_calls: 500,
+            t1: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Why we cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Somebody else has the port.
+    #[error("{transport} port {} on {} is in use by another program", address.port(), address.ip())]
+    InUse {
+        /// As in the settings.
+        address: SocketAddr,
+        /// `UDP` or `TCP`.
+        transport: &'static str,
+    },
+    /// The system does not give us the address.
+    #[error("cannot listen on {address} ({transport})")]
+    Address {
+        /// As in the settings.
+        address: SocketAddr,
+        /// `UDP` or `TCP`.
+        transport: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// `allow` has something else than a network.
+    #[error("{0:?} in sip.allow is not a network such as 192.0.2.0/24")]
+    Allow(String),
+    /// `listen` is empty.
+    #[error("sip.listen names no address")]
+    Nowhere,
+}
+
+/// Where calls arrive. Cheap to clone. It listens until [`Self::shutdown`], not until it is dropped.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    wires: Arc<[wire::Wire]>,
+    addresses: Arc<[SocketAddr]>,
+    desk: Arc<desk::Desk>,
+}
+
+/// Invitations not yet taken by the driver; further calls are refused with 503.
+const INVITATIONS: usize = 256;
+
+impl Endpoint {
+    /// Starts to listen. Calls come out of the receiver.
+    pub async fn listen(
+        settings: &Settings,
+    ) -> Result<(Self, mpsc::Receiver<Invitation>), ListenError> {
+        let network = |text: &String| text.parse().map_err(|()| ListenError::Allow(text.clone()));
+        let allowed = settings.allow.iter().map(network).collect::<Result<Vec<_>, _>>()?;
+        if settings.listen.is_empty() {
+            return Err(ListenError::Nowhere);
+        }
+        let timers =
+            sipx_sip::Timers { t1: settings.t1, t2: settings.t1 * 8, t4: settings.t1 * 10 };
+        let (sender, invitations) = mpsc::channel(INVITATIONS);
+        let desk = Arc::new(desk::Desk::new(sender, settings.most_calls));
+        let mut wires = Vec::new();
+        for &address in &settings.listen {
+            let gate = gate::Gate::new(allowed.clone());
+            match wire::Wire::open(address, settings.advertise, timers, gate, desk.clone()) {
+                Ok(wire) => wires.push(wire),
+                Err((transport, source)) => {
+                    // The ones opened before must not stay open behind an error.
+                    futures::future::join_all(wires.iter().map(wire::Wire::stop)).await;
+                    return Err(ListenError::new(address, transport, source));
+                }
+            }
+        }
+        let addresses = wires.iter().map(wire::Wire::bound).collect();
+        Ok((Self { wires: wires.into(), addresses, desk }, invitations))
+    }
+
+    /// The addresses we really listen on, in the order of the settings.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// From now on new calls are refused with 503; those that are up go on.
+    pub fn drain(&self) {
+        self.desk.drain();
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.desk.counters()
+    }
+
+    /// Stops listening; calls that are still up lose their signalling.
+    pub async fn shutdown(self) {
+        futures::future::join_all(self.wires.iter().map(wire::Wire::stop)).await;
+    }
+}
+
+impl ListenError {
+    fn new(address: SocketAddr, transport: &'static str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::InUse { address, transport },
+            _ => Self::Address { address, transport, source },
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! The only place with `unsafe`: what the operating system offers and no crate of ours wraps.
 //!
-//! `media` is batched socket calls and the sleeping tick, `process` is priorities and limits.
+//! `disk` is what files need to be safe, `media` batched socket calls and the sleeping tick,
+//! `process` priorities and limits.
 #![allow(unsafe_code, reason = "every call below is a system call with its arguments checked here")]
 
+pub mod disk;
+pub mod media;
 pub mod process;

@@ -1,1 +1,325 @@
-//! (to come)
+//! The verbs, as an operator types them.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use afterbeep::{
+    blobs::{self, Blobs},
+    cli::{greeting, mailbox, message, tenant, user},
+    clock::Clock,
+    mailbox::{Caller, Envelope, MessageId, Segment, Timestamp, Transcript},
+    store::{
+        Db, greetings, mailboxes,
+        messages::{self, Filing},
+        tenants, transcripts,
+    },
+};
+use clap::Parser;
+use tempfile::TempDir;
+
+#[tokio::test]
+async fn a_tenant_a_user_and_a_mailbox_are_added_changed_listed_and_removed() {
+    let desk = desk().await;
+    assert!(desk.says("tenant list").await.contains("No tenants yet"));
+    desk.says("tenant add default --time-zone Europe/Vienna --spoken de").await;
+    desk.says("user add ann@acme.example --name Ann").await;
+    let added = desk.says("mailbox add 1000 --owner ann@acme.example").await;
+    assert_eq!(added, "Mailbox 1000 is there.\n");
+    desk.says("mailbox set 1000 --language de --transcribe no").await;
+    assert_eq!(
+        desk.says("mailbox list").await,
+        "NUMBER  NAME  NEW  TIME ZONE      LANGUAGE  SPOKEN  TRANSCRIBE  MAIL TO\n\
+         1000    Ann   0    Europe/Vienna  de        de      no          ann@acme.example\n"
+    );
+    desk.says("mailbox set 1000 --language inherit --transcribe inherit --spoken auto").await;
+    desk.says("mailbox set 1000 --recipients bob@acme.example,eve@acme.example").await;
+    let listed: serde_json::Value =
+        serde_json::from_str(&desk.says("mailbox list --json").await).unwrap();
+    assert_eq!(listed[0]["language"], "en");
+    assert_eq!(listed[0]["spoken"], serde_json::Value::Null);
+    assert_eq!(listed[0]["transcribe"], true);
+    assert_eq!(listed[0]["recipients"][1], "eve@acme.example");
+
+    desk.says("user set ann@acme.example --email-to a@acme.example").await;
+    desk.says("mailbox set 1000 --recipients owner").await;
+    assert!(desk.says("mailbox list").await.contains("a@acme.example"));
+    desk.says("user rm a@acme.example").await;
+    desk.says("mailbox rm 1000").await;
+    desk.says("tenant rm default").await;
+    assert!(desk.says("tenant list").await.contains("No tenants yet"));
+}
+
+#[tokio::test]
+async fn errors_name_the_next_step() {
+    let desk = desk().await;
+    let cases = [
+        ("mailbox list", "add it with `afterbeep tenant add default`"),
+        ("tenant add no/good", "use 1 to 64 letters"),
+        ("tenant add a --time-zone Europe/Wien", "Europe/Vienna"),
+        ("tenant add a --language German", "write its code"),
+        ("tenant add a --sip-domain sip:a@b", "without \"sip:\""),
+    ];
+    for (line, step) in cases {
+        let error = desk.refuses(line).await;
+        assert!(error.contains(step), "{line}: {error}");
+    }
+    desk.says("tenant add default").await;
+    desk.says("mailbox add 1000").await;
+    let cases = [
+        ("tenant add default", "see `afterbeep tenant list`"),
+        ("tenant rm default", "remove them first"),
+        ("user add nobody", "write it like ann@example.org"),
+        ("user set ann@acme.example --name A", "`afterbeep user add ann@acme.example`"),
+        ("mailbox add 1000", "`afterbeep mailbox set 1000`"),
+        ("mailbox add 10/00", "use 1 to 64 letters"),
+        ("mailbox set 2000 --name B", "`afterbeep mailbox add 2000 --tenant default`"),
+        ("mailbox add 2000 --owner x@acme.example", "`afterbeep user add x@acme.example`"),
+        ("mailbox set 1000 --recipients a@acme.example,b", "not an email address"),
+        ("mailbox set 1000 --recipients owner,b@acme.example", "stands alone"),
+        ("message list --mailbox 3000", "`afterbeep mailbox list --tenant default`"),
+        ("message show 0190b1d6-0000-7000-8000-000000000000", "`afterbeep message list"),
+        ("greeting set --mailbox 1000 --file missing.wav", "missing.wav cannot be read"),
+    ];
+    for (line, step) in cases {
+        let error = desk.refuses(line).await;
+        assert!(error.contains(step), "{line}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn messages_are_listed_shown_and_exported() {
+    let desk = desk().await;
+    desk.says("tenant add default --time-zone Europe/Vienna").await;
+    desk.says("mailbox add 1000 --name Ann --recipients ann@acme.example").await;
+    assert_eq!(desk.says("message list --mailbox 1000").await, "No messages in mailbox 1000.\n");
+    let id = desk.message().await;
+    let listed = desk.says("message list --mailbox 1000").await;
+    assert_eq!(
+        listed.lines().last().unwrap(),
+        format!(
+            "{id}  new     2026-09-21 16:13:20 CEST  0:13    Marie (+33556123456)  \
+             Hello Ann, call me."
+        )
+    );
+    let shown = desk.says(&format!("message show {id}")).await;
+    assert!(shown.contains("Mailbox:  1000 (Ann)\n"), "{shown}");
+    assert!(shown.contains("Length:   0:13, interrupted\n"), "{shown}");
+    assert!(shown.contains("Mail to:  ann@acme.example, queued\n"), "{shown}");
+    assert!(shown.ends_with("\nHello Ann, call me.\n"), "{shown}");
+    let shown: serde_json::Value =
+        serde_json::from_str(&desk.says(&format!("message show {id} --json")).await).unwrap();
+    assert_eq!(shown["text"], "Hello Ann, call me.");
+    assert_eq!(shown["received"], "2026-09-21T14:13:20Z");
+    assert_eq!(shown["deliveries"][0]["state"], "queued");
+
+    let to = desk.dir.path().join("out.wav");
+    let line = format!("message export {id} --to {}", to.display());
+    desk.says(&line).await;
+    assert_eq!(fs::read(&to).unwrap(), b"sound");
+    assert!(desk.refuses(&line).await.contains("name another file with --to"));
+
+    desk.says("tenant add other").await;
+    let stranger = format!("message show {id} --tenant other");
+    assert!(desk.refuses(&stranger).await.contains("has no message"));
+}
+
+#[tokio::test]
+async fn a_mailbox_goes_with_its_messages_only_when_that_is_said() {
+    let desk = desk().await;
+    desk.says("tenant add default").await;
+    desk.says("mailbox add 1000").await;
+    let file = desk.wav(8_000, 1, 16, 8_000);
+    desk.says(&format!("greeting set --mailbox 1000 --file {}", file.display())).await;
+    desk.message().await;
+    assert!(desk.refuses("mailbox rm 1000").await.contains("mailbox rm 1000 --with-messages"));
+    assert_eq!(desk.blobs.list().await.unwrap().len(), 2);
+    desk.says("mailbox rm 1000 --with-messages").await;
+    assert!(desk.blobs.list().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_greeting_is_kept_as_16_bit_mono_and_replaces_the_old_one() {
+    let desk = desk().await;
+    desk.says("tenant add default").await;
+    desk.says("mailbox add 1000").await;
+    for (rate, channels, bits) in [(8_000, 1, 16), (16_000, 2, 16), (16_000, 1, 24), (8_000, 1, 8)]
+    {
+        let file = desk.wav(rate, channels, bits, rate * 2);
+        let said =
+            desk.says(&format!("greeting set --mailbox 1000 --file {}", file.display())).await;
+        assert!(said.contains("(2.0 s)"), "{said}");
+        assert_eq!(desk.blobs.list().await.unwrap().len(), 1, "the old one is deleted");
+        let kept = desk.greeting().await;
+        let mut kept = hound::WavReader::new(&kept[..]).unwrap();
+        let spec = kept.spec();
+        assert_eq!((spec.channels, spec.sample_rate, spec.bits_per_sample), (1, rate, 16));
+        let loudest = kept.samples::<i16>().map(|it| it.unwrap()).max().unwrap();
+        assert!((7_900..8_300).contains(&loudest), "{bits} bits: {loudest}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_greeting_is_refused_and_the_old_one_stays() {
+    let desk = desk().await;
+    desk.says("tenant add default").await;
+    desk.says("mailbox add 1000").await;
+    let fine = desk.wav(8_000, 1, 16, 800);
+    desk.says(&format!("greeting set --mailbox 1000 --file {}", fine.display())).await;
+    let before = desk.greeting().await;
+
+    let text = desk.dir.path().join("text.wav");
+    fs::write(&text, b"RIFF, but no more").unwrap();
+    let cut = desk.dir.path().join("cut.wav");
+    let whole = fs::read(desk.wav(8_000, 1, 16, 800)).unwrap();
+    fs::write(&cut, &whole[..whole.len() - 301]).unwrap();
+    let no_rate = desk.dir.path().join("rate.wav");
+    let mut wrong = whole.clone();
+    wrong[24..32].copy_from_slice(&[1, 0, 0, 0, 2, 0, 0, 0]);
+    fs::write(&no_rate, wrong).unwrap();
+    let cases = [
+        (text, "uncompressed WAV"),
+        (cut, "damaged"),
+        (no_rate, "claims 1 samples a second"),
+        (desk.wav(8_000, 1, 16, 0), "no sound"),
+        (desk.wav(8_000, 1, 8, 8_000 * 301), "longer than 300 seconds"),
+    ];
+    for (file, why) in cases {
+        let line = format!("greeting set --mailbox 1000 --file {}", file.display());
+        let error = desk.refuses(&line).await;
+        assert!(error.contains(why), "{}: {error}", file.display());
+    }
+    assert_eq!(desk.greeting().await, before);
+    assert_eq!(desk.blobs.list().await.unwrap().len(), 1);
+}
+
+#[test]
+fn every_verb_has_help_of_its_own() {
+    use clap::CommandFactory;
+    Line::command().debug_assert();
+    for verb in Line::command().get_subcommands() {
+        for deed in verb.get_subcommands() {
+            let about = deed.get_about().map(ToString::to_string).unwrap_or_default();
+            let name = deed.get_name();
+            assert!(!about.is_empty(), "{} {name} says nothing", verb.get_name());
+            let wrong = ["Settings of", "Whose things", "Whose it is", "Its settings"];
+            assert!(!wrong.iter().any(|it| about.starts_with(it)), "{name}: {about}");
+        }
+    }
+}
+
+/// The verbs under test, as the program groups them.
+#[derive(Parser)]
+enum Line {
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    #[command(subcommand)]
+    User(user::Command),
+    #[command(subcommand)]
+    Mailbox(mailbox::Command),
+    #[command(subcommand)]
+    Message(message::Command),
+    #[command(subcommand)]
+    Greeting(greeting::Command),
+}
+
+/// Where an operator sits.
+struct Desk {
+    dir: TempDir,
+    db: Db,
+    blobs: Blobs,
+    clock: Clock,
+}
+
+async fn desk() -> Desk {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&dir.path().join("afterbeep.db")).await.unwrap();
+    let blobs = Blobs::open(&dir.path().join("blobs")).unwrap();
+    Desk { dir, db, blobs, clock: Clock::Real }
+}
+
+impl Desk {
+    async fn types(&self, line: &str) -> anyhow::Result<String> {
+        let words = std::iter::once("afterbeep").chain(line.split_whitespace());
+        let (db, blobs, clock) = (&self.db, &self.blobs, &self.clock);
+        let mut out = Vec::new();
+        match Line::try_parse_from(words)? {
+            Line::Tenant(it) => tenant::run(it, db, clock, &mut out).await?,
+            Line::User(it) => user::run(it, db, clock, &mut out).await?,
+            Line::Mailbox(it) => mailbox::run(it, db, blobs, clock, &mut out).await?,
+            Line::Message(it) => message::run(it, db, blobs, &mut out).await?,
+            Line::Greeting(it) => greeting::run(it, db, blobs, clock, &mut out).await?,
+        }
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    async fn says(&self, line: &str) -> String {
+        self.types(line).await.unwrap_or_else(|error| panic!("{line}: {error:#}"))
+    }
+
+    async fn refuses(&self, line: &str) -> String {
+        match self.types(line).await {
+            Ok(said) => panic!("{line}: {said}"),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    /// A message in mailbox 1000, transcribed.
+    async fn message(&self) -> MessageId {
+        let tenant = tenants::named(&self.db, "default").await.unwrap().unwrap();
+        let mailbox = mailboxes::at(&self.db, &tenant.id, "1000").await.unwrap().unwrap();
+        let id = self.clock.message_id();
+        let blob = blobs::message(&id);
+        self.blobs.put(&blob, "sound".into()).await.unwrap();
+        let now = Timestamp(1_790_000_000_000);
+        let envelope = Envelope {
+            caller: Caller::claimed(Some("Marie"), Some("+33556123456")),
+            received: now,
+            length: Duration::from_millis(12_340),
+            interrupted: true,
+        };
+        let filing = Filing {
+            id,
+            mailbox: mailbox.id,
+            envelope,
+            blob,
+            transcribe: true,
+            notify_due: now,
+            recipients: mailbox.recipients,
+        };
+        messages::file(&self.db, &[filing], now).await.unwrap();
+        let text = "Hello Ann,\u{1b}call me.".to_owned();
+        let segment = Segment { start_ms: 0, end_ms: 900, text, confidence: 0.9 };
+        let transcript =
+            Transcript { language: "en".into(), segments: vec![segment], engine: "test".into() };
+        transcripts::save(&self.db, &id, &transcript, now).await.unwrap();
+        id
+    }
+
+    /// The sound of the greeting of mailbox 1000.
+    async fn greeting(&self) -> bytes::Bytes {
+        let tenant = tenants::named(&self.db, "default").await.unwrap().unwrap();
+        let mailbox = mailboxes::at(&self.db, &tenant.id, "1000").await.unwrap().unwrap();
+        let kind = greetings::Kind::Unavailable;
+        let greeting = greetings::of(&self.db, &mailbox.id, kind).await.unwrap().unwrap();
+        self.blobs.get(&greeting.blob).await.unwrap()
+    }
+
+    /// A recording of a square wave at a quarter of full scale.
+    fn wav(&self, rate: u32, channels: u16, bits: u16, frames: u32) -> PathBuf {
+        let path = self.dir.path().join(format!("{rate}-{channels}-{bits}-{frames}.wav"));
+        let spec = hound::WavSpec {
+            channels,
+            sample_rate: rate,
+            bits_per_sample: bits,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+        let high = 1 << (bits - 3);
+        for frame in 0..frames {
+            for _ in 0..channels {
+                writer.write_sample(if frame / 40 % 2 == 0 { high } else { -high }).unwrap();
+            }
+        }
+        writer.finalize().unwrap();
+        path
+    }
+}

@@ -1,1 +1,70 @@
-//! (to come)
+//! Letters: what they say, that they arrive whole, and that no stranger can bend them.
+
+use std::time::Duration;
+
+use afterbeep::{
+    mail::{Letter, Text},
+    mailbox::*,
+};
+use bytes::Bytes;
+use uuid::Uuid;
+
+mod catching;
+mod hostile;
+mod protected;
+mod sending;
+pub(crate) mod sink;
+mod writing;
+
+/// Monday, 23 November 2026, 14:32:07 in Vienna.
+const RECEIVED: Timestamp = Timestamp(1_795_440_727_000);
+const ID: MessageId = MessageId(Uuid::from_u128(0x0192_3456_789a_7bcd_8def_0123_4567_89ab));
+
+fn reception() -> Mailbox {
+    Mailbox {
+        id: MailboxId("m".into()),
+        tenant: TenantId("t".into()),
+        number: "1000".into(),
+        name: "Reception".into(),
+        time_zone: "Europe/Vienna".into(),
+        language: "en".into(),
+        spoken: None,
+        transcribe: true,
+        recipients: vec!["ann@example.org".into()],
+    }
+}
+
+fn from_marie() -> Envelope {
+    Envelope {
+        caller: Caller {
+            name: Some("Marie Dupont".into()),
+            number: Some("+33 5 56 12 34 56".into()),
+        },
+        received: RECEIVED,
+        length: Duration::from_secs(24),
+        interrupted: false,
+    }
+}
+
+fn transcript(said: &[(&str, f32)]) -> Text {
+    let segment = |&(text, confidence): &(&str, f32)| Segment {
+        start_ms: 0,
+        end_ms: 1000,
+        text: text.into(),
+        confidence,
+    };
+    Text::Transcript(Transcript {
+        language: "en".into(),
+        segments: said.iter().map(segment).collect(),
+        engine: "whisper tiny.en".into(),
+    })
+}
+
+/// Bytes no text encoding survives by luck.
+fn sound() -> Bytes {
+    (0..20_000u32).map(|it| (it * 7 + it / 256) as u8).collect()
+}
+
+fn letter(envelope: &Envelope, text: &Text) -> Letter {
+    Letter::about(ID, &reception(), envelope, text, sound(), None).unwrap()
+}

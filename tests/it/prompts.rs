@@ -1,1 +1,308 @@
-//! (to come)
+//! The prompts: that all are there, sound alike, and that a bad one spoils nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use afterbeep::{
+    audio::{Clip, Codec},
+    prompts::{PromptError, Prompts},
+    say::{Phrase, Phrases, number},
+};
+use ebur128::{EbuR128, Mode};
+
+fn our_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts")
+}
+
+/// Languages of `prompts/` with their folders.
+fn ours() -> Vec<PathBuf> {
+    let folders = fs::read_dir(our_folder()).unwrap().map(|it| it.unwrap().path());
+    folders.filter(|it| it.join("phrases.toml").exists()).collect()
+}
+
+fn every_phrase() -> Vec<Phrase> {
+    use Phrase::*;
+    let number = "0123456789abcdefghijklmnopqrstuvwxyz"[..32].to_owned();
+    vec![
+        NotAvailable { number },
+        Instructions,
+        TooShort,
+        NothingHeard,
+        TryAgain,
+        ReviewMenu,
+        Saved,
+        Deleted,
+        NotSaved,
+        MailboxFull,
+        NoSuchMailbox,
+        OneMoment,
+        Goodbye,
+    ]
+}
+
+fn samples(wav: &Path) -> Vec<i16> {
+    let mut wav = hound::WavReader::open(wav).unwrap();
+    let spec = wav.spec();
+    assert_eq!((spec.channels, spec.sample_rate, spec.bits_per_sample), (1, 16_000, 16));
+    wav.samples().collect::<Result<_, _>>().unwrap()
+}
+
+fn clips_of(folder: &Path) -> BTreeMap<String, Vec<i16>> {
+    let files = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let wavs = files.filter(|it| it.extension().is_some_and(|it| it == "wav"));
+    wavs.map(|it| (it.file_stem().unwrap().to_str().unwrap().to_owned(), samples(&it))).collect()
+}
+
+fn loudness(samples: &[i16]) -> f64 {
+    let mut meter = EbuR128::new(1, 16_000, Mode::I).unwrap();
+    meter.add_frames_i16(samples).unwrap();
+    meter.loudness_global().unwrap()
+}
+
+fn names(clips: &[std::sync::Arc<Clip>]) -> Vec<&str> {
+    clips.iter().map(|it| &*it.name).collect()
+}
+
+#[test]
+fn every_phrase_of_every_language_has_all_its_clips() {
+    let prompts = Prompts::load(None).unwrap();
+    for folder in ours() {
+        let language = folder.file_name().unwrap().to_str().unwrap();
+        let phrases = Phrases::parse(&fs::read_to_string(folder.join("phrases.toml")).unwrap());
+        let phrases = phrases.unwrap();
+        for phrase in every_phrase() {
+            let wanted = phrases.clips(&phrase);
+            assert!(!wanted.is_empty(), "{language}: nothing is said for {phrase:?}");
+            assert_eq!(names(&prompts.clips(language, &phrase)), wanted, "{language}");
+        }
+        assert_eq!(every_phrase().iter().map(Phrase::name).collect::<Vec<_>>(), Phrase::NAMES);
+        let there = clips_of(&folder);
+        for clip in phrases.names() {
+            assert!(there.contains_key(clip), "{language}/{clip}.wav is missing");
+        }
+    }
+}
+
+#[test]
+fn every_clip_has_its_text_and_every_text_its_clip() {
+    for folder in ours() {
+        let told: toml::Table =
+            fs::read_to_string(folder.join("phrases.toml")).unwrap().parse().unwrap();
+        let texts: BTreeSet<_> = told["clips"].as_table().unwrap().keys().cloned().collect();
+        let clips: BTreeSet<_> = clips_of(&folder).into_keys().collect();
+        assert_eq!(texts, clips, "{}", folder.display());
+    }
+}
+
+#[test]
+fn every_count_in_english_has_its_clips() {
+    let clips = clips_of(&our_folder().join("en"));
+    for count in (0..1_200).chain((0..=number::LARGEST).step_by(977)) {
+        for clip in number::english(count) {
+            assert!(clips.contains_key(clip), "{clip} of {count}");
+        }
+    }
+}
+
+/// EBU R 128: a caller does not reach for the volume between two clips.
+#[test]
+fn the_clips_of_a_voice_are_equally_loud() {
+    for folder in ours() {
+        let clips = clips_of(&folder);
+        let joined: Vec<i16> = clips.values().flatten().copied().collect();
+        let all = loudness(&joined);
+        assert!((all + 23.0).abs() < 1.0, "{}: {all:.1} LUFS", folder.display());
+
+        let long = clips.iter().filter(|(_, it)| it.len() > 16_000 * 2 / 5);
+        let each: Vec<_> = long.map(|(name, it)| (name, loudness(it))).collect();
+        for (one, its) in &each {
+            for (other, others) in &each {
+                assert!((its - others).abs() < 3.0, "{one} {its:.1}, {other} {others:.1} LUFS");
+            }
+        }
+        assert!(each.len() > 40, "only {} clips were measured", each.len());
+    }
+}
+
+#[test]
+fn no_clip_is_clipped_or_begins_or_ends_with_a_click() {
+    for (name, clip) in ours().iter().flat_map(|it| clips_of(it)) {
+        let peak = clip.iter().map(|it| it.unsigned_abs()).max().unwrap();
+        assert!(peak < 29_205, "{name} peaks at {peak}, above -1 dBFS");
+        for end in [clip[0], clip[clip.len() - 1]] {
+            assert!(end.unsigned_abs() < 50, "{name} begins or ends at {end}");
+        }
+    }
+}
+
+#[test]
+fn the_program_sounds_like_its_folder() {
+    let inside = Prompts::load(None).unwrap();
+    let outside = Prompts::load(Some(&our_folder())).unwrap();
+    for phrase in every_phrase() {
+        let bytes = |prompts: &Prompts| -> Vec<_> {
+            let clips = prompts.clips("en", &phrase);
+            clips.iter().map(|it| it.encoded(Codec::Pcmu).to_vec()).collect()
+        };
+        assert_eq!(bytes(&inside), bytes(&outside), "{phrase:?}");
+    }
+    assert_eq!(outside.languages().collect::<Vec<_>>(), ["en"], "nothing else is a language");
+}
+
+/// A folder of prompts as an operator may have it: ours, copied, for a test to spoil.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn of(languages: &[&str]) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        for language in languages {
+            fs::create_dir(folder.path(language)).unwrap();
+            for file in fs::read_dir(our_folder().join("en")).unwrap() {
+                let file = file.unwrap();
+                let copy = folder.path(language).join(file.file_name());
+                fs::copy(file.path(), copy).unwrap();
+            }
+        }
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn load(&self) -> Result<Prompts, PromptError> {
+        Prompts::load(Some(self.0.path()))
+    }
+}
+
+#[test]
+fn a_missing_clip_is_left_out_and_the_rest_is_played() {
+    let folder = Folder::of(&["en"]);
+    fs::remove_file(folder.path("en/to-listen.wav")).unwrap();
+    fs::remove_file(folder.path("en/0.wav")).unwrap();
+    let prompts = folder.load().unwrap();
+    let menu = prompts.clips("en", &Phrase::ReviewMenu);
+    assert_eq!(names(&menu), ["to-keep", "to-record-again", "to-delete"]);
+    let greeting = prompts.clips("en", &Phrase::NotAvailable { number: "101".into() });
+    assert_eq!(names(&greeting), ["person-at-extension", "1", "1", "is-not-available"]);
+}
+
+#[test]
+fn a_clip_that_cannot_be_used_is_left_out() {
+    let folder = Folder::of(&["en"]);
+    let stereo = hound::WavSpec {
+        channels: 2,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    hound::WavWriter::create(folder.path("en/to-keep.wav"), stereo).unwrap().finalize().unwrap();
+    fs::write(folder.path("en/to-listen.wav"), b"RIFF and then nothing").unwrap();
+    fs::write(folder.path("en/to-record-again.wav"), vec![0; 9 << 20]).unwrap();
+    let cut = fs::read(folder.path("en/to-delete.wav")).unwrap();
+    fs::write(folder.path("en/to-delete.wav"), &cut[..cut.len() / 2]).unwrap();
+    fs::remove_file(folder.path("en/goodbye.wav")).unwrap();
+    fs::create_dir(folder.path("en/goodbye.wav")).unwrap();
+    let prompts = folder.load().unwrap();
+    assert!(prompts.clips("en", &Phrase::ReviewMenu).is_empty());
+    assert!(prompts.clips("en", &Phrase::Goodbye).is_empty());
+    assert_eq!(names(&prompts.clips("en", &Phrase::Saved)), ["message-saved"]);
+}
+
+#[test]
+fn a_language_is_found_by_its_tag_and_english_stands_in_for_the_rest() {
+    let folder = Folder::of(&["fr"]);
+    fs::copy(folder.path("fr/one-moment.wav"), folder.path("fr/goodbye.wav")).unwrap();
+    let prompts = folder.load().unwrap();
+    let goodbye = |language| prompts.clips(language, &Phrase::Goodbye)[0].length();
+    assert_ne!(goodbye("fr"), goodbye("en"));
+    assert_eq!(goodbye("fr-CA"), goodbye("fr"));
+    assert_eq!(goodbye("en-GB"), goodbye("en"));
+    assert_eq!(goodbye("tlh"), goodbye("en"));
+    assert_eq!(goodbye(""), goodbye("en"));
+}
+
+#[test]
+fn another_voice_for_our_language_needs_no_phrases_and_other_folders_are_passed_over() {
+    let folder = Folder::of(&["en", "drafts"]);
+    fs::remove_file(folder.path("en/phrases.toml")).unwrap();
+    fs::remove_file(folder.path("drafts/phrases.toml")).unwrap();
+    fs::copy(folder.path("en/one-moment.wav"), folder.path("en/goodbye.wav")).unwrap();
+    let prompts = folder.load().unwrap();
+    let length = |phrase| prompts.clips("en", &phrase)[0].length();
+    assert_eq!(length(Phrase::Goodbye), length(Phrase::OneMoment));
+    assert_eq!(prompts.languages().collect::<Vec<_>>(), ["en"]);
+}
+
+#[test]
+fn wrong_phrases_and_an_unreadable_folder_are_named() {
+    let folder = Folder::of(&["en"]);
+    fs::write(folder.path("en/phrases.toml"), "[phrases]\ngoodbye = []\n").unwrap();
+    let error = folder.load().unwrap_err();
+    assert!(matches!(error, PromptError::Phrases { .. }));
+    assert!(error.to_string().contains("en/phrases.toml"), "{error}");
+    let error = Prompts::load(Some(&folder.path("nowhere"))).unwrap_err();
+    assert!(matches!(error, PromptError::Folder { .. }));
+    assert!(error.to_string().contains("nowhere"), "{error}");
+}
+
+#[test]
+fn a_clip_plays_as_long_as_its_file_whatever_its_rate() {
+    let folder = Folder::of(&["en"]);
+    for rate in [8_000, 16_000, 22_050, 44_100, 48_000] {
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: rate,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut wav = hound::WavWriter::create(folder.path("en/goodbye.wav"), spec).unwrap();
+        for at in 0..rate * 3 / 2 {
+            wav.write_sample((at % 100) as i16).unwrap();
+        }
+        wav.finalize().unwrap();
+        let goodbye = folder.load().unwrap().clips("en", &Phrase::Goodbye)[0].length();
+        assert!(goodbye.as_millis().abs_diff(1_500) <= 1, "{rate} Hz: {goodbye:?}");
+    }
+}
+
+/// Power at one frequency, as a share of all.
+fn share(samples: &[i16], hz: f64) -> f64 {
+    let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
+    for (at, &sample) in samples.iter().enumerate() {
+        let turn = std::f64::consts::TAU * hz * at as f64 / 8_000.0;
+        let sample = f64::from(sample);
+        re += sample * turn.cos();
+        im += sample * turn.sin();
+        all += sample * sample;
+    }
+    2.0 * (re * re + im * im) / (all * samples.len() as f64)
+}
+
+#[test]
+fn the_beep_is_a_short_soft_tone_in_both_codecs() {
+    let beep = Prompts::load(None).unwrap().beep();
+    assert_eq!(beep.length().as_millis(), 400);
+    for codec in [Codec::Pcmu, Codec::Pcma] {
+        let heard: Vec<i16> = beep.encoded(codec).iter().map(|&it| codec.decode(it)).collect();
+        assert!(share(&heard, 1_000.0) > 0.95, "{}", share(&heard, 1_000.0));
+        let peak = f64::from(heard.iter().map(|it| it.unsigned_abs()).max().unwrap());
+        let level = 20.0 * (peak / 32_768.0).log10();
+        assert!((level + 16.0).abs() < 0.5, "{level:.1} dBFS");
+        assert!(heard[..4].iter().chain(&heard[3_196..]).all(|it| it.unsigned_abs() < 100));
+    }
+}
+
+#[test]
+fn languages_beyond_the_limit_are_passed_over() {
+    let folder = Folder::of(&[]);
+    for at in 0..80 {
+        let language = folder.path(&format!("x{at:02}"));
+        fs::create_dir(&language).unwrap();
+        fs::copy(our_folder().join("en/phrases.toml"), language.join("phrases.toml")).unwrap();
+    }
+    assert_eq!(folder.load().unwrap().languages().count(), 64 + 1, "and English");
+}

@@ -1,0 +1,94 @@
+//! What lies under the spool: the machine's disk, or a test's, which fails when told to.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::sys;
+
+/// Where segments are written.
+#[derive(Debug, Clone, Default)]
+pub enum Disk {
+    /// The machine's.
+    #[default]
+    Real,
+    /// The machine's, with trouble on demand.
+    Troubled(Arc<Trouble>),
+}
+
+/// What goes wrong on a [`Disk::Troubled`], from now until it is taken back.
+#[derive(Debug, Default)]
+pub struct Trouble {
+    /// There is no room: half of what is written arrives, then writing fails.
+    pub full: AtomicBool,
+    /// Syncing fails.
+    pub broken: AtomicBool,
+    /// Only the next sync fails.
+    pub broken_once: AtomicBool,
+}
+
+impl Disk {
+    pub(super) fn create(&self, path: &Path) -> io::Result<File> {
+        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(path)?;
+        if let Some(folder) = path.parent() {
+            self.sync_folder(folder)?;
+        }
+        Ok(file)
+    }
+
+    pub(super) fn write(&self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        if let Disk::Troubled(trouble) = self
+            && trouble.full.load(Ordering::Relaxed)
+        {
+            file.write_all(&bytes[..bytes.len() / 2])?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        file.write_all(bytes)
+    }
+
+    /// Returns once what was written is on the disk.
+    pub(super) fn sync(&self, file: &File) -> io::Result<()> {
+        if let Disk::Troubled(trouble) = self
+            && (trouble.broken.load(Ordering::Relaxed)
+                || trouble.broken_once.swap(false, Ordering::Relaxed))
+        {
+            return Err(io::Error::other("the disk does not answer (a test says so)"));
+        }
+        file.sync_data()
+    }
+
+    /// Returns once files made and removed in the folder stay so.
+    pub(super) fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    /// Removes a file; one that is not there is removed already.
+    pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        path.parent().map_or(Ok(()), |folder| self.sync_folder(folder))
+    }
+
+    /// Bytes that may still be written.
+    pub(super) fn free(&self, folder: &Path) -> io::Result<u64> {
+        sys::disk::free(folder)
+    }
+
+    /// Whether a little can be written again: an empty file proves nothing on a full disk.
+    pub(super) fn probe(&self, folder: &Path) -> io::Result<()> {
+        let path = folder.join("probe");
+        let file = File::create(&path)?;
+        let tried = self.write(&file, &[0; 256 * 1024]).and_then(|()| self.sync(&file));
+        let removed = self.remove(&path);
+        tried.and(removed)
+    }
+}

@@ -1,0 +1,70 @@
+//! What may be said on the command line, and the sentence that says so when it may not.
+
+use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
+
+/// The word that takes a setting away, so that the one above it applies.
+pub(super) const INHERIT: &str = "inherit";
+
+/// The word for "nobody" and "nothing".
+pub(super) const NONE: &str = "none";
+
+/// Longest name of a person or mailbox, in characters.
+const LONGEST_NAME: usize = 100;
+
+/// A tenant's name or a mailbox's number: `[A-Za-z0-9_.-]{1,64}`.
+pub(super) fn handle(what: &str, text: &str) -> anyhow::Result<()> {
+    let fine = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'-');
+    if text.is_empty() || text.len() > 64 || !text.bytes().all(fine) {
+        bail!("{text:?} cannot be a {what}: use 1 to 64 letters, digits, \"_\", \".\" and \"-\"");
+    }
+    Ok(())
+}
+
+/// What people are called.
+pub(super) fn name(text: &str) -> anyhow::Result<()> {
+    if text.trim().is_empty() || text.chars().count() > LONGEST_NAME {
+        bail!("{text:?} cannot be a name: use 1 to {LONGEST_NAME} characters");
+    }
+    if text.chars().any(char::is_control) {
+        bail!("{text:?} cannot be a name: it has control characters in it");
+    }
+    Ok(())
+}
+
+/// An address mail can be sent to.
+pub(super) fn email(text: &str) -> anyhow::Result<()> {
+    text.parse::<lettre::Address>()
+        .map(drop)
+        .with_context(|| format!("{text:?} is not an email address; write it like ann@example.org"))
+}
+
+/// A time zone the machine knows.
+pub(super) fn time_zone(text: &str) -> anyhow::Result<()> {
+    TimeZone::get(text).map(drop).with_context(|| {
+        format!("there is no time zone {text:?}; write it like Europe/Vienna, or UTC")
+    })
+}
+
+/// `en`, `de`, `pt-BR`.
+pub(super) fn language(text: &str) -> anyhow::Result<()> {
+    let (language, region) = text.split_once('-').unwrap_or((text, "XX"));
+    let fine = (2..=3).contains(&language.len())
+        && language.bytes().all(|it| it.is_ascii_lowercase())
+        && region.len() == 2
+        && region.bytes().all(|it| it.is_ascii_uppercase());
+    if !fine {
+        bail!("{text:?} is not a language; write its code, like en, de or pt-BR");
+    }
+    Ok(())
+}
+
+/// The host part of SIP addresses.
+pub(super) fn host(text: &str) -> anyhow::Result<()> {
+    let fine =
+        |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'-' | b':' | b'[' | b']');
+    if text.is_empty() || text.len() > 253 || !text.bytes().all(fine) {
+        bail!("{text:?} is not a host name; write it like voice.example.org, without \"sip:\"");
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! `afterbeep message`: what callers left.
+
+use std::{fs::OpenOptions, io::Write, path::PathBuf};
+
+use anyhow::Context;
+use clap::Subcommand;
+use jiff::{Timestamp as Moment, tz::TimeZone};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{mailbox, table, tenant};
+use crate::{
+    blobs::Blobs,
+    mailbox::{Folder, Mailbox, MessageId, Timestamp, Transcript},
+    store::{
+        Db, deliveries,
+        deliveries::Delivery,
+        messages,
+        messages::{Message, Page, Transcription},
+        transcripts,
+    },
+};
+
+/// What can be done with messages.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the messages of a mailbox, newest first
+    List {
+        /// Which mailbox
+        #[arg(long, value_name = "NUMBER")]
+        mailbox: String,
+        /// Only this folder: new, saved or deleted
+        #[arg(long)]
+        folder: Option<Folder>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        most: u32,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
+    /// Show one message: who, when, what was said, and what became of its mail
+    Show {
+        /// Its id, as `message list` shows it
+        id: Uuid,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
+    /// Write the sound of a message to a WAV file
+    Export {
+        /// Its id, as `message list` shows it
+        id: Uuid,
+        /// Where to; a file that exists is not replaced [at first: ID.wav]
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
+}
+
+/// Does it, and says so.
+pub async fn run(
+    command: Command,
+    db: &Db,
+    blobs: &Blobs,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    match command {
+        Command::List { mailbox, folder, most, json, of } => {
+            let mailbox = mailbox::find(db, &of, &mailbox).await?;
+            let messages = messages::list(db, &mailbox.id, folder, Page::first(most)).await?;
+            list(db, &mailbox, messages, json, out).await
+        }
+        Command::Show { id, json, of } => {
+            let (message, mailbox) = find(db, &of, id).await?;
+            let transcript = transcripts::of(db, &message.id).await?;
+            let deliveries = deliveries::of(db, &message.id).await?;
+            if json {
+                let mut all = described(&message, &mailbox, transcript.as_ref());
+                all["deliveries"] = deliveries.iter().map(delivered).collect();
+                return table::json(out, &all);
+            }
+            show(&message, &mailbox, transcript, &deliveries, out)
+        }
+        Command::Export { id, to, of } => {
+            let (message, _) = find(db, &of, id).await?;
+            let sound = blobs.get(&message.blob).await?;
+            let to = to.unwrap_or_else(|| PathBuf::from(format!("{id}.wav")));
+            let file = OpenOptions::new().write(true).create_new(true).open(&to);
+            let mut file = file.with_context(|| {
+                format!("{} cannot be written; name another file with --to", to.display())
+            })?;
+            file.write_all(&sound).with_context(|| format!("writing {}", to.display()))?;
+            Ok(writeln!(out, "{} is written, {} bytes.", to.display(), sound.len())?)
+        }
+    }
+}
+
+async fn find(db: &Db, of: &tenant::Of, id: Uuid) -> anyhow::Result<(Message, Mailbox)> {
+    let tenant = tenant::find(db, &of.tenant).await?;
+    messages::get(db, &tenant.id, &MessageId(id)).await?.with_context(|| {
+        format!(
+            "tenant {} has no message {id}; see `afterbeep message list --mailbox NUMBER`",
+            of.tenant
+        )
+    })
+}
+
+async fn list(
+    db: &Db,
+    mailbox: &Mailbox,
+    messages: Vec<Message>,
+    json: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let mut with_text = Vec::with_capacity(messages.len());
+    for message in messages {
+        let transcript = transcripts::of(db, &message.id).await?;
+        with_text.push((message, transcript));
+    }
+    if json {
+        let all = with_text.iter().map(|(it, text)| described(it, mailbox, text.as_ref()));
+        return table::json(out, &all.collect());
+    }
+    if with_text.is_empty() {
+        return Ok(writeln!(out, "No messages in mailbox {}.", mailbox.number)?);
+    }
+    let rows: Vec<_> = with_text
+        .iter()
+        .map(|(message, transcript)| {
+            [
+                message.id.to_string(),
+                message.folder.as_str().to_owned(),
+                local(message.envelope.received, mailbox),
+                length(message),
+                message.envelope.caller.to_string(),
+                opening(&said(message, transcript.as_ref())),
+            ]
+        })
+        .collect();
+    table::table(out, ["ID", "FOLDER", "RECEIVED", "LENGTH", "FROM", "SAID"], &rows)
+}
+
+fn show(
+    message: &Message,
+    mailbox: &Mailbox,
+    transcript: Option<Transcript>,
+    deliveries: &[Delivery],
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let cut = if message.envelope.interrupted { ", interrupted" } else { "" };
+    let fields = [
+        ("Message", message.id.to_string()),
+        ("Mailbox", format!("{} ({})", mailbox.number, mailbox.name)),
+        ("Folder", message.folder.as_str().to_owned()),
+        ("From", message.envelope.caller.to_string()),
+        ("Received", local(message.envelope.received, mailbox)),
+        ("Length", length(message) + cut),
+    ];
+    for (field, value) in fields {
+        writeln!(out, "{:10}{}", format!("{field}:"), table::plain(&value))?;
+    }
+    for it in deliveries {
+        let reply = it.reply.as_deref().map(|it| format!(" ({it})")).unwrap_or_default();
+        let line = format!("{}, {}{reply}", it.recipient, it.state.as_str());
+        writeln!(out, "{:10}{}", "Mail to:", table::plain(&line))?;
+    }
+    writeln!(out, "\n{}", table::plain(&said(message, transcript.as_ref())))?;
+    Ok(())
+}
+
+/// What was said, or why nobody knows.
+fn said(message: &Message, transcript: Option<&Transcript>) -> String {
+    match (&message.transcription, transcript.map(Transcript::text)) {
+        (_, Some(text)) if text.is_empty() => "(no speech)".to_owned(),
+        (_, Some(text)) => text,
+        (Transcription::Failed(why), None) => format!("(no transcript: {why})"),
+        (Transcription::Off, None) => "(no transcript wanted)".to_owned(),
+        (Transcription::Waiting | Transcription::Done, None) => "(not transcribed yet)".to_owned(),
+    }
+}
+
+/// The first words of it.
+fn opening(text: &str) -> String {
+    const LONGEST: usize = 60;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST - 3).chain("...".chars()).collect()
+}
+
+/// A moment where the mailbox's owner lives.
+fn local(at: Timestamp, mailbox: &Mailbox) -> String {
+    let zone = TimeZone::get(&mailbox.time_zone).unwrap_or(TimeZone::UTC);
+    let moment = Moment::from_millisecond(at.0).unwrap_or_default();
+    moment.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+fn length(message: &Message) -> String {
+    let seconds = message.envelope.length.as_millis().div_ceil(1000);
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+fn described(
+    message: &Message,
+    mailbox: &Mailbox,
+    transcript: Option<&Transcript>,
+) -> serde_json::Value {
+    let received = Moment::from_millisecond(message.envelope.received.0).unwrap_or_default();
+    json!({
+        "id": message.id,
+        "mailbox": mailbox.number,
+        "folder": message.folder,
+        "caller": message.envelope.caller,
+        "received": received.to_string(),
+        "length_ms": u64::try_from(message.envelope.length.as_millis()).unwrap_or(u64::MAX),
+        "interrupted": message.envelope.interrupted,
+        "transcription": message.transcription,
+        "transcript": transcript,
+        "text": transcript.map(Transcript::text),
+    })
+}
+
+fn delivered(delivery: &Delivery) -> serde_json::Value {
+    json!({
+        "recipient": delivery.recipient,
+        "state": delivery.state.as_str(),
+        "attempts": delivery.attempts,
+        "reply": delivery.reply,
+    })
+}

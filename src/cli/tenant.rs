@@ -1,0 +1,227 @@
+//! `afterbeep tenant`: who has mailboxes on this server.
+
+use std::io::Write;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{check, table};
+use crate::{
+    clock::Clock,
+    mailbox::TenantId,
+    store::{Db, StoreError, mailboxes::Settings, tenants, tenants::Tenant},
+};
+
+/// What can be done with tenants.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a tenant
+    Add {
+        /// What it is called: letters, digits, "_", "." and "-"
+        name: String,
+        /// Its settings.
+        #[command(flatten)]
+        wishes: Wishes,
+    },
+    /// Change a tenant; what is not named stays as it is
+    Set {
+        /// Which one
+        name: String,
+        /// Its settings.
+        #[command(flatten)]
+        wishes: Wishes,
+    },
+    /// Show all tenants
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a tenant that has no mailboxes (any more)
+    Rm {
+        /// Which one
+        name: String,
+    },
+}
+
+/// Settings of a tenant, and what its mailboxes start from.
+#[derive(Debug, Args)]
+pub struct Wishes {
+    /// Calls to this host reach its mailboxes; "none" for no host of its own
+    #[arg(long, value_name = "HOST")]
+    sip_domain: Option<String>,
+    /// Dates in mails are told in it, e.g. Europe/Vienna [at first: UTC]
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// Of prompts and mails, e.g. en [at first: en]
+    #[arg(long, value_name = "CODE")]
+    language: Option<String>,
+    /// Spoken in messages, e.g. en; "auto" detects it [at first: auto]
+    #[arg(long, value_name = "CODE")]
+    spoken: Option<String>,
+    /// Whether messages are transcribed [at first: yes]
+    #[arg(long, value_name = "YES|NO")]
+    transcribe: Option<Decision>,
+}
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Decision {
+    /// Do it.
+    Yes,
+    /// Do not.
+    No,
+}
+
+/// Whose things a verb is about.
+#[derive(Debug, Args)]
+pub struct Of {
+    /// The tenant
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub tenant: String,
+}
+
+/// Does it, and says so.
+pub async fn run(
+    command: Command,
+    db: &Db,
+    clock: &Clock,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    match command {
+        Command::Add { name, wishes } => add(db, clock, &name, wishes, out).await,
+        Command::Set { name, wishes } => {
+            let mut tenant = find(db, &name).await?;
+            wishes.apply(&mut tenant)?;
+            tenants::set(db, &tenant).await.map_err(explained)?;
+            Ok(writeln!(out, "Tenant {name} is changed.")?)
+        }
+        Command::List { json } => list(db, json, out).await,
+        Command::Rm { name } => {
+            let tenant = find(db, &name).await?;
+            match tenants::remove(db, &tenant.id).await {
+                Err(StoreError::InUse { count, .. }) => bail!(
+                    "tenant {name} still has {count} mailbox(es); remove them first, see \
+                     `afterbeep mailbox list --tenant {name}`"
+                ),
+                other => other?,
+            };
+            Ok(writeln!(out, "Tenant {name} is gone.")?)
+        }
+    }
+}
+
+/// The tenant of this name, or what to do about there being none.
+pub(super) async fn find(db: &Db, name: &str) -> anyhow::Result<Tenant> {
+    tenants::named(db, name).await?.with_context(|| {
+        format!(
+            "there is no tenant called {name:?}; see `afterbeep tenant list`, or add it with \
+             `afterbeep tenant add {name}`"
+        )
+    })
+}
+
+async fn add(
+    db: &Db,
+    clock: &Clock,
+    name: &str,
+    wishes: Wishes,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    check::handle("tenant name", name)?;
+    let mut tenant = Tenant {
+        id: TenantId(clock.message_id().to_string()),
+        name: name.to_owned(),
+        sip_domain: None,
+        time_zone: "UTC".to_owned(),
+        language: "en".to_owned(),
+        spoken: None,
+        transcribe: true,
+    };
+    wishes.apply(&mut tenant)?;
+    tenants::add(db, &tenant, clock.now()).await.map_err(explained)?;
+    Ok(writeln!(
+        out,
+        "Tenant {name} is there. Give it a mailbox: `afterbeep mailbox add NUMBER --tenant {name}`."
+    )?)
+}
+
+async fn list(db: &Db, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let tenants = tenants::list(db).await?;
+    if json {
+        return table::json(out, &serde_json::to_value(&tenants)?);
+    }
+    if tenants.is_empty() {
+        return Ok(writeln!(out, "No tenants yet. Add one: `afterbeep tenant add default`.")?);
+    }
+    let rows: Vec<_> = tenants.into_iter().map(row).collect();
+    table::table(
+        out,
+        ["NAME", "SIP DOMAIN", "TIME ZONE", "LANGUAGE", "SPOKEN", "TRANSCRIBE"],
+        &rows,
+    )
+}
+
+fn row(tenant: Tenant) -> [String; 6] {
+    [
+        tenant.name,
+        tenant.sip_domain.unwrap_or_else(|| "-".to_owned()),
+        tenant.time_zone,
+        tenant.language,
+        tenant.spoken.unwrap_or_else(|| Settings::DETECTED.to_owned()),
+        Decision::from(tenant.transcribe).as_str().to_owned(),
+    ]
+}
+
+fn explained(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Taken { what, name } => {
+            anyhow::anyhow!("there is already a {what} {name:?}; see `afterbeep tenant list`")
+        }
+        error => error.into(),
+    }
+}
+
+impl Wishes {
+    fn apply(self, tenant: &mut Tenant) -> anyhow::Result<()> {
+        if let Some(host) = self.sip_domain {
+            check::host(&host)?;
+            tenant.sip_domain = (host != check::NONE).then(|| host.to_ascii_lowercase());
+        }
+        if let Some(zone) = self.time_zone {
+            check::time_zone(&zone)?;
+            tenant.time_zone = zone;
+        }
+        if let Some(language) = self.language {
+            check::language(&language)?;
+            tenant.language = language;
+        }
+        if let Some(language) = self.spoken {
+            let detected = language == Settings::DETECTED;
+            if !detected {
+                check::language(&language)?;
+            }
+            tenant.spoken = (!detected).then_some(language);
+        }
+        if let Some(decision) = self.transcribe {
+            tenant.transcribe = matches!(decision, Decision::Yes);
+        }
+        Ok(())
+    }
+}
+
+impl Decision {
+    /// As it is written.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Decision::Yes => "yes",
+            Decision::No => "no",
+        }
+    }
+}
+
+impl From<bool> for Decision {
+    fn from(yes: bool) -> Self {
+        if yes { Decision::Yes } else { Decision::No }
+    }
+}

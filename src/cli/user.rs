@@ -1,0 +1,138 @@
+//! `afterbeep user`: who owns mailboxes, and where their mail goes.
+
+use std::io::Write;
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use super::{check, table, tenant};
+use crate::{
+    clock::Clock,
+    mailbox::{TenantId, UserId},
+    store::{Db, StoreError, people, people::Person},
+};
+
+/// What can be done with users.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a user
+    Add {
+        /// Their email address, which also names them
+        email: String,
+        /// As mails address them [at first: what stands before the @]
+        #[arg(long)]
+        name: Option<String>,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
+    /// Change a user; what is not named stays as it is
+    Set {
+        /// Who
+        email: String,
+        /// As mails address them
+        #[arg(long)]
+        name: Option<String>,
+        /// Their new email address
+        #[arg(long, value_name = "NEW")]
+        email_to: Option<String>,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
+    /// Show all users of a tenant
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
+    /// Remove a user; their mailboxes stay and belong to nobody
+    Rm {
+        /// Who
+        email: String,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
+}
+
+/// Does it, and says so.
+pub async fn run(
+    command: Command,
+    db: &Db,
+    clock: &Clock,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    match command {
+        Command::Add { email, name, of } => {
+            check::email(&email)?;
+            let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or("").to_owned());
+            check::name(&name)?;
+            let tenant = tenant::find(db, &of.tenant).await?.id;
+            let id = UserId(clock.message_id().to_string());
+            let person = Person { id, tenant, name, email: email.clone() };
+            people::add(db, &person, clock.now()).await.map_err(explained)?;
+            Ok(writeln!(
+                out,
+                "User {email} is there. Give them a mailbox: \
+                 `afterbeep mailbox add NUMBER --owner {email}`."
+            )?)
+        }
+        Command::Set { email, name, email_to, of } => {
+            let tenant = tenant::find(db, &of.tenant).await?.id;
+            let mut person = find(db, &tenant, &email).await?;
+            if let Some(name) = name {
+                check::name(&name)?;
+                person.name = name;
+            }
+            if let Some(email) = email_to {
+                check::email(&email)?;
+                person.email = email;
+            }
+            people::set(db, &person).await.map_err(explained)?;
+            Ok(writeln!(out, "User {} is changed.", person.email)?)
+        }
+        Command::List { json, of } => list(db, &of, json, out).await,
+        Command::Rm { email, of } => {
+            let tenant = tenant::find(db, &of.tenant).await?.id;
+            let person = find(db, &tenant, &email).await?;
+            people::remove(db, &tenant, &person.id).await?;
+            Ok(writeln!(out, "User {email} is gone.")?)
+        }
+    }
+}
+
+/// The tenant's user with this address, or what to do about there being none.
+pub(super) async fn find(db: &Db, tenant: &TenantId, email: &str) -> anyhow::Result<Person> {
+    people::at(db, tenant, email).await?.with_context(|| {
+        format!(
+            "there is no user {email:?} at this tenant; see `afterbeep user list`, or add them \
+             with `afterbeep user add {email}`"
+        )
+    })
+}
+
+async fn list(db: &Db, of: &tenant::Of, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let tenant = tenant::find(db, &of.tenant).await?.id;
+    let people = people::list(db, &tenant).await?;
+    if json {
+        return table::json(out, &serde_json::to_value(&people)?);
+    }
+    if people.is_empty() {
+        return Ok(writeln!(out, "No users yet. Add one: `afterbeep user add EMAIL`.")?);
+    }
+    let rows: Vec<_> = people.into_iter().map(|it| [it.email, it.name]).collect();
+    table::table(out, ["EMAIL", "NAME"], &rows)
+}
+
+fn explained(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Taken { name, .. } => {
+            anyhow::anyhow!("the tenant already has a user {name:?}; see `afterbeep user list`")
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,149 @@
+//! What a leg makes of the packets that come in: digits, counts, a recording.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    jitter::Audio,
+    leg::{Heard, Stream},
+    packet::Packet,
+    reception::Reception,
+    recording::{End, Recording},
+    tally::{LiveStats, Tally, add},
+    telephone_event::Digits,
+};
+
+/// Places in the event queue that digits leave free for what must not be lost.
+const KEPT_FREE: usize = 8;
+/// Comfort noise (RFC 3389): a sign of life, and silence.
+const COMFORT_NOISE: u8 = 13;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Ear {
+    pub(super) stats: Arc<LiveStats>,
+    pub(super) reception: Reception,
+    events: mpsc::Sender<Heard>,
+    digits: Digits,
+    recording: Option<Box<Recording>>,
+}
+
+impl Ear {
+    pub(super) fn new(events: mpsc::Sender<Heard>, stats: Arc<LiveStats>) -> Self {
+        Self {
+            stats,
+            reception: Reception::default(),
+            events,
+            digits: Digits::default(),
+            recording: None,
+        }
+    }
+
+    /// A packet that is the call's.
+    pub(super) fn hear(&mut self, now: u64, stream: &Stream, packet: &Packet<'_>, tally: &Tally) {
+        let header = packet.header;
+        let is_sound = header.payload_type == stream.payload_type;
+        let is_event = stream.telephone_event == Some(header.payload_type);
+        if !is_sound && !is_event && header.payload_type != COMFORT_NOISE {
+            return self.refuse(&tally.unexpected);
+        }
+        let timestamp = is_sound.then_some(header.timestamp);
+        self.reception.count(now, header.ssrc, header.sequence, timestamp);
+        self.count(tally);
+        if is_sound {
+            self.record_packet(now, stream, packet, tally);
+        } else if let Some(recording) = &mut self.recording {
+            recording.skip(header.sequence);
+        }
+        if is_event && let Some(digit) = self.digits.hear(now, header.timestamp, packet.payload) {
+            let heard = self.events.capacity() > KEPT_FREE && self.tell(Heard::Digit(digit));
+            add(&tally.unheard, u64::from(!heard));
+        }
+    }
+
+    /// Counts a packet that is not used.
+    pub(super) fn refuse(&self, reason: &AtomicU64) {
+        add(reason, 1);
+        add(&self.stats.refused, 1);
+    }
+
+    /// Another SSRC: clocks begin anew.
+    pub(super) fn restart(&mut self) {
+        self.digits.restart();
+        if let Some(recording) = &mut self.recording {
+            recording.restart();
+        }
+    }
+
+    pub(super) fn record(&mut self, now: u64, mut recording: Box<Recording>) {
+        recording.begin(now);
+        self.recording = Some(recording);
+    }
+
+    /// Time goes on in a recording even when nothing comes.
+    pub(super) fn pass(&mut self, now: u64, tally: &Tally) {
+        if let Some(recording) = &mut self.recording {
+            recording.pass(now);
+            self.notice_end(tally);
+        }
+    }
+
+    pub(super) fn stop_recording(&mut self, now: u64, tally: &Tally) {
+        if let Some(recording) = &mut self.recording {
+            recording.finish(now);
+            self.notice_end(tally);
+        }
+        self.drop_recording(tally);
+    }
+
+    pub(super) fn played(&self, mark: u64) {
+        self.tell(Heard::Played(mark));
+    }
+
+    /// `false` when nobody takes what is told.
+    pub(super) fn tell(&self, heard: Heard) -> bool {
+        self.events.try_send(heard).is_ok()
+    }
+
+    fn record_packet(&mut self, now: u64, stream: &Stream, packet: &Packet<'_>, tally: &Tally) {
+        let Some(recording) = &mut self.recording else { return };
+        let audio = Audio {
+            sequence: packet.header.sequence,
+            timestamp: packet.header.timestamp,
+            payload: packet.payload,
+        };
+        if !recording.put(now, stream.codec, audio) {
+            add(&tally.late, 1);
+        }
+        self.notice_end(tally);
+    }
+
+    fn notice_end(&mut self, tally: &Tally) {
+        let Some(end) = self.recording.as_ref().and_then(|it| it.end()) else { return };
+        self.drop_recording(tally);
+        self.tell(match end {
+            End::Done => Heard::RecordingDone,
+            End::Failed => {
+                add(&tally.failed, 1);
+                Heard::RecordingFailed
+            }
+        });
+    }
+
+    fn drop_recording(&mut self, tally: &Tally) {
+        if let Some(recording) = self.recording.take() {
+            add(&tally.concealed, recording.concealed());
+        }
+    }
+
+    fn count(&self, tally: &Tally) {
+        add(&tally.received, 1);
+        add(&self.stats.received, 1);
+        self.stats.lost.store(self.reception.lost(), Relaxed);
+        self.stats.jitter.store(self.reception.jitter().into(), Relaxed);
+    }
+}

@@ -1,0 +1,296 @@
+//! One side of a call, as the rest of the program holds it: orders go to the leg's media thread,
+//! and what was heard comes back.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, mpsc::SyncSender},
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    plane::PlaneError,
+    recording::Recording,
+    tally::{LiveStats, Stats},
+    telephone_event::Press,
+    thread::{Command, Order},
+};
+use crate::audio::{Clip, Codec};
+
+/// What offer and answer agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// Where the other side wants its RTP, from its SDP.
+    pub remote: SocketAddr,
+    /// Where it wants RTCP, when not on the next port. Another machine's address is ignored.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// Where its signalling comes from: behind NAT, its RTP comes from there as well.
+    pub signalling: IpAddr,
+    /// The sound, both ways.
+    pub codec: Codec,
+    /// The codec's number, both ways.
+    pub payload_type: u8,
+    /// The number of telephone events at 8,000 Hz, if agreed on.
+    pub telephone_event: Option<u8>,
+    /// The length of the packets we send: 10, 20, 30, 40 or 60; anything else is taken as 20.
+    pub ptime_ms: u8,
+    /// Whether the other side wants to hear us. If not, what is played waits.
+    pub send: bool,
+    /// Whether the other side may be heard. If not, its packets are dropped.
+    pub receive: bool,
+}
+
+/// What a leg tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// A key was pressed.
+    Digit(char),
+    /// What was played with this mark is over.
+    Played(u64),
+    /// Nothing arrived for as long as the setting allows. Told once, until something arrives.
+    TimedOut,
+    /// The recording is as long as it may be, and over.
+    RecordingDone,
+    /// The recording's ring was full; what came since is lost, and the recording over.
+    RecordingFailed,
+    /// The media plane was stopped; nothing more will be heard.
+    Stopped,
+}
+
+/// Where a recording goes. The ring's other end sees the end of the recording by
+/// `Consumer::is_abandoned`, and then takes what is left.
+#[derive(Debug)]
+pub struct Recorder {
+    /// Encoded sound, one byte a sample, without holes.
+    pub ring: rtrb::Producer<u8>,
+    /// What is recorded; a call in another codec is translated.
+    pub codec: Codec,
+    /// Samples after which the recording is over.
+    pub at_most: u64,
+}
+
+/// Names a leg to its thread.
+pub(super) type LegId = u64;
+
+/// One RTP stream each way, on a pair of ports. Dropping it sends a BYE and closes them.
+///
+/// No method blocks longer than the media thread needs to take an order, a millisecond.
+pub struct Leg {
+    pub(super) id: LegId,
+    pub(super) local: SocketAddr,
+    pub(super) reorder_ms: u64,
+    pub(super) commands: SyncSender<Command>,
+    pub(super) events: mpsc::Receiver<Heard>,
+    pub(super) stats: Arc<LiveStats>,
+    pub(super) stopped: bool,
+}
+
+impl Recorder {
+    /// Bytes of a ring: four seconds.
+    pub const RING: usize = 4 * Codec::RATE as usize;
+
+    /// A recorder of at most that many samples, and the end its sound comes out of.
+    pub fn new(codec: Codec, at_most: u64) -> (Self, rtrb::Consumer<u8>) {
+        let (ring, sound) = rtrb::RingBuffer::new(Self::RING);
+        (Self { ring, codec, at_most }, sound)
+    }
+}
+
+impl Leg {
+    /// The address of our RTP; RTCP is on the next port.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Begins to send and receive, at the answer and again after each new offer and answer.
+    ///
+    /// # Errors
+    /// [`PlaneError::Remote`] when that is no address to send media to; nothing changes then.
+    pub fn connect(&self, stream: Stream) -> Result<(), PlaneError> {
+        let stream = stream.checked(self.local)?;
+        self.order(Order::Connect(Box::new(stream)));
+        Ok(())
+    }
+
+    /// Plays sounds one after the other, instead of what is playing. [`Heard::Played`] comes when
+    /// the last packet has had its time; for an empty list at once. While on hold it waits.
+    pub fn play(&self, sounds: Vec<Arc<Clip>>, mark: u64) {
+        self.order(Order::Play(sounds, mark));
+    }
+
+    /// Stops playing; its mark is not told.
+    pub fn hush(&self) {
+        self.order(Order::Hush);
+    }
+
+    /// Records what arrives from now on, instead of a recording that may be going on. What already
+    /// waits at the socket is not part of it.
+    pub fn record(&self, recorder: Recorder) {
+        let recording = Recording::new(recorder, self.reorder_ms);
+        self.order(Order::Record(Box::new(recording)));
+    }
+
+    /// Ends the recording with what has arrived until now, and drops the [`Recorder`].
+    pub fn stop_recording(&self) {
+        self.order(Order::StopRecording);
+    }
+
+    /// Presses a key for `ms` milliseconds; several wait for each other. What is no key, or not
+    /// agreed on, is not sent.
+    pub fn send_digit(&self, digit: char, ms: u32) {
+        if let Some(press) = Press::new(digit, ms) {
+            self.order(Order::Press(press));
+        }
+    }
+
+    /// The next thing heard. Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Heard {
+        if self.stopped {
+            return std::future::pending().await;
+        }
+        let heard = self.events.recv().await;
+        self.stopped = heard.is_none();
+        heard.unwrap_or(Heard::Stopped)
+    }
+
+    /// How the call is doing.
+    pub fn stats(&self) -> Stats {
+        self.stats.read()
+    }
+
+    /// A stopped plane takes no orders; that is told by [`Heard::Stopped`].
+    fn order(&self, order: Order) {
+        let _ = self.commands.send(Command::Tell(self.id, order));
+    }
+}
+
+impl Drop for Leg {
+    fn drop(&mut self) {
+        self.order(Order::Close);
+    }
+}
+
+impl fmt::Debug for Leg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leg").field("id", &self.id).field("local", &self.local).finish()
+    }
+}
+
+impl Stream {
+    /// Samples, and bytes, in a packet we send.
+    pub(super) fn samples(&self) -> usize {
+        usize::from(self.ptime_ms) * 8
+    }
+
+    /// The stream as it may be used from `local`: a strange packet length becomes 20 ms, an RTCP
+    /// address on a third machine is forgotten, and media is sent to no address but a phone's.
+    fn checked(mut self, local: SocketAddr) -> Result<Self, PlaneError> {
+        if !matches!(self.ptime_ms, 10 | 20 | 30 | 40 | 60) {
+            self.ptime_ms = 20;
+        }
+        let remote = self.remote;
+        self.remote_rtcp = self.remote_rtcp.filter(|rtcp| {
+            let ip = rtcp.ip().to_canonical();
+            let known = ip == remote.ip().to_canonical() || ip == self.signalling.to_canonical();
+            known && refusal(*rtcp, self.signalling, local).is_none()
+        });
+        match refusal(remote, self.signalling, local) {
+            // On hold the address may be 0.0.0.0 (RFC 3264 §8.4): nothing is sent there.
+            Some(why) if self.send => Err(PlaneError::Remote { remote, why }),
+            _ => Ok(self),
+        }
+    }
+
+    /// Whether anything may be sent to an address that was learned or told.
+    pub(super) fn reaches(&self, to: SocketAddr, local: SocketAddr) -> bool {
+        refusal(to, self.signalling, local).is_none()
+    }
+}
+
+/// Why media must not be sent to an address; `None` when it may.
+fn refusal(remote: SocketAddr, signalling: IpAddr, local: SocketAddr) -> Option<&'static str> {
+    let ip = remote.ip().to_canonical();
+    let here = local.ip().is_loopback() || signalling.to_canonical().is_loopback();
+    let far_away = match ip {
+        IpAddr::V4(ip) => {
+            ip.is_broadcast() || ip.is_multicast() || ip.is_link_local() || ip.octets()[0] == 0
+        }
+        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast() || ip.is_unicast_link_local(),
+    };
+    if far_away {
+        Some("it is no single machine's address")
+    } else if ip.is_loopback() && !here {
+        Some("it is this machine, and the call is not")
+    } else if ip.is_ipv4() != local.ip().to_canonical().is_ipv4() {
+        Some("it is of another IP version than ours")
+    } else if remote.port() < 1_024 {
+        Some("its port belongs to the system")
+    } else if ip == local.ip().to_canonical() && remote.port() == local.port() {
+        Some("it is our own")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(remote: &str) -> Stream {
+        Stream {
+            remote: remote.parse().unwrap(),
+            remote_rtcp: None,
+            signalling: "192.0.2.7".parse().unwrap(),
+            codec: Codec::Pcmu,
+            payload_type: 0,
+            telephone_event: None,
+            ptime_ms: 20,
+            send: true,
+            receive: true,
+        }
+    }
+
+    fn local() -> SocketAddr {
+        "192.0.2.1:10000".parse().unwrap()
+    }
+
+    #[test]
+    fn media_goes_to_no_group_no_system_port_and_not_to_ourselves() {
+        for wrong in [
+            "224.0.0.1:4000",
+            "255.255.255.255:4000",
+            "0.0.0.0:4000",
+            "0.1.2.3:4000",
+            "169.254.1.1:4000",
+            "127.0.0.1:4000",
+            "192.0.2.9:1023",
+            "192.0.2.9:0",
+            "192.0.2.1:10000",
+            "[2001:db8::1]:4000",
+            "[::ffff:127.0.0.1]:4000",
+            "[::ffff:224.0.0.1]:4000",
+        ] {
+            assert!(stream(wrong).checked(local()).is_err(), "{wrong}");
+        }
+        assert!(stream("192.0.2.9:4000").checked(local()).is_ok());
+    }
+
+    #[test]
+    fn on_hold_the_address_may_be_empty() {
+        let held = Stream { send: false, ..stream("0.0.0.0:4000") };
+        assert!(held.checked(local()).is_ok());
+    }
+
+    #[test]
+    fn reports_are_not_sent_to_a_third_machine() {
+        let told = |rtcp: &str| {
+            let stream = Stream { remote_rtcp: rtcp.parse().ok(), ..stream("192.0.2.9:4000") };
+            stream.checked(local()).unwrap().remote_rtcp
+        };
+        assert!(told("192.0.2.9:4005").is_some());
+        assert!(told("192.0.2.7:4005").is_some());
+        assert!(told("203.0.113.1:4005").is_none());
+        assert!(told("192.0.2.9:53").is_none());
+    }
+}

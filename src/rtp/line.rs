@@ -1,0 +1,221 @@
+//! One leg as its thread has it: what comes in, what goes out, and what is told about it.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    ear::Ear,
+    leg::{Heard, Stream},
+    packet::Packet,
+    ports::{Pair, Sockets},
+    recording::Recording,
+    reports::{Reports, Subject},
+    source::{Source, Verdict},
+    speaker::{LARGEST, Speaker},
+    tally::{LiveStats, Tally, add},
+    telephone_event::Press,
+};
+use crate::{
+    audio::Clip,
+    sys::media::{BATCH, Batch},
+};
+
+/// Batches taken in one turn: a flood of 3,200 packets a second is looked through, a larger one is
+/// left to the system to drop.
+const BATCHES: usize = 8;
+
+/// What the settings say about a leg.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manners {
+    pub(super) strict: bool,
+    pub(super) timeout_ms: u64,
+    pub(super) keep_alive_ms: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Line {
+    local: SocketAddr,
+    socket: UdpSocket,
+    manners: Manners,
+    call: Option<Call>,
+    speaker: Speaker,
+    ear: Ear,
+    reports: Reports,
+    heard_at: u64,
+    timed_out: bool,
+    // Behind the sockets: they are closed before their ports are given back.
+    _pair: Pair,
+}
+
+/// What was agreed on, and who keeps to it.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) stream: Stream,
+    pub(super) source: Source,
+}
+
+impl Line {
+    pub(super) fn new(
+        local: SocketAddr,
+        sockets: Sockets,
+        manners: Manners,
+        events: mpsc::Sender<Heard>,
+        stats: Arc<LiveStats>,
+    ) -> Self {
+        let Sockets { rtp, rtcp, pair } = sockets;
+        Self {
+            local,
+            socket: rtp,
+            manners,
+            call: None,
+            speaker: Speaker::new(rand::random(), rand::random(), rand::random()),
+            ear: Ear::new(events, stats),
+            reports: Reports::new(rtcp, local, rand::random()),
+            heard_at: 0,
+            timed_out: false,
+            _pair: pair,
+        }
+    }
+
+    /// The leg's turn, every 20 ms: takes what came, sends what is due.
+    pub(super) fn turn(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
+        self.receive(now, batch, tally);
+        self.ear.pass(now, tally);
+        self.speak(now, tally);
+        self.report(now, batch, tally);
+        self.notice_silence(now);
+    }
+
+    /// What waited so far is taken under the old agreement.
+    pub(super) fn connect(&mut self, now: u64, stream: Stream, batch: &mut Batch, tally: &Tally) {
+        self.receive(now, batch, tally);
+        match &mut self.call {
+            Some(call) => {
+                call.source.renew(stream.remote, stream.signalling);
+                call.stream = stream;
+            }
+            None => {
+                let strict = self.manners.strict;
+                let source = Source::new(stream.remote, stream.signalling, strict);
+                self.call = Some(Call { stream, source });
+            }
+        }
+        self.speaker.begin(now);
+        self.reports.begin(now);
+        (self.heard_at, self.timed_out) = (now, false);
+    }
+
+    pub(super) fn play(&mut self, sounds: Vec<Arc<Clip>>, mark: u64) {
+        if sounds.iter().all(|it| it.length().is_zero()) {
+            self.speaker.hush();
+            self.ear.played(mark);
+        } else {
+            self.speaker.play(sounds, mark);
+        }
+    }
+
+    pub(super) fn hush(&mut self) {
+        self.speaker.hush();
+    }
+
+    pub(super) fn press(&mut self, press: Press) {
+        self.speaker.press(press);
+    }
+
+    pub(super) fn record(
+        &mut self,
+        now: u64,
+        recording: Box<Recording>,
+        batch: &mut Batch,
+        tally: &Tally,
+    ) {
+        self.stop_recording(now, batch, tally);
+        self.ear.record(now, recording);
+    }
+
+    pub(super) fn stop_recording(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
+        self.receive(now, batch, tally);
+        self.ear.stop_recording(now, tally);
+    }
+
+    /// Ends the recording, and says so to the other side.
+    pub(super) fn close(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
+        self.stop_recording(now, batch, tally);
+        if let Some(call) = &self.call {
+            let (speaker, reception) = (&self.speaker, &mut self.ear.reception);
+            self.reports.bye(now, Subject { call, speaker, reception });
+        }
+    }
+
+    fn receive(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
+        for _ in 0..BATCHES {
+            let count = batch.receive(&self.socket);
+            for at in 0..count {
+                match batch.datagram(at).and_then(|(from, it)| Some((from, Packet::parse(it)?))) {
+                    Some((from, packet)) => self.take(now, from, &packet, tally),
+                    None => self.ear.refuse(&tally.malformed),
+                }
+            }
+            if count < BATCH {
+                break;
+            }
+        }
+    }
+
+    fn take(&mut self, now: u64, from: SocketAddr, packet: &Packet<'_>, tally: &Tally) {
+        let Some(call) = self.call.as_mut().filter(|it| it.stream.receive) else {
+            return self.ear.refuse(&tally.unexpected);
+        };
+        if !call.stream.reaches(from, self.local) {
+            return self.ear.refuse(&tally.strangers);
+        }
+        match call.source.admit(from, packet.header.ssrc) {
+            Verdict::Stranger => return self.ear.refuse(&tally.strangers),
+            Verdict::New => self.ear.restart(),
+            Verdict::Ours => {}
+        }
+        (self.heard_at, self.timed_out) = (now, false);
+        self.ear.hear(now, &call.stream, packet, tally);
+    }
+
+    fn speak(&mut self, now: u64, tally: &Tally) {
+        let Some(call) = self.call.as_ref().filter(|it| it.stream.send) else { return };
+        let mut packet = [0; LARGEST];
+        let keep_alive = self.manners.keep_alive_ms;
+        let said = self.speaker.say(now, &call.stream, keep_alive, &mut packet);
+        if said.length > 0 {
+            let sent = self.socket.send_to(&packet[..said.length], call.source.send_to());
+            add(if sent.is_ok() { &tally.sent } else { &tally.unsent }, 1);
+            add(&self.ear.stats.sent, 1);
+        }
+        if let Some(mark) = said.played {
+            self.ear.played(mark);
+        }
+    }
+
+    fn report(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
+        let Some(call) = &self.call else { return };
+        let (speaker, reception) = (&self.speaker, &mut self.ear.reception);
+        let mut subject = Subject { call, speaker, reception };
+        if self.reports.read(now, &mut subject, &self.ear.stats, batch, tally) {
+            (self.heard_at, self.timed_out) = (now, false);
+        }
+        self.reports.write(now, subject);
+    }
+
+    fn notice_silence(&mut self, now: u64) {
+        let Some(call) = &self.call else { return };
+        if !call.stream.receive {
+            self.heard_at = now;
+        }
+        let limit = self.manners.timeout_ms;
+        if limit > 0 && !self.timed_out && now >= self.heard_at.saturating_add(limit) {
+            self.timed_out = self.ear.tell(Heard::TimedOut);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The media plane: its threads, its ports and its settings.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::{
+    leg::{Leg, LegId},
+    line::{Line, Manners},
+    ports::{Pool, Ports},
+    tally::{Counters, LiveStats, Tally},
+    thread::{self, Command},
+};
+
+/// Orders that may wait for a thread; it takes them every millisecond.
+const ORDERS: usize = 1_024;
+/// What a leg has to tell and nobody took yet.
+pub(super) const EVENTS: usize = 64;
+
+/// `[rtp]`: how sound is sent and received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The UDP ports for media, two to a call. Keep them out of the system's ephemeral range.
+    pub ports: Ports,
+    /// Threads that move the packets; one carries some thousand calls.
+    pub threads: usize,
+    /// A call from which nothing arrives for so long is over; zero waits for ever.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// How long a recording waits for a late packet; half a second at most.
+    #[serde(with = "humantime_serde")]
+    pub reorder: Duration,
+    /// While nothing is played, a silent packet is sent so often; zero sends none.
+    #[serde(with = "humantime_serde")]
+    pub keep_alive: Duration,
+    /// Packets are taken from the address in the SDP or that of the signalling only. When off, from
+    /// whoever is first.
+    pub strict: bool,
+    /// Ask the system to run the media threads before all others.
+    pub realtime: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ports: Ports { first: 10_000, last: 19_999 },
+            threads: 1,
+            timeout: Duration::from_secs(20),
+            reorder: Duration::from_millis(100),
+            keep_alive: Duration::from_secs(5),
+            strict: true,
+            realtime: true,
+        }
+    }
+}
+
+/// Why the media plane does not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaneError {
+    /// Every pair of ports is in use: the calls have reached the range's limit.
+    #[error("every media port of {ports} is in use")]
+    NoPort {
+        /// The range.
+        ports: Ports,
+    },
+    /// The system gives no socket, or the address is not ours.
+    #[error("no socket for media on {local}")]
+    Socket {
+        /// The address asked for.
+        local: IpAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A media thread could not be started.
+    #[error("a media thread could not be started")]
+    Thread(#[source] io::Error),
+    /// The other side asked for its media where it must not go.
+    #[error("media is not sent to {remote}: {why}")]
+    Remote {
+        /// The address.
+        remote: SocketAddr,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The plane was stopped.
+    #[error("the media plane was stopped")]
+    Stopped,
+}
+
+/// Moves the packets of all calls. Clones are the same plane; it stops when the last one and all its
+/// legs are gone, or by [`Plane::stop`].
+#[derive(Debug, Clone)]
+pub struct Plane(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    pool: Pool,
+    threads: Vec<Thread>,
+    next: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Thread {
+    commands: SyncSender<Command>,
+    tally: Arc<Tally>,
+    handle: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Plane {
+    /// Starts the threads; without calls they sleep.
+    ///
+    /// # Errors
+    /// [`PlaneError::Thread`].
+    pub fn start(settings: &Settings) -> Result<Self, PlaneError> {
+        let threads = (0..settings.threads.max(1))
+            .map(|number| Thread::start(number, settings.realtime))
+            .collect::<Result<_, _>>()?;
+        Ok(Self(Arc::new(Shared {
+            settings: settings.clone(),
+            pool: Pool::new(settings.ports),
+            threads,
+            next: AtomicU64::new(0),
+        })))
+    }
+
+    /// Opens a leg on a pair of ports of this address. It does nothing before
+    /// [`Leg::connect`].
+    ///
+    /// # Errors
+    /// [`PlaneError::NoPort`], [`PlaneError::Socket`] or [`PlaneError::Stopped`].
+    pub fn open(&self, local: IpAddr) -> Result<Leg, PlaneError> {
+        let shared = &self.0;
+        let socket = |source| PlaneError::Socket { local, source };
+        let sockets = shared.pool.open(local).map_err(socket)?;
+        let sockets = sockets.ok_or(PlaneError::NoPort { ports: shared.settings.ports })?;
+        let local = sockets.rtp.local_addr().map_err(socket)?;
+        let id: LegId = shared.next.fetch_add(1, Relaxed);
+        let (sender, events) = mpsc::channel(EVENTS);
+        let stats = Arc::new(LiveStats::default());
+        let line = Line::new(local, sockets, self.manners(), sender, stats.clone());
+        let thread = shared.threads.iter().min_by_key(|it| it.tally.legs.load(Relaxed));
+        let thread = thread.ok_or(PlaneError::Stopped)?;
+        thread.tally.legs.fetch_add(1, Relaxed);
+        if thread.commands.send(Command::Open(id, Box::new(line))).is_err() {
+            thread.tally.legs.fetch_sub(1, Relaxed);
+            return Err(PlaneError::Stopped);
+        }
+        let reorder_ms = ms(shared.settings.reorder);
+        let commands = thread.commands.clone();
+        Ok(Leg { id, local, reorder_ms, commands, events, stats, stopped: false })
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        self.0.threads.iter().for_each(|it| it.tally.add_to(&mut sum));
+        sum
+    }
+
+    /// Closes every leg, with a BYE, and ends the threads; waits some milliseconds for them.
+    pub fn stop(self) {
+        for thread in &self.0.threads {
+            let _ = thread.commands.send(Command::Stop);
+        }
+        for thread in &self.0.threads {
+            let handle = thread.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if handle.is_some_and(|it| it.join().is_err()) {
+                tracing::error!("a media thread had failed; its calls were lost");
+            }
+        }
+    }
+
+    fn manners(&self) -> Manners {
+        let settings = &self.0.settings;
+        Manners {
+            strict: settings.strict,
+            timeout_ms: ms(settings.timeout),
+            keep_alive_ms: ms(settings.keep_alive),
+        }
+    }
+}
+
+impl Thread {
+    fn start(number: usize, realtime: bool) -> Result<Self, PlaneError> {
+        let (commands, orders) = sync_channel(ORDERS);
+        let tally = Arc::new(Tally::default());
+        let handle = std::thread::Builder::new()
+            .name(format!("media-{number}"))
+            .spawn({
+                let tally = tally.clone();
+                move || thread::run(orders, &tally, realtime)
+            })
+            .map_err(PlaneError::Thread)?;
+        Ok(Self { commands, tally, handle: Mutex::new(Some(handle)) })
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

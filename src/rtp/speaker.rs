@@ -1,0 +1,210 @@
+//! What a leg says: sounds from a list, keys, now and then a silent frame; one packet at a time.
+//!
+//! The timestamp follows the plane's time, so a pause in what is said is one in the stream as well.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{
+    leg::Stream,
+    packet::{HEADER, Header},
+    rtcp::Sent,
+    telephone_event::Press,
+};
+use crate::audio::{Clip, Codec};
+
+/// The largest packet sent: a header and 60 ms.
+pub(super) const LARGEST: usize = HEADER + 480;
+/// Keys waiting to be pressed; more are dropped.
+const MOST_PRESSES: usize = 32;
+/// Between two presses, in milliseconds, so that nobody hears them as one.
+const REST_MS: u64 = 60;
+
+/// The packets of one leg on their way out.
+#[derive(Debug)]
+pub(super) struct Speaker {
+    pub(super) ssrc: u32,
+    sequence: u16,
+    origin: u32,
+    playing: Option<Playing>,
+    presses: VecDeque<Press>,
+    /// The press being sent, and its timestamp.
+    press: Option<(Press, u32)>,
+    rest_until: u64,
+    /// When the frame after the last one is due, and when anything was last sent.
+    due: u64,
+    spoke_at: u64,
+    packets: u32,
+    octets: u32,
+}
+
+#[derive(Debug)]
+struct Playing {
+    sounds: Vec<Arc<Clip>>,
+    /// The sound being played, and how much of it was.
+    sound: usize,
+    offset: usize,
+    mark: u64,
+}
+
+/// What was said at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Bytes of the packet, 0 for none.
+    pub(super) length: usize,
+    /// The mark of what has been played to its end.
+    pub(super) played: Option<u64>,
+}
+
+impl Speaker {
+    /// SSRC, first sequence number and timestamp are chosen by lot (RFC 3550 §5.1).
+    pub(super) fn new(ssrc: u32, sequence: u16, origin: u32) -> Self {
+        Self {
+            ssrc,
+            sequence,
+            origin,
+            playing: None,
+            presses: VecDeque::with_capacity(MOST_PRESSES),
+            press: None,
+            rest_until: 0,
+            due: 0,
+            spoke_at: 0,
+            packets: 0,
+            octets: 0,
+        }
+    }
+
+    /// The stream was agreed on at `now`: the time to the first keep-alive begins.
+    pub(super) fn begin(&mut self, now: u64) {
+        self.spoke_at = self.spoke_at.max(now);
+    }
+
+    pub(super) fn play(&mut self, sounds: Vec<Arc<Clip>>, mark: u64) {
+        self.playing = Some(Playing { sounds, sound: 0, offset: 0, mark });
+    }
+
+    pub(super) fn hush(&mut self) {
+        self.playing = None;
+    }
+
+    pub(super) fn press(&mut self, press: Press) {
+        if self.presses.len() < MOST_PRESSES {
+            self.presses.push_back(press);
+        }
+    }
+
+    /// What a sender report says (RFC 3550 §6.4.1), of the moment `now` with that NTP time.
+    pub(super) fn sent(&self, now: u64, ntp: u64) -> Sent {
+        let timestamp = self.timestamp(now);
+        Sent { ntp, timestamp, packets: self.packets, octets: self.octets }
+    }
+
+    /// Writes the packet that is due at `now`, if any. A key goes before sound, which then waits.
+    pub(super) fn say(
+        &mut self,
+        now: u64,
+        stream: &Stream,
+        keep_alive_ms: u64,
+        packet: &mut [u8; LARGEST],
+    ) -> Said {
+        if now < self.due {
+            return Said::default();
+        }
+        if let Some(payload_type) = stream.telephone_event
+            && let Some(length) = self.say_key(now, stream, payload_type, packet)
+        {
+            return Said { length, played: None };
+        }
+        let payload = &mut packet[HEADER..HEADER + stream.samples()];
+        let (mut any, mut played) = (false, None);
+        if let Some(playing) = &mut self.playing {
+            any = playing.fill(payload, stream.codec);
+            played = (!any).then_some(playing.mark);
+        }
+        if played.is_some() {
+            self.playing = None;
+        } else if !any && keep_alive_ms > 0 && now >= self.spoke_at + keep_alive_ms {
+            payload.fill(stream.codec.silence());
+            any = true;
+        }
+        if !any {
+            return Said { length: 0, played };
+        }
+        let after_pause = now != self.due || self.packets == 0;
+        let header = self.header(after_pause, stream.payload_type, self.timestamp(now));
+        Said { length: self.seal(now, stream, header, stream.samples(), packet), played }
+    }
+
+    fn say_key(
+        &mut self,
+        now: u64,
+        stream: &Stream,
+        payload_type: u8,
+        packet: &mut [u8; LARGEST],
+    ) -> Option<usize> {
+        if self.press.is_none() && now >= self.rest_until {
+            let timestamp = self.timestamp(now);
+            self.press = self.presses.pop_front().map(|press| (press, timestamp));
+        }
+        let (press, timestamp) = self.press.as_mut()?;
+        let (fresh, timestamp) = (press.is_fresh(), *timestamp);
+        let Some(event) = press.next(stream.samples() as u16) else {
+            self.press = None;
+            self.rest_until = now + REST_MS;
+            return None;
+        };
+        packet[HEADER..HEADER + event.len()].copy_from_slice(&event);
+        let header = self.header(fresh, payload_type, timestamp);
+        Some(self.seal(now, stream, header, event.len(), packet))
+    }
+
+    fn header(&self, marker: bool, payload_type: u8, timestamp: u32) -> Header {
+        Header { marker, payload_type, sequence: self.sequence, timestamp, ssrc: self.ssrc }
+    }
+
+    /// Writes the header in front of the payload, and answers how long the packet is.
+    fn seal(
+        &mut self,
+        now: u64,
+        stream: &Stream,
+        header: Header,
+        payload: usize,
+        packet: &mut [u8; LARGEST],
+    ) -> usize {
+        if let Some(to) = packet.first_chunk_mut() {
+            header.write(to);
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(payload as u32);
+        self.spoke_at = now;
+        self.due = now + u64::from(stream.ptime_ms);
+        HEADER + payload
+    }
+
+    fn timestamp(&self, now: u64) -> u32 {
+        self.origin.wrapping_add((now * 8) as u32)
+    }
+}
+
+impl Playing {
+    /// Fills a frame with what comes next, and with silence behind the end. `false` when nothing was
+    /// left.
+    fn fill(&mut self, mut frame: &mut [u8], codec: Codec) -> bool {
+        let mut any = false;
+        while let Some(sound) = self.sounds.get(self.sound) {
+            let left = &sound.encoded(codec)[self.offset..];
+            let length = left.len().min(frame.len());
+            let (now, later) = frame.split_at_mut(length);
+            now.copy_from_slice(&left[..length]);
+            any |= length > 0;
+            self.offset += length;
+            frame = later;
+            if frame.is_empty() {
+                break;
+            }
+            (self.sound, self.offset) = (self.sound + 1, 0);
+        }
+        frame.fill(codec.silence());
+        any
+    }
+}

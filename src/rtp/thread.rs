@@ -1,0 +1,189 @@
+//! The loop of a media thread.
+//!
+//! It beats once a millisecond, and every leg has its turn in one of twenty phases, so that the
+//! packets of many calls are spread over the time between two frames. A leg that sends 10 or 30 ms
+//! has a second phase, half a round later. Without legs the thread sleeps until an order comes.
+//!
+//! In a beat there is no lock, no log and no allocation, except where an order asks for one.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering::Relaxed, mpsc::Receiver, mpsc::TryRecvError},
+    time::Duration,
+};
+
+use super::{
+    leg::{LegId, Stream},
+    line::Line,
+    recording::Recording,
+    tally::Tally,
+    telephone_event::Press,
+};
+use crate::{
+    audio::Clip,
+    sys::media::{self, Batch, Metronome},
+};
+
+/// Beats in a round.
+const PHASES: usize = 20;
+/// Orders taken in one beat; the rest waits for the next.
+const ORDERS_A_BEAT: usize = 256;
+/// A beat later than this is counted.
+const LATE: Duration = Duration::from_millis(1);
+
+/// What a thread is told.
+pub(super) enum Command {
+    Open(LegId, Box<Line>),
+    Tell(LegId, Order),
+    Stop,
+}
+
+/// What a leg is told.
+pub(super) enum Order {
+    Connect(Box<Stream>),
+    Play(Vec<Arc<Clip>>, u64),
+    Hush,
+    Record(Box<Recording>),
+    StopRecording,
+    Press(Press),
+    Close,
+}
+
+/// Runs until told to stop, or until nobody is left to tell it anything.
+pub(super) fn run(orders: Receiver<Command>, tally: &Tally, realtime: bool) {
+    if realtime && let Err(error) = media::run_first() {
+        tracing::warn!(
+            %error,
+            "media threads run without real-time priority; sound may stutter while the machine is \
+             busy (allow it with LimitRTPRIO=20 or CAP_SYS_NICE)"
+        );
+    }
+    let mut lines = Lines::new(tally);
+    let mut metronome = Metronome::start();
+    loop {
+        if lines.index.is_empty() {
+            let Ok(command) = orders.recv() else { return };
+            metronome.resume();
+            if !lines.obey(metronome.now(), command) {
+                return;
+            }
+            continue;
+        }
+        let beat = metronome.wait();
+        if beat.late > LATE {
+            tally.late_tick(beat.late);
+        }
+        for _ in 0..ORDERS_A_BEAT {
+            match orders.try_recv() {
+                Ok(command) => {
+                    if !lines.obey(beat.at, command) {
+                        return;
+                    }
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return,
+            }
+        }
+        lines.turn(beat.at);
+    }
+}
+
+/// The legs of a thread, by phase.
+struct Lines<'a> {
+    slots: Vec<Option<Box<Line>>>,
+    free: Vec<usize>,
+    index: HashMap<LegId, usize>,
+    phases: [Vec<usize>; PHASES],
+    batch: Batch,
+    tally: &'a Tally,
+}
+
+impl<'a> Lines<'a> {
+    fn new(tally: &'a Tally) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            index: HashMap::new(),
+            phases: Default::default(),
+            batch: Batch::default(),
+            tally,
+        }
+    }
+
+    /// The turn of all legs in this phase.
+    fn turn(&mut self, now: u64) {
+        for &slot in &self.phases[now as usize % PHASES] {
+            if let Some(line) = &mut self.slots[slot] {
+                line.turn(now, &mut self.batch, self.tally);
+            }
+        }
+    }
+
+    /// Does what it is told; `false` when that is to stop.
+    fn obey(&mut self, now: u64, command: Command) -> bool {
+        match command {
+            Command::Open(id, line) => self.open(id, line),
+            Command::Tell(id, Order::Close) => self.close(now, id),
+            Command::Tell(id, order) => self.tell(now, id, order),
+            Command::Stop => {
+                let all: Vec<_> = self.index.keys().copied().collect();
+                all.into_iter().for_each(|id| self.close(now, id));
+                return false;
+            }
+        }
+        true
+    }
+
+    fn open(&mut self, id: LegId, line: Box<Line>) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.slots[slot] = Some(line);
+        self.index.insert(id, slot);
+        let emptiest = (0..PHASES).min_by_key(|phase| self.phases[*phase].len()).unwrap_or(0);
+        self.phases[emptiest].push(slot);
+    }
+
+    fn close(&mut self, now: u64, id: LegId) {
+        let Some(slot) = self.index.remove(&id) else { return };
+        for phase in &mut self.phases {
+            phase.retain(|it| *it != slot);
+        }
+        if let Some(mut line) = self.slots[slot].take() {
+            line.close(now, &mut self.batch, self.tally);
+        }
+        self.free.push(slot);
+        self.tally.legs.fetch_sub(1, Relaxed);
+    }
+
+    fn tell(&mut self, now: u64, id: LegId, order: Order) {
+        let Some(&slot) = self.index.get(&id) else { return };
+        let Some(line) = &mut self.slots[slot] else { return };
+        let (batch, tally) = (&mut self.batch, self.tally);
+        match order {
+            Order::Connect(stream) => {
+                let half = stream.ptime_ms % PHASES as u8 != 0;
+                line.connect(now, *stream, batch, tally);
+                self.halve(slot, half);
+            }
+            Order::Play(sounds, mark) => line.play(sounds, mark),
+            Order::Hush => line.hush(),
+            Order::Record(recording) => line.record(now, recording, batch, tally),
+            Order::StopRecording => line.stop_recording(now, batch, tally),
+            Order::Press(press) => line.press(press),
+            Order::Close => {}
+        }
+    }
+
+    /// Gives a leg a second phase, or takes it away.
+    fn halve(&mut self, slot: usize, half: bool) {
+        let mut turns = (0..PHASES).filter(|phase| self.phases[*phase].contains(&slot));
+        let (first, second) = (turns.next(), turns.next());
+        match (first, second) {
+            (Some(first), None) if half => self.phases[(first + PHASES / 2) % PHASES].push(slot),
+            (_, Some(second)) if !half => self.phases[second].retain(|it| *it != slot),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! One of our addresses at work: its UDP and TCP sockets, and the transactions on them.
+//!
+//! One task owns all of it, so nothing here is locked and no timer can be missed by somebody else's
+//! waiting. Requests go to the [`Desk`], which never waits either. Strangers are refused before
+//! anything is remembered about them.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use sipx_sip::{
+    HeaderName, Limits, Message, Method, Output, Request, Response, Timer, TransactionKey,
+    TransactionLayer, TuEvent, Via, parse_datagram, transaction::Dispatch,
+};
+use sipx_transport::{
+    Pool, PoolConfig, TransportKind,
+    nat::apply_received_and_rport,
+    target::{ConnectionKey, Target, response_destination},
+    tcp::Event,
+    timers::TimerQueue,
+};
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
+};
+
+use super::{
+    desk::{Arrival, Desk},
+    gate::{Gate, Verdict, is_scanner},
+    reply::reply,
+    wire::{COMMANDS, Command, Way, Wire},
+};
+
+/// Transactions at once, answered ones included: those are remembered for 32 s.
+const MOST_TRANSACTIONS: usize = 10_000;
+/// TCP connections at once; the one longest unused makes room.
+const MOST_CONNECTIONS: usize = 512;
+/// A connection nothing was sent on for so long is closed.
+const IDLE: Duration = Duration::from_secs(900);
+/// Datagrams read before others get their turn.
+const BURST: usize = 64;
+/// A request that nobody answered for so long is forgotten.
+const UNANSWERED: Duration = Duration::from_secs(180);
+/// A connection whose peer does not read may hold the others up for so long,
+const STALL: Duration = Duration::from_millis(50);
+/// and nothing is sent on it for so long after.
+const REST: Duration = Duration::from_secs(30);
+
+/// Whose transaction it is. Keys alone do not say: who calls himself has both under one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Role {
+    Serving,
+    Asking,
+}
+
+#[derive(Debug)]
+struct Peer {
+    target: Target,
+    /// Tried first, if it is still open.
+    reuse: Option<SocketAddr>,
+    /// For an answer whose connection has closed: where the peer says it listens.
+    fallback: Option<Target>,
+    since: Instant,
+    answered: bool,
+}
+
+type Id = (Role, TransactionKey);
+
+pub(super) struct Exchange {
+    wire: Wire,
+    udp: UdpSocket,
+    tcp: TcpListener,
+    accepting: bool,
+    net: mpsc::Receiver<Event>,
+    pool: Pool,
+    /// Connections whose peers do not read what they are sent.
+    stalled: HashMap<ConnectionKey, Instant>,
+    serving: TransactionLayer,
+    asking: TransactionLayer,
+    timers: TimerQueue<(Id, Timer)>,
+    peers: HashMap<Id, Peer>,
+    replies: HashMap<TransactionKey, mpsc::Sender<TuEvent>>,
+    gate: Gate,
+    desk: Arc<Desk>,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        wire: Wire,
+        (udp, tcp): (UdpSocket, TcpListener),
+        gate: Gate,
+        desk: Arc<Desk>,
+    ) -> Self {
+        let (events, net) = mpsc::channel(COMMANDS);
+        let pool = PoolConfig {
+            max_connections: MOST_CONNECTIONS,
+            idle_timeout: IDLE,
+            reuse_inbound_for_outbound: false,
+        };
+        let timers = wire.timers;
+        Self {
+            wire,
+            udp,
+            tcp,
+            accepting: true,
+            net,
+            pool: Pool::new(pool, Limits::datagram(), events),
+            stalled: HashMap::new(),
+            serving: TransactionLayer::new(timers),
+            asking: TransactionLayer::new(timers),
+            timers: TimerQueue::new(),
+            peers: HashMap::new(),
+            replies: HashMap::new(),
+            gate,
+            desk,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Command>) {
+        let mut buffer = vec![0; 65_536];
+        let mut sweep = interval(Duration::from_secs(1));
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let deadline = self.timers.next_deadline();
+            tokio::select! {
+                received = self.udp.recv_from(&mut buffer) => match received {
+                    Ok((length, source)) => {
+                        let first = Bytes::copy_from_slice(&buffer[..length]);
+                        self.datagram(first, source).await;
+                        self.burst(&mut buffer).await;
+                    }
+                    Err(error) => tracing::debug!(%error, "a datagram could not be read"),
+                },
+                order = orders.recv() => match order {
+                    Some(Command::Stop(done)) => {
+                        self.pool.shutdown().await;
+                        drop(self);
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(order) => self.order(order).await,
+                    None => return,
+                },
+                Some(event) = self.net.recv() => self.stream(event).await,
+                accepted = self.tcp.accept(), if self.accepting => match accepted {
+                    Ok((stream, source)) => self.accept(stream, source),
+                    Err(error) => {
+                        // Most likely out of descriptors: try again with the next sweep.
+                        tracing::warn!(%error, "a TCP connection could not be accepted");
+                        self.accepting = false;
+                    }
+                },
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    for (id, timer) in self.timers.take_due(Instant::now()) {
+                        let outputs = self.layer(id.0).on_timer(&id.1, timer);
+                        self.perform(&id, outputs).await;
+                    }
+                }
+                _ = sweep.tick() => self.sweep(),
+            }
+        }
+    }
+
+    async fn burst(&mut self, buffer: &mut [u8]) {
+        for _ in 1..BURST {
+            let Ok((length, source)) = self.udp.try_recv_from(buffer) else { return };
+            self.datagram(Bytes::copy_from_slice(&buffer[..length]), source).await;
+        }
+    }
+
+    async fn datagram(&mut self, bytes: Bytes, source: SocketAddr) {
+        if sipx_transport::stun::is_stun(&bytes) || bytes.trim_ascii().is_empty() {
+            return;
+        }
+        let verdict = self.gate.judge(source.ip(), crate::clock::instant());
+        let message = match parse_datagram(bytes, &Limits::datagram()) {
+            Ok(message) => message,
+            Err(error) => {
+                self.desk.counters.malformed.fetch_add(1, Relaxed);
+                tracing::debug!(%error, %source, "a datagram is not SIP");
+                return;
+            }
+        };
+        match (verdict, message) {
+            (Verdict::Welcome, message) => self.message(message, source, TransportKind::Udp).await,
+            (verdict, Message::Request(request)) => self.stranger(request, source, verdict).await,
+            (_, Message::Response(_)) => {}
+        }
+    }
+
+    /// The one answer strangers get: nothing is kept, and it goes where the datagram came from.
+    async fn stranger(&mut self, mut request: Request, source: SocketAddr, verdict: Verdict) {
+        self.desk.counters.strangers.fetch_add(1, Relaxed);
+        if verdict == (Verdict::Refuse { first: true }) {
+            tracing::info!(peer = %source.ip(), "refused a peer that is not in sip.allow");
+        }
+        if verdict == Verdict::Ignore || request.method == Method::Ack || scans(&request) {
+            return;
+        }
+        apply_received_and_rport(&mut request, source);
+        request.headers.remove_all(&HeaderName::HistoryInfo);
+        request.headers.remove_all(&HeaderName::Supported);
+        if let Some(response) = reply(&request, 403, "0") {
+            let bytes = Message::Response(response).to_bytes();
+            let _ = self.udp.send_to(&bytes, source).await;
+        }
+    }
+
+    fn accept(&mut self, stream: tokio::net::TcpStream, source: SocketAddr) {
+        match self.gate.judge(source.ip(), crate::clock::instant()) {
+            Verdict::Welcome => {
+                let _ = stream.set_nodelay(true);
+                self.pool.accept(stream, source);
+            }
+            verdict => {
+                self.desk.counters.strangers.fetch_add(1, Relaxed);
+                if verdict == (Verdict::Refuse { first: true }) {
+                    tracing::info!(peer = %source.ip(), "refused a peer that is not in sip.allow");
+                }
+            }
+        }
+    }
+
+    async fn stream(&mut self, event: Event) {
+        match event {
+            Event::Message { message, source, transport, .. } => {
+                self.message(*message, source, transport).await;
+            }
+            Event::FramingFailed { .. } => {
+                self.desk.counters.malformed.fetch_add(1, Relaxed);
+            }
+            Event::ConnectFailed { key, id, .. } | Event::Closed { key, id } => {
+                self.lost(&key, id).await;
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells whoever waits for an answer on a connection that it will not come.
+    async fn lost(&mut self, connection: &ConnectionKey, id: u64) {
+        // An older connection to the same peer may report late: it has nobody waiting.
+        if !self.pool.remove(connection, id) {
+            return;
+        }
+        let waits = |id: &&Id, peer: &Peer| {
+            id.0 == Role::Asking
+                && peer.target.transport == connection.transport
+                && (peer.reuse == Some(connection.peer) || peer.target.addr == connection.peer)
+        };
+        let lost = self.peers.iter().filter(|(id, peer)| waits(id, peer));
+        for id in lost.map(|it| it.0.clone()).collect::<Vec<_>>() {
+            let outputs = self.asking.on_transport_error(&id.1);
+            self.perform(&id, outputs).await;
+        }
+    }
+
+    async fn message(&mut self, message: Message, source: SocketAddr, transport: TransportKind) {
+        match message {
+            Message::Request(request) => self.request(request, source, transport).await,
+            Message::Response(response) => {
+                let reliability = transport.reliability();
+                let answer = self.asking.receive(Message::Response(response), reliability);
+                if let Dispatch::Matched { key, outputs } = answer {
+                    self.perform(&(Role::Asking, key), outputs).await;
+                }
+            }
+        }
+    }
+
+    async fn request(&mut self, mut request: Request, source: SocketAddr, kind: TransportKind) {
+        if scans(&request) {
+            self.desk.counters.scanners.fetch_add(1, Relaxed);
+            return;
+        }
+        if !is_answerable(&request) {
+            self.desk.counters.malformed.fetch_add(1, Relaxed);
+            return;
+        }
+        let via = request.headers.typed::<Via>().and_then(Result::ok);
+        apply_received_and_rport(&mut request, source);
+        let full = self.serving.len().1 >= MOST_TRANSACTIONS;
+        let known = TransactionKey::from_request(&request)
+            .is_some_and(|key| self.serving.server_request(&key).is_some());
+        if full && !known && request.method != Method::Ack {
+            // Not even refused: an answer would need a transaction. The peer asks again.
+            self.desk.counters.overflowed.fetch_add(1, Relaxed);
+            return;
+        }
+        let received = request
+            .headers
+            .typed::<Via>()
+            .and_then(Result::ok)
+            .or(via)
+            .map(|via| response_destination(&via, source, kind));
+        match self.serving.receive(Message::Request(request), kind.reliability()) {
+            Dispatch::Created { key, outputs } => {
+                let direct = Target::new(source, kind);
+                let (target, fallback) = match kind {
+                    TransportKind::Udp => (received.unwrap_or(direct), None),
+                    _ => (direct, received),
+                };
+                let since = Instant::now();
+                let peer = Peer { target, reuse: None, fallback, since, answered: false };
+                let id = (Role::Serving, key);
+                self.peers.insert(id.clone(), peer);
+                self.hear(id, outputs, source, kind).await;
+            }
+            Dispatch::Matched { key, outputs } => {
+                self.hear((Role::Serving, key), outputs, source, kind).await;
+            }
+            // Only the ACK of a 2xx comes without a transaction.
+            Dispatch::Unmatched(message) => {
+                if let Message::Request(request) = *message
+                    && let Some(key) = TransactionKey::from_request(&request)
+                {
+                    self.arrive(key, request, source, kind);
+                }
+            }
+        }
+    }
+
+    /// Performs what a request made of its transaction, and answers at once if the desk can.
+    async fn hear(
+        &mut self,
+        id: Id,
+        outputs: Vec<Output>,
+        source: SocketAddr,
+        kind: TransportKind,
+    ) {
+        let mut others = Vec::with_capacity(outputs.len());
+        let mut answer = None;
+        for output in outputs {
+            match output {
+                Output::ToTu(event) => match *event {
+                    TuEvent::Request(request) | TuEvent::Ack(request) => {
+                        answer = self.arrive(id.1.clone(), *request, source, kind);
+                    }
+                    _ => {}
+                },
+                other => others.push(other),
+            }
+        }
+        self.perform(&id, others).await;
+        if let Some(response) = answer {
+            self.respond(id.1, response).await;
+        }
+    }
+
+    fn arrive(
+        &self,
+        key: TransactionKey,
+        request: Request,
+        source: SocketAddr,
+        transport: TransportKind,
+    ) -> Option<Response> {
+        let cancels = TransactionKey::for_cancelled_invite(&request)
+            .filter(|key| self.serving.server_request(key).is_some());
+        let local = self.wire.local_for(source.ip());
+        let wire = self.wire.clone();
+        self.desk.hear(Arrival { key, request, source, transport, local, cancels, wire })
+    }
+
+    async fn respond(&mut self, key: TransactionKey, response: Response) {
+        let id = (Role::Serving, key);
+        if response.status.is_final()
+            && let Some(peer) = self.peers.get_mut(&id)
+        {
+            peer.answered = true;
+        }
+        let outputs = self.serving.send_response(&id.1, response);
+        self.perform(&id, outputs).await;
+    }
+
+    async fn order(&mut self, order: Command) {
+        match order {
+            Command::Respond(key, response) => self.respond(key, *response).await,
+            Command::Request(request, way, events) => {
+                let reliability = way.target.transport.reliability();
+                let Some((key, outputs)) = self.asking.send_request(*request, reliability) else {
+                    return;
+                };
+                self.replies.insert(key.clone(), events);
+                let Way { target, reuse } = way;
+                let since = Instant::now();
+                let peer = Peer { target, reuse, fallback: None, since, answered: true };
+                let id = (Role::Asking, key);
+                self.peers.insert(id.clone(), peer);
+                self.perform(&id, outputs).await;
+            }
+            Command::Acknowledge(request, way) => {
+                let bytes = Message::Request(*request).to_bytes();
+                if let Err(error) = self.transmit(bytes, &way.target, way.reuse, None).await {
+                    tracing::debug!(%error, "an ACK could not be sent");
+                }
+            }
+            Command::Stop(_) => {}
+        }
+    }
+
+    /// Does what a transaction asks for, in order.
+    async fn perform(&mut self, id: &Id, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Send(message) => {
+                    if let Err(error) = self.send(id, *message).await {
+                        tracing::debug!(%error, "a message could not be sent");
+                        let outputs = self.layer(id.0).on_transport_error(&id.1);
+                        return Box::pin(self.perform(id, outputs)).await;
+                    }
+                }
+                Output::SetTimer { timer, after } => {
+                    self.timers.set((id.clone(), timer), Instant::now(), after);
+                }
+                Output::ClearTimer(timer) => self.timers.clear(&(id.clone(), timer)),
+                Output::ToTu(event) => {
+                    if id.0 == Role::Asking
+                        && let Some(events) = self.replies.get(&id.1)
+                    {
+                        // A full queue means a peer that answers one request 32 times.
+                        let _ = events.try_send(*event);
+                    }
+                }
+                Output::Terminated(_) => self.forget(id),
+                _ => {}
+            }
+        }
+    }
+
+    async fn send(&mut self, id: &Id, message: Message) -> sipx_transport::Result<()> {
+        let Some(peer) = self.peers.get(id) else { return Ok(()) };
+        let (target, reuse, mut fallback) =
+            (peer.target.clone(), peer.reuse, peer.fallback.clone());
+        if id.0 == Role::Serving && fallback.is_none() {
+            fallback = Some(target.clone());
+        }
+        self.transmit(message.to_bytes(), &target, reuse, fallback).await
+    }
+
+    /// `fallback` is set for answers: those go back on the connection the request came on.
+    async fn transmit(
+        &mut self,
+        bytes: Bytes,
+        target: &Target,
+        reuse: Option<SocketAddr>,
+        fallback: Option<Target>,
+    ) -> sipx_transport::Result<()> {
+        if target.transport == TransportKind::Udp {
+            self.udp.send_to(&bytes, target.addr).await?;
+            return Ok(());
+        }
+        let open = match (&fallback, reuse) {
+            (Some(_), _) => Some(target.connection()),
+            (None, Some(peer)) => Some(ConnectionKey::new(peer, target.transport)),
+            (None, None) => None,
+        };
+        let dial = fallback.as_ref().unwrap_or(target).connection();
+        let key = open.as_ref().unwrap_or(&dial);
+        if self.stalled.contains_key(key) {
+            return Err(sipx_transport::Error::ConnectionClosed);
+        }
+        let sent = timeout(STALL, async {
+            match &open {
+                Some(open) if self.pool.send_on_existing(open, bytes.clone()).await => Ok(()),
+                _ => self.pool.send(&dial, bytes).await,
+            }
+        });
+        match sent.await {
+            Ok(sent) => sent,
+            Err(_) => {
+                self.stalled.insert(key.clone(), Instant::now());
+                Err(sipx_transport::Error::ConnectionClosed)
+            }
+        }
+    }
+
+    fn layer(&mut self, role: Role) -> &mut TransactionLayer {
+        match role {
+            Role::Serving => &mut self.serving,
+            Role::Asking => &mut self.asking,
+        }
+    }
+
+    fn forget(&mut self, id: &Id) {
+        for timer in Timer::ALL {
+            self.timers.forget(&(id.clone(), timer));
+        }
+        self.peers.remove(id);
+        if id.0 == Role::Asking {
+            // Dropping the sender is how the asker learns that nothing more will come.
+            self.replies.remove(&id.1);
+        }
+    }
+
+    fn sweep(&mut self) {
+        self.accepting = true;
+        self.pool.evict_idle();
+        let now = Instant::now();
+        self.stalled.retain(|_, since| now.duration_since(*since) < REST);
+        let stale = |peer: &Peer| !peer.answered && now.duration_since(peer.since) > UNANSWERED;
+        let stale = self.peers.iter().filter(|it| stale(it.1)).map(|it| it.0.clone());
+        for id in stale.collect::<Vec<_>>() {
+            self.serving.abandon(&id.1);
+            self.forget(&id);
+        }
+    }
+}
+
+/// Whether it has what every answer repeats; without, a transaction would wait in vain.
+fn is_answerable(request: &Request) -> bool {
+    use HeaderName::{CSeq, CallId, From, To, Via};
+    [Via, From, To, CallId, CSeq].iter().all(|it| request.headers.get(it).is_some())
+}
+
+fn scans(request: &Request) -> bool {
+    request.headers.value(&HeaderName::UserAgent).is_some_and(|it| is_scanner(&it))
+}

@@ -1,0 +1,198 @@
+//! Who is let in: peers by address, never by what they say of themselves.
+//!
+//! A stranger gets one answer whatever was asked, a few times, and then silence: the address on a
+//! datagram is easily forged, and an answer to a forged one hits somebody else.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+/// A network in CIDR notation, e.g. `192.0.2.0/24`; a bare address is a network of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Network {
+    base: IpAddr,
+    bits: u8,
+}
+
+/// What to do with a request, going by where it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A peer: hear it.
+    Welcome,
+    /// A stranger: refuse. `first` is the first time in a while, worth a line in the log.
+    Refuse { first: bool },
+    /// A stranger who does not stop: no answer.
+    Ignore,
+}
+
+/// The list of peers, and what strangers did lately.
+#[derive(Debug)]
+pub(super) struct Gate {
+    allowed: Vec<Network>,
+    strangers: HashMap<IpAddr, Visits>,
+}
+
+#[derive(Debug)]
+struct Visits {
+    since: Instant,
+    count: u32,
+}
+
+/// Strangers remembered at once; beyond it new ones are ignored.
+const MOST_STRANGERS: usize = 4096;
+/// Answers to one stranger before silence.
+const MOST_ANSWERS: u32 = 5;
+/// Answers are counted over this long.
+const WINDOW: Duration = Duration::from_secs(60);
+/// How long the silence lasts after the last answer counted.
+const SILENCE: Duration = Duration::from_secs(600);
+
+/// User agents of programs that look for telephone systems to abuse.
+const SCANNERS: [&str; 8] = [
+    "friendly-scanner",
+    "sipvicious",
+    "sipcli",
+    "sip-scan",
+    "sundayddr",
+    "vaxsipuseragent",
+    "pplsip",
+    "iwar",
+];
+
+impl Gate {
+    pub(super) fn new(allowed: Vec<Network>) -> Self {
+        Self { allowed, strangers: HashMap::new() }
+    }
+
+    pub(super) fn admits(&self, from: IpAddr) -> bool {
+        self.allowed.iter().any(|it| it.contains(from))
+    }
+
+    pub(super) fn judge(&mut self, from: IpAddr, now: Instant) -> Verdict {
+        if self.admits(from) {
+            return Verdict::Welcome;
+        }
+        if self.strangers.len() >= MOST_STRANGERS && !self.strangers.contains_key(&from) {
+            self.strangers.retain(|_, it| !it.forgotten(now));
+            if self.strangers.len() >= MOST_STRANGERS {
+                return Verdict::Ignore;
+            }
+        }
+        let visits = self.strangers.entry(from).or_insert(Visits { since: now, count: 0 });
+        if visits.forgotten(now) {
+            *visits = Visits { since: now, count: 0 };
+        }
+        visits.count = visits.count.saturating_add(1);
+        match visits.count {
+            1 => Verdict::Refuse { first: true },
+            2..=MOST_ANSWERS => Verdict::Refuse { first: false },
+            _ => Verdict::Ignore,
+        }
+    }
+}
+
+impl Visits {
+    fn forgotten(&self, now: Instant) -> bool {
+        let age = now.saturating_duration_since(self.since);
+        age > if self.count > MOST_ANSWERS { SILENCE } else { WINDOW }
+    }
+}
+
+/// Whether a `User-Agent` is that of a known scanner.
+pub(super) fn is_scanner(agent: &[u8]) -> bool {
+    let agent = String::from_utf8_lossy(agent).to_ascii_lowercase();
+    SCANNERS.iter().any(|it| agent.contains(it))
+}
+
+impl Network {
+    fn contains(self, address: IpAddr) -> bool {
+        match (self.base, address.to_canonical()) {
+            (IpAddr::V4(base), IpAddr::V4(it)) => {
+                let mask = u32::MAX.checked_shl(u32::from(32 - self.bits)).unwrap_or(0);
+                u32::from(base) & mask == u32::from(it) & mask
+            }
+            (IpAddr::V6(base), IpAddr::V6(it)) => {
+                let mask = u128::MAX.checked_shl(u32::from(128 - self.bits)).unwrap_or(0);
+                u128::from(base) & mask == u128::from(it) & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::str::FromStr for Network {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (base, bits) = match text.split_once('/') {
+            Some((base, bits)) => (base, Some(bits)),
+            None => (text, None),
+        };
+        let base: IpAddr = base.trim().parse().map_err(drop)?;
+        let most = if base.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), |it| it.trim().parse().map_err(drop))?;
+        if bits <= most { Ok(Self { base, bits }) } else { Err(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "a test needs some instant to count from")]
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn networks_hold_the_addresses_they_name() {
+        for (network, address, inside) in [
+            ("192.0.2.0/24", "192.0.2.255", true),
+            ("192.0.2.0/24", "192.0.3.0", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("0.0.0.0/0", "203.0.113.1", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("::/0", "::1", true),
+        ] {
+            let network: Network = network.parse().unwrap();
+            assert_eq!(network.contains(ip(address)), inside, "{network:?} {address}");
+        }
+        for wrong in ["", "10.0.0.0/33", "::1/129", "pbx.example.com", "10.0.0.0/x", "1/2/3"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_refused_a_few_times_and_then_ignored_until_forgotten() {
+        let mut gate = Gate::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let start = Instant::now();
+        let stranger = ip("192.0.2.1");
+        assert_eq!(gate.judge(ip("10.9.9.9"), start), Verdict::Welcome);
+        assert_eq!(gate.judge(stranger, start), Verdict::Refuse { first: true });
+        for _ in 1..MOST_ANSWERS {
+            assert_eq!(gate.judge(stranger, start), Verdict::Refuse { first: false });
+        }
+        assert_eq!(gate.judge(stranger, start), Verdict::Ignore);
+        assert_eq!(gate.judge(stranger, start + WINDOW * 2), Verdict::Ignore);
+        assert_eq!(gate.judge(ip("192.0.2.2"), start), Verdict::Refuse { first: true });
+        let later = start + SILENCE + Duration::from_secs(1);
+        assert_eq!(gate.judge(stranger, later), Verdict::Refuse { first: true });
+    }
+
+    #[test]
+    fn the_memory_of_strangers_is_bounded() {
+        let mut gate = Gate::new(vec![]);
+        let now = Instant::now();
+        for n in 0..u32::try_from(MOST_STRANGERS).unwrap() + 100 {
+            gate.judge(IpAddr::V4(n.into()), now);
+        }
+        assert_eq!(gate.strangers.len(), MOST_STRANGERS);
+        assert_eq!(gate.judge(ip("203.0.113.1"), now), Verdict::Ignore);
+    }
+}

@@ -1,0 +1,151 @@
+//! A call that has come in and is not answered yet.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    desk::{Arrival, Desk, Place},
+    dialog::{Dialog, Leg},
+    identity::{self, Called, Redirected},
+    reply::{Refusal, refuse, reply},
+    sdp::{Media, NotAcceptable, Offer, Session},
+};
+use crate::mailbox::Caller;
+
+/// A call that waits for an answer. Dropping it refuses the call with 480.
+#[derive(Debug)]
+pub struct Invitation {
+    /// Whom it is for.
+    pub called: Called,
+    /// Who calls.
+    pub caller: Caller,
+    /// How it was sent here.
+    pub redirected: Redirected,
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// Our address as that peer reaches it: sound is best received on the same host.
+    pub local: SocketAddr,
+    /// Its Call-ID, for logs and for the telephone system's own records.
+    pub call_id: String,
+    offer: Result<Offer, NotAcceptable>,
+    held: Option<Held>,
+    cancelled: oneshot::Receiver<()>,
+}
+
+#[derive(Debug)]
+struct Held {
+    arrival: Arrival,
+    tag: String,
+    desk: Arc<Desk>,
+    place: Place,
+}
+
+/// Why a call could not be answered. The caller has been told, where there is one left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Gone {
+    /// The caller gave up first.
+    #[error("the caller hung up before the call was answered")]
+    Cancelled,
+    /// It was refused with 488.
+    #[error("the call cannot be spoken")]
+    NotAcceptable(#[from] NotAcceptable),
+    /// It was answered, and the caller never said what is to be spoken, or nothing we could.
+    #[error("the caller did not complete the call")]
+    Incomplete,
+}
+
+impl Invitation {
+    pub(super) fn new(
+        arrival: Arrival,
+        tag: String,
+        cancelled: oneshot::Receiver<()>,
+        desk: Arc<Desk>,
+        place: Place,
+    ) -> Self {
+        let request = &arrival.request;
+        let call_id = request.headers.value(&sipx_sip::HeaderName::CallId).unwrap_or_default();
+        Self {
+            called: identity::called(request),
+            caller: identity::caller(&request.headers),
+            redirected: identity::redirected(request),
+            source: arrival.source,
+            local: arrival.local,
+            call_id: String::from_utf8_lossy(&call_id).into_owned(),
+            offer: offer(request.body(), arrival.source.ip()),
+            held: Some(Held { arrival, tag, desk, place }),
+            cancelled,
+        }
+    }
+
+    /// What an answer would agree on. A call without an offer has none yet; it can be accepted all
+    /// the same, and [`Dialog::media`] tells then.
+    pub fn media(&self) -> Result<Media, NotAcceptable> {
+        self.offer.as_ref().map(Offer::media).map_err(|it| *it)
+    }
+
+    /// Waits until the caller gives up. Safe to cancel.
+    pub async fn cancelled(&mut self) {
+        if !self.cancelled.is_terminated() {
+            let _ = (&mut self.cancelled).await;
+        }
+    }
+
+    /// Refuses the call.
+    pub async fn reject(mut self, refusal: Refusal) {
+        let Some(held) = self.held.take() else { return };
+        let Arrival { key, request, wire, .. } = held.arrival;
+        if !held.desk.settle(&key) {
+            return;
+        }
+        if let Some(response) = refuse(&request, &refusal, &held.tag) {
+            wire.respond(key, response).await;
+        }
+    }
+
+    /// Answers the call; sound is to be sent to `local_media`. Without an offer in the INVITE we
+    /// make one, and this waits for the caller's answer to it.
+    pub async fn accept(mut self, local_media: SocketAddr) -> Result<Dialog, Gone> {
+        let mut offer = self.offer.clone();
+        if offer.as_ref().is_ok_and(|it| !it.reaches(local_media)) {
+            offer = Err(NotAcceptable::Address);
+        }
+        if let Err(
+            fault @ (NotAcceptable::Malformed
+            | NotAcceptable::NoCommonCodec
+            | NotAcceptable::Address),
+        ) = offer
+        {
+            self.reject(Refusal::NotAcceptable).await;
+            return Err(Gone::NotAcceptable(fault));
+        }
+        let Some(held) = self.held.take() else { return Err(Gone::Cancelled) };
+        let Held { arrival, tag, desk, place } = held;
+        if !desk.settle(&arrival.key) {
+            return Err(Gone::Cancelled);
+        }
+        desk.counters.answered.fetch_add(1, Relaxed);
+        let session = Session::new(rand::random(), local_media);
+        let answer = Leg::answer(arrival, &tag, session, offer.ok(), desk, place);
+        answer.await.ok_or(Gone::Incomplete)
+    }
+}
+
+impl Drop for Invitation {
+    fn drop(&mut self) {
+        let Some(held) = self.held.take() else { return };
+        let Arrival { key, request, wire, .. } = held.arrival;
+        if held.desk.settle(&key)
+            && let Some(response) = reply(&request, 480, &held.tag)
+        {
+            wire.try_respond(key, response);
+        }
+    }
+}
+
+fn offer(body: &[u8], source: IpAddr) -> Result<Offer, NotAcceptable> {
+    if body.is_empty() { Err(NotAcceptable::NoOffer) } else { Offer::read(body, source) }
+}

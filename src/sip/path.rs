@@ -1,0 +1,130 @@
+//! How a dialog's requests reach the other side: names, tags, numbers, routes (RFC 3261 §12.2).
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use sipx_sip::{
+    HeaderName, Headers, Host, Method, Request, RequestBuilder, Uri,
+    headers::{Address, ContactValue, RecordRoute},
+};
+use sipx_transport::{TransportKind, new_branch, target::Target};
+
+use super::wire::{Way, Wire};
+
+/// What stays of the messages that made a dialog.
+#[derive(Debug)]
+pub(super) struct Path {
+    pub(super) call: Bytes,
+    /// Us with our tag: `From` of what we send.
+    pub(super) ours: Bytes,
+    /// Them with their tag: `To` of what we send.
+    pub(super) theirs: Bytes,
+    /// Proxies that want to see everything, nearest first.
+    pub(super) routes: Vec<Address>,
+    /// Their `Contact`.
+    pub(super) target: Uri,
+    /// `CSeq` of the last request we sent.
+    pub(super) sequence: u32,
+    /// Where their first message came from, and how.
+    pub(super) source: SocketAddr,
+    pub(super) transport: TransportKind,
+}
+
+/// How long a name may take to look up before the dialog's own source address is used.
+const LOOKUP: Duration = Duration::from_secs(2);
+
+impl Path {
+    /// The next request of ours, and where to send it. ACK keeps the number of its INVITE.
+    pub(super) async fn request(&mut self, method: Method, wire: &Wire) -> Option<(Request, Way)> {
+        if method != Method::Ack {
+            self.sequence += 1;
+        }
+        let way = self.way().await;
+        let local = wire.local_for(way.target.addr.ip());
+        let strict = self.routes.first().filter(|it| !is_loose(&it.uri)).cloned();
+        let uri = strict.as_ref().map_or(&self.target, |it| &it.uri).clone();
+        let mut request = RequestBuilder::new(method.clone(), uri)
+            .header(HeaderName::Via, via(&way.target, local))
+            .ok()?
+            .max_forwards(70);
+        for route in self.routes.iter().skip(usize::from(strict.is_some())) {
+            request = request.header(HeaderName::Route, bracketed(&route.uri)).ok()?;
+        }
+        if strict.is_some() {
+            request = request.header(HeaderName::Route, bracketed(&self.target)).ok()?;
+        }
+        let request = request
+            .header(HeaderName::From, self.ours.clone())
+            .ok()?
+            .header(HeaderName::To, self.theirs.clone())
+            .ok()?
+            .header(HeaderName::CallId, self.call.clone())
+            .ok()?
+            .cseq(self.sequence, &method)
+            .ok()?;
+        Some((request.build(), way))
+    }
+
+    async fn way(&self) -> Way {
+        let hop = self.routes.first().map_or(&self.target, |it| &it.uri);
+        let address = resolve(hop, self.source.ip()).await.unwrap_or(self.source);
+        let came = self.transport == TransportKind::Tcp && address.ip() == self.source.ip();
+        let transport = match hop.transport() {
+            Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
+            None if came => TransportKind::Tcp,
+            _ => TransportKind::Udp,
+        };
+        let reuse = (came && transport == TransportKind::Tcp).then_some(self.source);
+        Way { target: Target::new(address, transport), reuse }
+    }
+}
+
+/// The address a URI names, of the same family as `near`.
+pub(super) async fn resolve(uri: &Uri, near: IpAddr) -> Option<SocketAddr> {
+    let port = uri.port().unwrap_or(5060);
+    match uri.host()? {
+        Host::Ip(ip) => Some(SocketAddr::new(*ip, port)),
+        Host::Name(name) => {
+            let name = std::str::from_utf8(name.as_bytes()).ok()?;
+            let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((name, port)));
+            found.await.ok()?.ok()?.find(|it| it.is_ipv4() == near.is_ipv4())
+        }
+    }
+}
+
+/// A `Via` of ours with a branch nobody can guess.
+pub(super) fn via(target: &Target, local: SocketAddr) -> String {
+    format!("SIP/2.0/{} {local};rport;branch={}", target.transport.as_str(), new_branch())
+}
+
+/// Our `Contact` towards a peer.
+pub(super) fn contact(user: Option<&[u8]>, local: SocketAddr, transport: TransportKind) -> String {
+    let user = user.and_then(|it| std::str::from_utf8(it).ok());
+    let user = user.map(|it| format!("{it}@")).unwrap_or_default();
+    let tail = if transport == TransportKind::Tcp { ";transport=tcp" } else { "" };
+    format!("<sip:{user}{local}{tail}>")
+}
+
+/// The URI of the `Contact` header.
+pub(super) fn contact_of(headers: &Headers) -> Option<Uri> {
+    match headers.typed::<ContactValue>()?.ok()? {
+        ContactValue::Address(it) if it.uri.scheme().is_sip() => Some(it.uri),
+        _ => None,
+    }
+}
+
+/// `Record-Route` as written, top first.
+pub(super) fn routes(headers: &Headers) -> Vec<Address> {
+    headers.typed_all::<RecordRoute>().filter_map(Result::ok).map(|it| it.0).collect()
+}
+
+fn is_loose(uri: &Uri) -> bool {
+    uri.params().is_some_and(|it| it.contains("lr"))
+}
+
+fn bracketed(uri: &Uri) -> Vec<u8> {
+    [b"<", &uri.to_bytes()[..], b">"].concat()
+}

@@ -1,0 +1,115 @@
+//! The wire: how everybody else sends on one of our addresses. The work is its [`Exchange`]'s.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use sipx_sip::{Request, Response, Timers, TransactionKey, TuEvent};
+use sipx_transport::target::Target;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    desk::Desk,
+    exchange::Exchange,
+    gate::Gate,
+    sockets::{bind, route},
+};
+
+/// Sends on one address. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Wire {
+    commands: mpsc::Sender<Command>,
+    bound: SocketAddr,
+    advertise: Option<IpAddr>,
+    pub(super) timers: Timers,
+}
+
+/// Where a request of ours goes.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    pub(super) target: Target,
+    /// The far end of a TCP connection the dialog already has: used while it is open, since many
+    /// peers cannot be dialled back.
+    pub(super) reuse: Option<SocketAddr>,
+}
+
+/// What the exchange is asked to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Answer a request.
+    Respond(TransactionKey, Box<Response>),
+    /// Send a request and tell what comes back.
+    Request(Box<Request>, Way, mpsc::Sender<TuEvent>),
+    /// Send an ACK.
+    Acknowledge(Box<Request>, Way),
+    /// Close the sockets.
+    Stop(oneshot::Sender<()>),
+}
+
+/// Commands waiting for the task.
+pub(super) const COMMANDS: usize = 1024;
+
+impl Wire {
+    /// Opens UDP and TCP on one port; port 0 asks for any that is free for both.
+    pub(super) fn open(
+        address: SocketAddr,
+        advertise: Option<IpAddr>,
+        timers: Timers,
+        gate: Gate,
+        desk: Arc<Desk>,
+    ) -> Result<Self, (&'static str, io::Error)> {
+        let (udp, tcp) = bind(address)?;
+        let bound = udp.local_addr().map_err(|it| ("UDP", it))?;
+        let (commands, orders) = mpsc::channel(COMMANDS);
+        let wire = Self { commands, bound, advertise, timers };
+        let exchange = Exchange::new(wire.clone(), (udp, tcp), gate, desk);
+        tokio::spawn(exchange.run(orders));
+        Ok(wire)
+    }
+
+    pub(super) fn bound(&self) -> SocketAddr {
+        self.bound
+    }
+
+    /// Our address as that peer reaches it.
+    pub(super) fn local_for(&self, peer: IpAddr) -> SocketAddr {
+        let ip = match (self.advertise, self.bound.ip()) {
+            (Some(ip), _) if !peer.is_loopback() && ip.is_ipv4() == peer.is_ipv4() => ip,
+            (_, ip) if !ip.is_unspecified() => ip,
+            (_, any) => route(any, peer).unwrap_or(any),
+        };
+        SocketAddr::new(ip, self.bound.port())
+    }
+
+    /// Answers a request.
+    pub(super) async fn respond(&self, key: TransactionKey, response: Response) {
+        // An error means the server has stopped; there is nobody left to tell.
+        let _ = self.commands.send(Command::Respond(key, Box::new(response))).await;
+    }
+
+    /// The same without waiting, for a place that cannot: the peer asks again if it is lost.
+    pub(super) fn try_respond(&self, key: TransactionKey, response: Response) {
+        let _ = self.commands.try_send(Command::Respond(key, Box::new(response)));
+    }
+
+    /// Sends a request; its responses, or `Timeout` or `TransportError`, come out of the receiver.
+    pub(super) async fn request(&self, request: Request, way: Way) -> mpsc::Receiver<TuEvent> {
+        let (events, responses) = mpsc::channel(32);
+        let _ = self.commands.send(Command::Request(Box::new(request), way, events)).await;
+        responses
+    }
+
+    /// Sends the ACK of a 2xx, which no transaction repeats.
+    pub(super) async fn acknowledge(&self, request: Request, way: Way) {
+        let _ = self.commands.send(Command::Acknowledge(Box::new(request), way)).await;
+    }
+
+    pub(super) async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.commands.send(Command::Stop(done)).await.is_ok() {
+            let _ = stopped.await;
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Deliveries: what became of a message's mail, recipient by recipient, so that one who cannot be
+//! reached does not make the others get it again.
+
+use sqlx::FromRow;
+
+use super::{Db, StoreError};
+use crate::mailbox::{MessageId, Timestamp};
+
+/// How far the mail to one recipient got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Not tried yet.
+    Queued,
+    /// The mail server has taken it over; final.
+    Accepted,
+    /// Refused for now.
+    Deferred,
+    /// Refused for good.
+    Failed,
+}
+
+/// The mail to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The address.
+    pub recipient: String,
+    /// How far it got.
+    pub state: State,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the mail server said last.
+    pub reply: Option<String>,
+    /// When a deferred one is tried again.
+    pub next_try: Option<Timestamp>,
+}
+
+impl State {
+    /// The word used in SQL and in lists.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Queued => "queued",
+            State::Accepted => "accepted",
+            State::Deferred => "deferred",
+            State::Failed => "failed",
+        }
+    }
+}
+
+impl Delivery {
+    /// Longest reply kept, in characters.
+    pub const LONGEST_REPLY: usize = 500;
+
+    /// Whether the recipient is still waiting for it.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Queued | State::Deferred)
+    }
+}
+
+/// A message's deliveries, by address.
+pub async fn of(db: &Db, message: &MessageId) -> Result<Vec<Delivery>, StoreError> {
+    let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select recipient, state, attempts, reply, next_try
+           from delivery where message = $1 order by recipient",
+    )
+    .bind(message.to_string())
+    .fetch_all(pool)
+    .await?);
+    rows.into_iter().map(Delivery::try_from).collect()
+}
+
+/// The mail server took the letter over. This is a fact whatever was noted before; `false` if
+/// there is no such delivery (any more).
+pub async fn accepted(
+    db: &Db,
+    message: &MessageId,
+    recipient: &str,
+    reply: &str,
+) -> Result<bool, StoreError> {
+    note(db, message, recipient, State::Accepted, reply, None).await
+}
+
+/// The mail server refused it for now; `false` if it was accepted or given up meanwhile.
+pub async fn deferred(
+    db: &Db,
+    message: &MessageId,
+    recipient: &str,
+    reply: &str,
+    next_try: Timestamp,
+) -> Result<bool, StoreError> {
+    note(db, message, recipient, State::Deferred, reply, Some(next_try)).await
+}
+
+/// It will never arrive; `false` if it was accepted meanwhile.
+pub async fn failed(
+    db: &Db,
+    message: &MessageId,
+    recipient: &str,
+    reply: &str,
+) -> Result<bool, StoreError> {
+    note(db, message, recipient, State::Failed, reply, None).await
+}
+
+async fn note(
+    db: &Db,
+    message: &MessageId,
+    recipient: &str,
+    state: State,
+    reply: &str,
+    next_try: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let reply: String = reply.chars().take(Delivery::LONGEST_REPLY).collect();
+    let changed = on!(&db.writer, pool => sqlx::query(
+        "update delivery
+            set state = $3, reply = $4, next_try = $5, attempts = attempts + 1
+          where message = $1 and recipient = $2
+            and ($3 = 'accepted' or state in ('queued', 'deferred'))",
+    )
+    .bind(message.to_string())
+    .bind(recipient)
+    .bind(state.as_str())
+    .bind(reply)
+    .bind(next_try.map(|it| it.0))
+    .execute(pool)
+    .await?
+    .rows_affected());
+    Ok(changed == 1)
+}
+
+#[derive(FromRow)]
+struct Row {
+    recipient: String,
+    state: String,
+    attempts: i64,
+    reply: Option<String>,
+    next_try: Option<i64>,
+}
+
+impl TryFrom<Row> for Delivery {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let state = match row.state.as_str() {
+            "queued" => State::Queued,
+            "accepted" => State::Accepted,
+            "deferred" => State::Deferred,
+            "failed" => State::Failed,
+            _ => {
+                let wanted = "state of a delivery";
+                return Err(StoreError::Unreadable { wanted, found: row.state });
+            }
+        };
+        Ok(Delivery {
+            recipient: row.recipient,
+            state,
+            attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+            reply: row.reply,
+            next_try: row.next_try.map(Timestamp),
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! Filing: a take becomes a message, together with the work that follows from it, or nothing does.
+
+use crate::{
+    mailbox::{Envelope, Folder, MailboxId, MessageId, Timestamp},
+    store::{Db, StoreError, Tx, jobs, ms},
+};
+
+/// A take on its way into a mailbox. Its blob is already written.
+#[derive(Debug, Clone)]
+pub struct Filing {
+    /// Given at the beep.
+    pub id: MessageId,
+    /// Where it goes.
+    pub mailbox: MailboxId,
+    /// Everything known about it except its sound.
+    pub envelope: Envelope,
+    /// Where its sound is.
+    pub blob: String,
+    /// Whether a transcript is wanted.
+    pub transcribe: bool,
+    /// When the mail goes at the latest, transcript or not.
+    pub notify_due: Timestamp,
+    /// Who gets the mail; nobody, no mail.
+    pub recipients: Vec<String>,
+}
+
+/// What became of a filing. In each case it is settled, and the take may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filed {
+    /// It is there now.
+    New,
+    /// It was there before; nothing changed.
+    Already,
+    /// It was there, and was purged since; it stays away.
+    Purged,
+    /// There is no such mailbox (any more).
+    NoMailbox,
+}
+
+/// Files takes, all in one transaction, and answers for each in order. An error means that none
+/// was filed; all of it may be said again, as often as it takes.
+pub async fn file(db: &Db, filings: &[Filing], now: Timestamp) -> Result<Vec<Filed>, StoreError> {
+    let mut tx = db.begin().await?;
+    let mut filed = Vec::with_capacity(filings.len());
+    for filing in filings {
+        filed.push(file_one(&mut tx, filing, now).await?);
+    }
+    tx.commit().await?;
+    Ok(filed)
+}
+
+async fn file_one(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<Filed, StoreError> {
+    // Writing the mailbox first is the lock: filings and purges of it come one after the other.
+    let mailboxes = on!(tx, tx => {
+        sqlx::query("update mailbox set version = version + 1 where id = $1")
+            .bind(&filing.mailbox.0)
+            .execute(&mut **tx)
+            .await?
+            .rows_affected()
+    });
+    if mailboxes == 0 {
+        return Ok(Filed::NoMailbox);
+    }
+    let purged: i64 = on!(tx, tx => {
+        sqlx::query_scalar("select count(*) from tombstone where message = $1")
+            .bind(filing.id.to_string())
+            .fetch_one(&mut **tx)
+            .await?
+    });
+    if purged > 0 {
+        return Ok(Filed::Purged);
+    }
+    if !insert(tx, filing, now).await? {
+        return Ok(Filed::Already);
+    }
+    if filing.transcribe {
+        jobs::enqueue(tx, jobs::Kind::Transcribe, &filing.id, now).await?;
+    }
+    if !filing.recipients.is_empty() {
+        jobs::enqueue(tx, jobs::Kind::Notify, &filing.id, filing.notify_due).await?;
+    }
+    for recipient in &filing.recipients {
+        on!(tx, tx => sqlx::query(
+            "insert into delivery (message, recipient, state) values ($1, $2, 'queued')
+             on conflict do nothing",
+        )
+        .bind(filing.id.to_string())
+        .bind(recipient)
+        .execute(&mut **tx)
+        .await?);
+    }
+    Ok(Filed::New)
+}
+
+/// The row itself; `false` if it is there already.
+async fn insert(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<bool, StoreError> {
+    let Envelope { caller, received, length, interrupted } = &filing.envelope;
+    let inserted = on!(tx, tx => sqlx::query(
+        "insert into message (id, mailbox, folder, caller_name, caller_number, received, length_ms,
+                interrupted, blob, transcription, created)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         on conflict do nothing",
+    )
+    .bind(filing.id.to_string())
+    .bind(&filing.mailbox.0)
+    .bind(Folder::New.as_str())
+    .bind(&caller.name)
+    .bind(&caller.number)
+    .bind(received.0)
+    .bind(ms(*length))
+    .bind(*interrupted)
+    .bind(&filing.blob)
+    .bind(if filing.transcribe { "waiting" } else { "off" })
+    .bind(now.0)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected());
+    Ok(inserted == 1)
+}

@@ -1,0 +1,273 @@
+//! Messages: filed once, listed, moved between folders, purged at last.
+
+use serde::Serialize;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{Db, StoreError, mailboxes};
+use crate::mailbox::{
+    Caller, Envelope, Folder, Mailbox, MailboxId, MessageId, TenantId, Timestamp,
+};
+
+mod filing;
+
+pub use filing::{Filed, Filing, file};
+
+/// A message as filed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// What names it everywhere.
+    pub id: MessageId,
+    /// Where it lies.
+    pub mailbox: MailboxId,
+    /// In which folder.
+    pub folder: Folder,
+    /// Everything known about it except its sound.
+    pub envelope: Envelope,
+    /// Where its sound is.
+    pub blob: String,
+    /// How far its transcript is.
+    pub transcription: Transcription,
+}
+
+/// How far the transcript of a message is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transcription {
+    /// Nobody asked for one.
+    Off,
+    /// A job is making it.
+    Waiting,
+    /// It is there.
+    Done,
+    /// There will be none, and why.
+    Failed(String),
+}
+
+/// A stretch of a list, newest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// Where the stretch before ended; `None` begins at the newest.
+    pub before: Option<(Timestamp, MessageId)>,
+    /// At most so many, and never more than [`Page::LONGEST`].
+    pub most: u32,
+}
+
+/// What is left to do after a purge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purged {
+    /// The blob, if no other message or greeting has it: to be deleted now.
+    pub orphan: Option<String>,
+}
+
+impl Page {
+    /// Most messages in one stretch.
+    pub const LONGEST: u32 = 500;
+
+    /// The newest of them.
+    pub fn first(most: u32) -> Self {
+        Self { before: None, most }
+    }
+}
+
+/// The messages of a mailbox, newest first; of one folder or of all.
+pub async fn list(
+    db: &Db,
+    mailbox: &MailboxId,
+    folder: Option<Folder>,
+    page: Page,
+) -> Result<Vec<Message>, StoreError> {
+    let (time, last) = page.before.unwrap_or((Timestamp(i64::MAX), MessageId(Uuid::max())));
+    let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, mailbox, folder, caller_name, caller_number, received, length_ms, interrupted,
+                blob, transcription, transcription_error
+           from message
+          where mailbox = $1 and ($2 = 'all' or folder = $2) and (received, id) < ($3, $4)
+          order by received desc, id desc limit $5",
+    )
+    .bind(&mailbox.0)
+    .bind(folder.map_or("all", Folder::as_str))
+    .bind(time.0)
+    .bind(last.to_string())
+    .bind(i64::from(page.most.min(Page::LONGEST)))
+    .fetch_all(pool)
+    .await?);
+    rows.into_iter().map(Message::try_from).collect()
+}
+
+/// How many messages lie in a folder.
+pub async fn count(db: &Db, mailbox: &MailboxId, folder: Folder) -> Result<u64, StoreError> {
+    let count: i64 = on!(&db.reader, pool => sqlx::query_scalar(
+        "select count(*) from message where mailbox = $1 and folder = $2",
+    )
+    .bind(&mailbox.0)
+    .bind(folder.as_str())
+    .fetch_one(pool)
+    .await?);
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// A tenant's message and the mailbox it lies in. Another tenant's is not there.
+pub async fn get(
+    db: &Db,
+    tenant: &TenantId,
+    id: &MessageId,
+) -> Result<Option<(Message, Mailbox)>, StoreError> {
+    let found = for_job(db, id).await?;
+    Ok(found.filter(|(_, mailbox)| mailbox.tenant == *tenant))
+}
+
+/// What a worker needs of the message its job is about; `None` once it was purged. Jobs belong to
+/// the house; whoever acts for a tenant asks [`get`].
+pub async fn for_job(db: &Db, id: &MessageId) -> Result<Option<(Message, Mailbox)>, StoreError> {
+    let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, mailbox, folder, caller_name, caller_number, received, length_ms, interrupted,
+                blob, transcription, transcription_error
+           from message where id = $1",
+    )
+    .bind(id.to_string())
+    .fetch_optional(pool)
+    .await?);
+    let Some(row) = row else { return Ok(None) };
+    let mailbox: Option<mailboxes::Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select * from mailbox_in_effect where id = $1",
+    )
+    .bind(&row.mailbox)
+    .fetch_optional(pool)
+    .await?);
+    mailbox.map(|it| Ok((row.try_into()?, it.try_into()?))).transpose()
+}
+
+/// Moves a message to another folder; `false` if the mailbox holds no such message.
+pub async fn move_to(
+    db: &Db,
+    mailbox: &MailboxId,
+    id: &MessageId,
+    folder: Folder,
+) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    let moved = on!(&mut tx, tx => {
+        sqlx::query("update mailbox set version = version + 1 where id = $1")
+            .bind(&mailbox.0)
+            .execute(&mut **tx)
+            .await?;
+        sqlx::query("update message set folder = $3 where mailbox = $1 and id = $2")
+            .bind(&mailbox.0)
+            .bind(id.to_string())
+            .bind(folder.as_str())
+            .execute(&mut **tx)
+            .await?
+            .rows_affected()
+    });
+    tx.commit().await?;
+    Ok(moved == 1)
+}
+
+/// Removes a message for good, with its transcript, deliveries and jobs, and leaves its id behind
+/// so that it cannot be filed again; `None` if the mailbox holds no such message.
+pub async fn purge(
+    db: &Db,
+    mailbox: &MailboxId,
+    id: &MessageId,
+    now: Timestamp,
+) -> Result<Option<Purged>, StoreError> {
+    let mut tx = db.begin().await?;
+    let purged = on!(&mut tx, tx => {
+        sqlx::query("update mailbox set version = version + 1 where id = $1")
+            .bind(&mailbox.0)
+            .execute(&mut **tx)
+            .await?;
+        let gone: Vec<String> =
+            sqlx::query_scalar("delete from message where mailbox = $1 and id = $2 returning blob")
+                .bind(&mailbox.0)
+                .bind(id.to_string())
+                .fetch_all(&mut **tx)
+                .await?;
+        let Some(blob) = gone.into_iter().next() else { return Ok(None) };
+        sqlx::query("insert into tombstone (message, purged) values ($1, $2) on conflict do nothing")
+            .bind(id.to_string())
+            .bind(now.0)
+            .execute(&mut **tx)
+            .await?;
+        sqlx::query("delete from job where subject = $1")
+            .bind(id.to_string())
+            .execute(&mut **tx)
+            .await?;
+        let others: i64 = sqlx::query_scalar("select count(*) from message where blob = $1")
+            .bind(&blob)
+            .fetch_one(&mut **tx)
+            .await?;
+        Purged { orphan: (others == 0).then_some(blob) }
+    });
+    tx.commit().await?;
+    Ok(Some(purged))
+}
+
+/// Whether anything still has a blob; one that nothing has was left by a crash and may go.
+pub async fn has_blob(db: &Db, blob: &str) -> Result<bool, StoreError> {
+    let uses: i64 = on!(&db.reader, pool => sqlx::query_scalar(
+        "select (select count(*) from message where blob = $1)
+              + (select count(*) from greeting where blob = $1)",
+    )
+    .bind(blob)
+    .fetch_one(pool)
+    .await?);
+    Ok(uses > 0)
+}
+
+/// A stored id.
+pub(super) fn id(text: String) -> Result<MessageId, StoreError> {
+    match Uuid::parse_str(&text) {
+        Ok(id) => Ok(MessageId(id)),
+        Err(_) => Err(StoreError::Unreadable { wanted: "message id", found: text }),
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    mailbox: String,
+    folder: String,
+    caller_name: Option<String>,
+    caller_number: Option<String>,
+    received: i64,
+    length_ms: i64,
+    interrupted: bool,
+    blob: String,
+    transcription: String,
+    transcription_error: Option<String>,
+}
+
+impl TryFrom<Row> for Message {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let transcription = match row.transcription.as_str() {
+            "off" => Transcription::Off,
+            "waiting" => Transcription::Waiting,
+            "done" => Transcription::Done,
+            "failed" => Transcription::Failed(row.transcription_error.unwrap_or_default()),
+            _ => {
+                let wanted = "state of a transcript";
+                return Err(StoreError::Unreadable { wanted, found: row.transcription });
+            }
+        };
+        let folder = row
+            .folder
+            .parse()
+            .map_err(|_| StoreError::Unreadable { wanted: "folder", found: row.folder })?;
+        Ok(Message {
+            id: id(row.id)?,
+            mailbox: MailboxId(row.mailbox),
+            folder,
+            envelope: Envelope {
+                caller: Caller { name: row.caller_name, number: row.caller_number },
+                received: Timestamp(row.received),
+                length: super::length(row.length_ms),
+                interrupted: row.interrupted,
+            },
+            blob: row.blob,
+            transcription,
+        })
+    }
+}

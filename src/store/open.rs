@@ -1,0 +1,97 @@
+//! Opening a SQLite file so that what is committed stays committed.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+    time::Duration,
+};
+
+use sqlx::{
+    SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::StoreError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
+
+/// Older versions can corrupt a write-ahead log that two connections share.
+const OLDEST: (u32, u32, u32) = (3, 51, 3);
+
+/// How long a statement waits for another process (an admin verb, a backup) to let go.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Connections that only read; writers have one between them and queue for it.
+const READERS: u32 = 4;
+
+/// The log file is cut back to this many bytes after a checkpoint.
+const LOG_KEPT: &str = "67108864";
+
+/// The writing connection and the reading ones.
+pub(super) async fn sqlite(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
+    let failed = |source| StoreError::Open { path: path.to_owned(), source };
+    // Two processes that start at once would both try to make the tables.
+    let mine = path.to_owned();
+    let turn = tokio::task::spawn_blocking(move || private(&mine));
+    let turn = turn.await.unwrap_or_else(|error| Err(error.into())).map_err(failed)?;
+
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .pragma("journal_size_limit", LOG_KEPT);
+    let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+
+    let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
+    assert_durable(&writer).await?;
+    MIGRATIONS.run(&writer).await?;
+    let reader = pool.max_connections(READERS).connect_with(options.read_only(true)).await?;
+
+    drop(turn);
+    Ok((writer, reader))
+}
+
+/// Makes the file, readable by nobody else (its log takes over the mode), and waits until no other
+/// process is opening it; the answer is the folder, locked until it is dropped.
+fn private(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let turn = File::open(folder)?;
+    turn.lock()?;
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(turn)
+}
+
+/// Asks the connection itself: libraries differ in what they set, and a wrong answer costs messages.
+async fn assert_durable(writer: &SqlitePool) -> Result<(), StoreError> {
+    let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(writer).await?;
+    let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(writer).await?;
+    let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(writer).await?;
+
+    let unsafe_ = |setting, found, wanted| Err(StoreError::Unsafe { setting, found, wanted });
+    if parts(&version) < OLDEST {
+        return unsafe_("the SQLite version", version, "3.51.3 or later");
+    }
+    if synchronous != 2 {
+        return unsafe_("synchronous", synchronous.to_string(), "2 (full)");
+    }
+    if journal != "wal" {
+        return unsafe_("journal_mode", journal, "wal (is the folder on a network drive?)");
+    }
+    Ok(())
+}
+
+fn parts(version: &str) -> (u32, u32, u32) {
+    let mut numbers = version.split('.').map(|it| it.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    (next(), next(), next())
+}

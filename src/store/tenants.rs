@@ -1,0 +1,150 @@
+//! Tenants: who has mailboxes, and the settings their mailboxes share.
+
+use serde::Serialize;
+use sqlx::FromRow;
+
+use super::{Db, StoreError};
+use crate::mailbox::{TenantId, Timestamp};
+
+/// A tenant with the settings its mailboxes start from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tenant {
+    /// What names it everywhere.
+    pub id: TenantId,
+    /// What operators call it; given once.
+    pub name: String,
+    /// Calls to this host reach its mailboxes.
+    pub sip_domain: Option<String>,
+    /// IANA name, e.g. `Europe/Vienna`.
+    pub time_zone: String,
+    /// Of prompts and mails, e.g. `en`.
+    pub language: String,
+    /// Language of messages; `None` is detected.
+    pub spoken: Option<String>,
+    /// Whether messages are transcribed.
+    pub transcribe: bool,
+}
+
+/// Adds a tenant. [`StoreError::Taken`] if its name or domain is another's.
+pub async fn add(db: &Db, tenant: &Tenant, now: Timestamp) -> Result<(), StoreError> {
+    on!(&db.writer, pool => sqlx::query(
+        "insert into tenant (id, name, sip_domain, time_zone, language, spoken, transcribe, created)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(&tenant.id.0)
+    .bind(&tenant.name)
+    .bind(tenant.sip_domain.as_deref().map(str::to_ascii_lowercase))
+    .bind(&tenant.time_zone)
+    .bind(&tenant.language)
+    .bind(&tenant.spoken)
+    .bind(tenant.transcribe)
+    .bind(now.0)
+    .execute(pool)
+    .await
+    .map_err(|error| refusal(error, tenant))?);
+    Ok(())
+}
+
+/// The tenant of this name.
+pub async fn named(db: &Db, name: &str) -> Result<Option<Tenant>, StoreError> {
+    let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, name, sip_domain, time_zone, language, spoken, transcribe
+           from tenant where name = $1",
+    )
+    .bind(name)
+    .fetch_optional(pool)
+    .await?);
+    Ok(row.map(Tenant::from))
+}
+
+/// All of them, by name.
+pub async fn list(db: &Db) -> Result<Vec<Tenant>, StoreError> {
+    let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, name, sip_domain, time_zone, language, spoken, transcribe
+           from tenant order by name",
+    )
+    .fetch_all(pool)
+    .await?);
+    Ok(rows.into_iter().map(Tenant::from).collect())
+}
+
+/// Changes everything but the id; `false` if there is no such tenant.
+pub async fn set(db: &Db, tenant: &Tenant) -> Result<bool, StoreError> {
+    let changed = on!(&db.writer, pool => sqlx::query(
+        "update tenant set name = $2, sip_domain = $3, time_zone = $4, language = $5, spoken = $6,
+                transcribe = $7
+          where id = $1",
+    )
+    .bind(&tenant.id.0)
+    .bind(&tenant.name)
+    .bind(tenant.sip_domain.as_deref().map(str::to_ascii_lowercase))
+    .bind(&tenant.time_zone)
+    .bind(&tenant.language)
+    .bind(&tenant.spoken)
+    .bind(tenant.transcribe)
+    .execute(pool)
+    .await
+    .map_err(|error| refusal(error, tenant))?
+    .rows_affected());
+    Ok(changed == 1)
+}
+
+/// Removes a tenant and its people; `false` if there is none. [`StoreError::InUse`] while it has
+/// mailboxes: messages are never removed in passing.
+pub async fn remove(db: &Db, tenant: &TenantId) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    let gone = on!(&mut tx, tx => {
+        sqlx::query("delete from person where tenant = $1")
+            .bind(&tenant.0)
+            .execute(&mut **tx)
+            .await?;
+        let mailboxes: i64 = sqlx::query_scalar("select count(*) from mailbox where tenant = $1")
+            .bind(&tenant.0)
+            .fetch_one(&mut **tx)
+            .await?;
+        if mailboxes > 0 {
+            return Err(StoreError::InUse { what: "the tenant", count: mailboxes, of: "mailboxes" });
+        }
+        sqlx::query("delete from tenant where id = $1")
+            .bind(&tenant.0)
+            .execute(&mut **tx)
+            .await?
+            .rows_affected()
+    });
+    tx.commit().await?;
+    Ok(gone == 1)
+}
+
+/// Which of the two things given once was taken.
+fn refusal(error: sqlx::Error, tenant: &Tenant) -> StoreError {
+    let domain = error.as_database_error().is_some_and(|it| it.message().contains("sip_domain"));
+    match &tenant.sip_domain {
+        Some(name) if domain => StoreError::taken(error, "SIP domain", name),
+        _ => StoreError::taken(error, "tenant", &tenant.name),
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    name: String,
+    sip_domain: Option<String>,
+    time_zone: String,
+    language: String,
+    spoken: Option<String>,
+    transcribe: bool,
+}
+
+impl From<Row> for Tenant {
+    fn from(row: Row) -> Self {
+        Tenant {
+            id: TenantId(row.id),
+            name: row.name,
+            sip_domain: row.sip_domain,
+            time_zone: row.time_zone,
+            language: row.language,
+            spoken: row.spoken,
+            transcribe: row.transcribe,
+        }
+    }
+}

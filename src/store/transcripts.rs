@@ -1,0 +1,113 @@
+//! Transcripts: what was said, or why nobody knows. Either way the mail need not wait any longer.
+
+use super::{Db, StoreError, Tx};
+use crate::mailbox::{MessageId, Segment, Timestamp, Transcript};
+
+/// Longest reason kept, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// Keeps a transcript, in place of an older one, and makes the mail due now; `false` if the
+/// message was purged meanwhile.
+pub async fn save(
+    db: &Db,
+    message: &MessageId,
+    transcript: &Transcript,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    if !settle(&mut tx, message, "done", None, now).await? {
+        return Ok(false);
+    }
+    on!(&mut tx, tx => sqlx::query(
+        "insert into transcript (message, language, segments, engine, created)
+         values ($1, $2, $3, $4, $5)
+         on conflict (message) do update
+            set language = excluded.language, segments = excluded.segments,
+                engine = excluded.engine, created = excluded.created",
+    )
+    .bind(message.to_string())
+    .bind(&transcript.language)
+    .bind(written(&transcript.segments))
+    .bind(&transcript.engine)
+    .bind(now.0)
+    .execute(&mut **tx)
+    .await?);
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// There will be no transcript: notes why and makes the mail due now; `false` if the message was
+/// purged meanwhile. A transcript saved before stays.
+pub async fn give_up(
+    db: &Db,
+    message: &MessageId,
+    why: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let why: String = why.chars().take(LONGEST_REASON).collect();
+    let mut tx = db.begin().await?;
+    let known = settle(&mut tx, message, "failed", Some(&why), now).await?;
+    tx.commit().await?;
+    Ok(known)
+}
+
+/// The transcript of a message, if there is one.
+pub async fn of(db: &Db, message: &MessageId) -> Result<Option<Transcript>, StoreError> {
+    let row: Option<(String, String, String)> = on!(&db.reader, pool => sqlx::query_as(
+        "select language, segments, engine from transcript where message = $1",
+    )
+    .bind(message.to_string())
+    .fetch_optional(pool)
+    .await?);
+    row.map(|(language, segments, engine)| {
+        Ok(Transcript { language, segments: spoken(segments)?, engine })
+    })
+    .transpose()
+}
+
+/// Notes the outcome at the message and pulls its mail forward, unless that was tried already and
+/// waits for its next turn. `false` if there is no such message.
+async fn settle(
+    tx: &mut Tx,
+    message: &MessageId,
+    outcome: &str,
+    why: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let id = message.to_string();
+    let known = on!(&mut *tx, tx => sqlx::query(
+        "update message
+            set transcription_error = case when transcription = 'done' then null else $3 end,
+                transcription = case when transcription = 'done' then 'done' else $2 end
+          where id = $1",
+    )
+    .bind(&id)
+    .bind(outcome)
+    .bind(why)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected());
+    on!(tx, tx => sqlx::query(
+        "update job set due = $2
+          where kind = 'notify' and subject = $1 and attempts = 0 and due > $2",
+    )
+    .bind(&id)
+    .bind(now.0)
+    .execute(&mut **tx)
+    .await?);
+    Ok(known == 1)
+}
+
+/// A confidence that is no number has no JSON; it counts as none.
+fn written(segments: &[Segment]) -> String {
+    let mut segments = segments.to_vec();
+    for it in segments.iter_mut().filter(|it| !it.confidence.is_finite()) {
+        it.confidence = 0.0;
+    }
+    serde_json::json!(segments).to_string()
+}
+
+fn spoken(segments: String) -> Result<Vec<Segment>, StoreError> {
+    serde_json::from_str(&segments)
+        .map_err(|_| StoreError::Unreadable { wanted: "list of segments", found: segments })
+}

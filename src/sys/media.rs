@@ -1,0 +1,182 @@
+//! What the media threads ask of the operating system: datagrams in batches, a beat every
+//! millisecond, and to be run before everything else.
+//!
+//! Nothing here allocates or blocks, except [`Metronome::wait`], which sleeps.
+
+use std::{
+    io, mem,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    os::fd::AsRawFd,
+    ptr,
+    time::Duration,
+};
+
+/// Datagrams received by one call.
+pub const BATCH: usize = 8;
+/// Bytes kept of a datagram; a longer one is not for us.
+const LONGEST: usize = 2_048;
+
+/// Late by more than this, beats are left out instead of made up for.
+const GIVE_UP: Duration = Duration::from_millis(200);
+/// Beats left out are a multiple of this, so that whoever counts in rounds keeps the place.
+const ROUND: u64 = 20;
+
+/// Receives what waits at a socket, several datagrams at once.
+pub struct Batch {
+    buffers: Box<[[u8; LONGEST]; BATCH]>,
+    received: [Option<(SocketAddr, usize)>; BATCH],
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { buffers: Box::new([[0; LONGEST]; BATCH]), received: [None; BATCH] }
+    }
+}
+
+impl Batch {
+    /// Takes up to [`BATCH`] waiting datagrams, without waiting itself, and answers how many.
+    pub fn receive(&mut self, socket: &UdpSocket) -> usize {
+        // SAFETY: these are plain C structures of integers and pointers; all zero is valid.
+        let mut names: [libc::sockaddr_storage; BATCH] = unsafe { mem::zeroed() };
+        let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+        let mut slices = [libc::iovec { iov_base: ptr::null_mut(), iov_len: LONGEST }; BATCH];
+        for (((header, slice), name), buffer) in
+            headers.iter_mut().zip(&mut slices).zip(&mut names).zip(self.buffers.iter_mut())
+        {
+            slice.iov_base = buffer.as_mut_ptr().cast();
+            header.msg_hdr.msg_name = ptr::from_mut(name).cast();
+            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as _;
+            header.msg_hdr.msg_iov = slice;
+            header.msg_hdr.msg_iovlen = 1;
+        }
+        // SAFETY: every pointer above leads to memory that outlives the call and is as long as said.
+        let count = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                headers.as_mut_ptr(),
+                BATCH as libc::c_uint,
+                libc::MSG_DONTWAIT,
+                ptr::null_mut(),
+            )
+        };
+        let count = usize::try_from(count).unwrap_or(0);
+        for ((received, header), name) in
+            self.received.iter_mut().zip(&headers[..count]).zip(&names)
+        {
+            let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
+            let length = (header.msg_len as usize).min(LONGEST);
+            *received = address(name).filter(|_| whole).map(|from| (from, length));
+        }
+        count
+    }
+
+    /// One of the datagrams last received; `None` when it was too long.
+    pub fn datagram(&self, at: usize) -> Option<(SocketAddr, &[u8])> {
+        let (from, length) = self.received[at]?;
+        Some((from, &self.buffers[at][..length]))
+    }
+}
+
+fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
+    match i32::from(name.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says what the storage holds, and the storage is large enough.
+            let name = unsafe { &*ptr::from_ref(name).cast::<libc::sockaddr_in>() };
+            let ip = Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr));
+            Some((ip, u16::from_be(name.sin_port)).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let name = unsafe { &*ptr::from_ref(name).cast::<libc::sockaddr_in6>() };
+            let ip = Ipv6Addr::from(name.sin6_addr.s6_addr);
+            Some((ip, u16::from_be(name.sin6_port)).into())
+        }
+        _ => None,
+    }
+}
+
+/// Beats once a millisecond, by a clock that nobody sets.
+pub struct Metronome {
+    /// Nanoseconds on the monotonic clock at which beat 0 was.
+    origin: u64,
+    next: u64,
+}
+
+/// One beat.
+#[derive(Debug, Clone, Copy)]
+pub struct Beat {
+    /// Milliseconds since the metronome was started.
+    pub at: u64,
+    /// How much too late it came.
+    pub late: Duration,
+}
+
+impl Metronome {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self { origin: monotonic(), next: 1 }
+    }
+
+    /// Sleeps until the next beat. One that is late comes at once, so that none is left out; but
+    /// after a very long stop a whole number of 20 ms is.
+    pub fn wait(&mut self) -> Beat {
+        let due = self.origin + self.next * 1_000_000;
+        sleep_until(due);
+        let late = Duration::from_nanos(monotonic().saturating_sub(due));
+        if late > GIVE_UP {
+            self.next += late.as_millis() as u64 / ROUND * ROUND;
+        }
+        let beat = Beat { at: self.next, late };
+        self.next += 1;
+        beat
+    }
+
+    /// Goes on after an intended stop: the beats in between are not late, they were not wanted.
+    pub fn resume(&mut self) {
+        self.next = (monotonic() - self.origin) / 1_000_000 + 1;
+    }
+
+    /// The time by the last beat, in milliseconds since the start.
+    pub fn now(&self) -> u64 {
+        self.next - 1
+    }
+}
+
+fn monotonic() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes one timespec; this clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+fn sleep_until(nanoseconds: u64) {
+    let time = libc::timespec {
+        tv_sec: (nanoseconds / 1_000_000_000) as _,
+        tv_nsec: (nanoseconds % 1_000_000_000) as _,
+    };
+    // SAFETY: reads one timespec; with an absolute time there is no remainder to write.
+    while unsafe {
+        libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &time, ptr::null_mut())
+    } == libc::EINTR
+    {}
+}
+
+/// Asks that the calling thread runs before all ordinary ones (`SCHED_FIFO`, not inherited). When
+/// this is refused it asks for a better nice value instead, and answers why it was refused.
+pub fn run_first() -> io::Result<()> {
+    const PRIORITY: libc::c_int = 20;
+    const NICE: libc::c_int = -15;
+    // SAFETY: the structure is plain integers, zero is valid, and 0 names the calling thread.
+    let refused = unsafe {
+        let mut wanted: libc::sched_param = mem::zeroed();
+        wanted.sched_priority = PRIORITY;
+        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &wanted)
+    };
+    if refused == 0 {
+        return Ok(());
+    }
+    let why = io::Error::last_os_error();
+    // SAFETY: no pointers; on Linux 0 names the calling thread. Being refused again changes nothing.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+    Err(why)
+}

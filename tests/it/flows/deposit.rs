@@ -1,0 +1,523 @@
+use std::time::Duration;
+
+use afterbeep::flow::{Action, Deposit, Ended, Event, Flow, Policy};
+use proptest::prelude::*;
+
+use super::{describe, dialogue, take};
+
+#[test]
+fn a_caller_hears_the_greeting_speaks_and_hangs_up() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: waits
+        server: beep, record
+        caller: hangs up
+        server: stop
+        caller: spoke 12s
+        server: file 12s
+    ",
+    );
+}
+
+#[test]
+fn pound_skips_the_greeting_and_ends_the_message() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: presses #
+        server: stop
+        caller: spoke 12s
+        server: file 12s
+        disk: filed
+        server: say Saved, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn other_keys_change_nothing() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses 7
+        caller: presses *
+        caller: waits
+        server: beep, record
+        caller: presses 1
+        caller: presses A
+        caller: hangs up
+        server: stop
+        caller: spoke 4s
+        server: file 4s
+    ",
+    );
+}
+
+#[test]
+fn leaving_during_the_greeting_leaves_nothing() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: hangs up
+    ",
+    );
+}
+
+#[test]
+fn nobody_hears_saved_before_it_is_committed() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: falls silent after 9s
+        server: file 9s
+        caller: presses #
+        caller: waits
+        disk: later
+        server: say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn the_longest_message_is_kept() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: waits
+        server: beep, record
+        caller: reaches 300s
+        server: file 300s
+        disk: filed
+        server: say Saved, say Goodbye, hang up
+        caller: hangs up
+    ",
+    );
+}
+
+#[test]
+fn a_cough_is_not_a_message_and_the_caller_is_asked_again() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: spoke 1s
+        server: discard 1s, say TooShort, beep, record
+        caller: breathed 6s
+        server: discard 6s, say NothingHeard, beep, record
+        caller: says nothing
+        server: discard 1s, say TooShort, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn a_caller_who_hangs_up_at_once_leaves_no_message() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: hangs up
+        server: stop
+        caller: spoke 1s
+        server: discard 1s
+    ",
+    );
+}
+
+#[test]
+fn a_quiet_message_is_filed_when_the_caller_is_gone() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: hangs up
+        server: stop
+        caller: breathed 12s
+        server: file 12s
+    ",
+    );
+}
+
+#[test]
+fn a_busy_tone_ends_the_call_with_what_was_said() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        line: busy tone after 5s
+        server: file 5s, hang up
+        disk: filed
+        caller: hangs up
+    ",
+    );
+}
+
+#[test]
+fn a_failing_disk_is_told_to_the_caller() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        disk: fails
+        server: say NotSaved, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn a_failing_disk_does_not_cost_the_take_already_kept() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: presses 3
+        server: beep, record
+        disk: fails
+        server: file 12s
+        disk: filed
+        server: say Saved, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn a_message_is_heard_and_kept() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: presses 2
+        server: play 12s, say ReviewMenu, wait 5s
+        caller: presses 9
+        caller: presses 1
+        server: file 12s
+        disk: filed
+        server: say Saved, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn a_caller_who_answers_nothing_keeps_the_message() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: waits
+        server: file 12s
+        caller: hangs up
+        disk: filed
+    ",
+    );
+}
+
+#[test]
+fn the_first_take_gives_way_only_to_a_better_one() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: presses 3
+        server: beep, record
+        caller: spoke 1s
+        server: discard 1s, say TooShort, say ReviewMenu, wait 5s
+        caller: presses 3
+        server: beep, record
+        caller: spoke 8s
+        server: discard 12s, say ReviewMenu, wait 5s
+        caller: hangs up
+        server: file 8s
+    ",
+    );
+}
+
+#[test]
+fn a_caller_who_leaves_while_recording_again_leaves_the_first_take() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: presses 3
+        server: beep, record
+        caller: hangs up
+        server: stop
+        caller: breathed 4s
+        server: file 12s, discard 4s
+    ",
+    );
+}
+
+#[test]
+fn a_caller_who_leaves_after_speaking_again_leaves_the_second_take() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: presses 3
+        server: beep, record
+        caller: hangs up
+        server: stop
+        caller: spoke 9s
+        server: file 9s, discard 12s
+    ",
+    );
+}
+
+#[test]
+fn a_message_is_deleted_by_the_callers_own_word() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: presses 4
+        server: discard 12s, say Deleted, say Goodbye, hang up
+        caller: hangs up
+    ",
+    );
+}
+
+/// Every key and the hang-up in every state; what is not listed changes nothing.
+#[test]
+fn every_key_in_every_state() {
+    let good =
+        || Event::Recorded(take(Duration::from_secs(9), Duration::from_secs(9)), Ended::Stopped);
+    let states: [(&str, Vec<Event>); 6] = [
+        ("greeting", vec![Event::Start]),
+        ("recording", vec![Event::Start, Event::Idle]),
+        ("leaving", vec![Event::Start, Event::Idle, Event::HungUp]),
+        ("reviewing", vec![Event::Start, Event::Idle, good()]),
+        ("filing", vec![Event::Start, Event::Idle, good(), Event::Key('1')]),
+        ("over", vec![Event::Start, Event::Idle, good(), Event::Key('4')]),
+    ];
+    let keys = "0123456789*#ABCD".chars().map(|key| (format!("{key}"), Event::Key(key)));
+    let moves: Vec<_> = keys.chain([("hang-up".into(), Event::HungUp)]).collect();
+
+    let mut table = String::new();
+    for (state, path) in &states {
+        for (name, event) in &moves {
+            let mut flow = reviewed();
+            for event in path {
+                flow.on(event.clone());
+            }
+            let actions: Vec<_> = flow.on(event.clone()).iter().map(describe).collect();
+            if !actions.is_empty() {
+                table += &format!("{state} {name}: {}\n", actions.join(", "));
+            }
+        }
+    }
+    assert_eq!(
+        table,
+        "\
+greeting #: beep, record
+recording #: stop
+recording hang-up: stop
+reviewing 1: file 9s
+reviewing 2: play 9s, say ReviewMenu, wait 5s
+reviewing 3: beep, record
+reviewing 4: discard 9s, say Deleted, say Goodbye, hang up
+reviewing hang-up: file 9s
+"
+    );
+}
+
+/// What a caller, the line or the disk can do next.
+#[derive(Debug, Clone)]
+enum Move {
+    Happens(Event),
+    /// The recording under way ends like this, if there is one.
+    Ends(u64, u64, Ended),
+    Breaks,
+    HangsUp,
+}
+
+proptest! {
+    /// Whatever the caller does, every take is filed or discarded, once; and a take that is long
+    /// enough is lost only to a better one or to key 4.
+    #[test]
+    fn no_take_is_lost(review: bool, moves in prop::collection::vec(any_move(), 0..40)) {
+        let mut call = Watched::new(if review { reviewed() } else { deposit() });
+        call.on(Event::Start)?;
+        for it in moves {
+            call.make(it)?;
+        }
+        call.make(Move::HangsUp)?;
+        call.make(Move::Ends(30_000, 30_000, Ended::Stopped))?;
+
+        prop_assert!(call.open.is_empty(), "left open: {:?}", call.open);
+        prop_assert!(call.filed <= 1);
+        prop_assert!(call.filed == 1 || call.deleted || !call.spoke_well);
+    }
+}
+
+/// A flow whose takes are counted.
+struct Watched {
+    flow: Flow,
+    recording: bool,
+    hung_up: bool,
+    open: Vec<afterbeep::mailbox::MessageId>,
+    next: u128,
+    filed: u32,
+    deleted: bool,
+    spoke_well: bool,
+}
+
+impl Watched {
+    fn new(flow: Flow) -> Self {
+        let open = Vec::new();
+        Self {
+            flow,
+            recording: false,
+            hung_up: false,
+            open,
+            next: 0,
+            filed: 0,
+            deleted: false,
+            spoke_well: false,
+        }
+    }
+
+    fn make(&mut self, it: Move) -> Result<(), TestCaseError> {
+        match it {
+            Move::Ends(length, voiced, ended) if self.recording => {
+                let millis = Duration::from_millis;
+                let mut take = take(millis(length), millis(voiced.min(length)));
+                self.next += 1;
+                take.id.0 = uuid::Uuid::from_u128(self.next);
+                self.recording = false;
+                self.open.push(take.id);
+                self.spoke_well |= length >= 1_500 && voiced >= 300;
+                self.on(Event::Recorded(take, ended))
+            }
+            Move::Breaks if self.recording => {
+                self.recording = false;
+                self.on(Event::NotRecorded)
+            }
+            Move::HangsUp if !self.hung_up => {
+                self.hung_up = true;
+                self.on(Event::HungUp)
+            }
+            Move::Happens(Event::Key('4')) if !self.hung_up => {
+                let open = self.open.len();
+                self.on(Event::Key('4'))?;
+                self.deleted |= self.open.len() < open;
+                Ok(())
+            }
+            Move::Happens(event) if !self.hung_up => self.on(event),
+            _ => Ok(()),
+        }
+    }
+
+    fn on(&mut self, event: Event) -> Result<(), TestCaseError> {
+        for action in self.flow.on(event) {
+            match action {
+                Action::Record => {
+                    prop_assert!(!self.recording && !self.hung_up);
+                    self.recording = true;
+                }
+                Action::File(take) => {
+                    self.filed += 1;
+                    self.close(take.id)?;
+                }
+                Action::Discard(take) => self.close(take.id)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, id: afterbeep::mailbox::MessageId) -> Result<(), TestCaseError> {
+        let open = self.open.len();
+        self.open.retain(|it| *it != id);
+        prop_assert_eq!(self.open.len() + 1, open, "a take was closed twice");
+        Ok(())
+    }
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    let key = prop::sample::select("0123456789*#".chars().collect::<Vec<_>>());
+    let ended =
+        prop::sample::select(vec![Ended::Stopped, Ended::Silence, Ended::Longest, Ended::Tone]);
+    prop_oneof![
+        4 => key.prop_map(|key| Move::Happens(Event::Key(key))),
+        2 => Just(Move::Happens(Event::Idle)),
+        1 => any::<bool>().prop_map(|it| Move::Happens(Event::Filed(it))),
+        4 => (0..20_000_u64, 0..20_000_u64, ended).prop_map(|(l, v, e)| Move::Ends(l, v, e)),
+        1 => Just(Move::Breaks),
+        1 => Just(Move::HangsUp),
+    ]
+}
+
+pub(crate) fn deposit() -> Flow {
+    Flow::Deposit(Deposit::new(Policy::default()))
+}
+
+pub(crate) fn reviewed() -> Flow {
+    Flow::Deposit(Deposit::new(Policy { review: true, ..Policy::default() }))
+}

@@ -1,0 +1,82 @@
+pub(crate) mod deposit;
+
+use std::time::Duration;
+
+use afterbeep::flow::{Action, Ended, Event, Flow, Prompt};
+use afterbeep::mailbox::{MessageId, Take};
+use uuid::Uuid;
+
+/// Plays the caller's lines of a script to a flow and checks the server's lines.
+///
+/// The script is both the input and the expected outcome: every other line is echoed, server lines
+/// are written by the flow, and the two texts must agree.
+#[track_caller]
+pub(crate) fn dialogue(mut flow: Flow, script: &str) {
+    let script = unindent(script);
+    let mut heard = String::new();
+
+    for line in script.lines().filter(|line| !line.starts_with("server: ")) {
+        heard += &format!("{line}\n");
+        let actions: Vec<_> = flow.on(event(line)).iter().map(describe).collect();
+        if !actions.is_empty() {
+            heard += &format!("server: {}\n", actions.join(", "));
+        }
+    }
+
+    assert!(heard == script, "the call went differently:\n\n{heard}\nexpected:\n\n{script}");
+}
+
+fn event(line: &str) -> Event {
+    match line.split(' ').collect::<Vec<_>>()[..] {
+        ["caller:", "calls"] => Event::Start,
+        ["caller:", "presses", key] => Event::Key(key.chars().next().unwrap()),
+        ["caller:", "spoke", length] => recorded(length, length, Ended::Stopped),
+        ["caller:", "breathed", length] => recorded(length, "0s", Ended::Stopped),
+        ["caller:", "falls", "silent", "after", length] => recorded(length, length, Ended::Silence),
+        ["caller:", "says", "nothing"] => recorded("1s", "0s", Ended::Silence),
+        ["caller:", "reaches", length] => recorded(length, length, Ended::Longest),
+        ["line:", "busy", "tone", "after", length] => recorded(length, length, Ended::Tone),
+        ["caller:", "waits"] => Event::Idle,
+        ["caller:", "hangs", "up"] => Event::HungUp,
+        ["disk:", "fails"] => Event::NotRecorded,
+        ["disk:", "filed"] => Event::Filed(true),
+        ["disk:", "later"] => Event::Filed(false),
+        _ => panic!("not a line of a script: {line}"),
+    }
+}
+
+fn recorded(length: &str, voiced: &str, ended: Ended) -> Event {
+    Event::Recorded(take(seconds(length), seconds(voiced)), ended)
+}
+
+pub(crate) fn take(length: Duration, voiced: Duration) -> Take {
+    Take { id: MessageId(Uuid::from_u128(length.as_millis())), length, voiced }
+}
+
+fn describe(action: &Action) -> String {
+    match action {
+        Action::Play(Prompt::Greeting) => "greet".into(),
+        Action::Play(Prompt::Beep) => "beep".into(),
+        Action::Play(Prompt::Take(take)) => format!("play {}", told(take)),
+        Action::Play(Prompt::Say(phrase)) => format!("say {phrase:?}"),
+        Action::Pause(time) => format!("wait {}s", time.as_secs()),
+        Action::Record => "record".into(),
+        Action::StopRecording => "stop".into(),
+        Action::File(take) => format!("file {}", told(take)),
+        Action::Discard(take) => format!("discard {}", told(take)),
+        Action::HangUp => "hang up".into(),
+    }
+}
+
+fn told(take: &Take) -> String {
+    format!("{}s", take.length.as_secs())
+}
+
+fn seconds(text: &str) -> Duration {
+    Duration::from_secs(text.trim_end_matches('s').parse().unwrap())
+}
+
+fn unindent(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| format!("{line}\n")).collect()
+}
