@@ -277,8 +277,7 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 /// What a converter written apart from ours made of [`small_weights`].
-const SMALL_SHA256: &str =
-    "8d9aa9bf647a15c5ac03616253448f58e49b61221945bf0f84c2aac27dbd1526";
+const SMALL_SHA256: &str = "8d9aa9bf647a15c5ac03616253448f58e49b61221945bf0f84c2aac27dbd1526";
 
 #[test]
 fn weights_are_converted_byte_for_byte_as_another_converter_does() {
