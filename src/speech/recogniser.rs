@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use super::frame::{Heard, Job};
 use super::scribe::Scribe;
 use super::{LONGEST, RATE, Readiness, Settings, SpeechError, tags};
-use crate::audio::gate;
+use crate::audio::{gate, resample::resample};
 use crate::mailbox::Transcript;
 
 /// Transcribes messages, a few at a time; the clones share one queue.
@@ -139,7 +139,7 @@ async fn heed(samples: &[i16], rate: u32) -> Result<Option<Vec<u8>>, SpeechError
     }
     let samples = samples.to_vec();
     let listening = tokio::task::spawn_blocking(move || {
-        let wide = widened(samples, rate);
+        let wide = resample(&samples, rate, RATE);
         let voiced = gate::speech(&wide);
         (voiced >= LEAST).then(|| wide.iter().flat_map(|it| it.to_le_bytes()).collect())
     });
@@ -147,21 +147,4 @@ async fn heed(samples: &[i16], rate: u32) -> Result<Option<Vec<u8>>, SpeechError
         ending: "the gate fell".to_owned(),
         cause: std::io::Error::other(cause),
     })
-}
-
-/// To 16,000 samples a second. To be replaced by `audio::resample`.
-fn widened(samples: Vec<i16>, rate: u32) -> Vec<i16> {
-    use audioadapter_buffers::owned::InterleavedOwned;
-    use rubato::{Fft, FixedSync, Resampler};
-
-    if rate == RATE || samples.is_empty() {
-        return samples;
-    }
-    let length = samples.len();
-    let exact: Vec<f32> = samples.iter().map(|&it| f32::from(it)).collect();
-    let input = InterleavedOwned::new_from(exact, 1, length).expect("one channel of this length");
-    let mut resampler = Fft::<f32>::new(rate as usize, RATE as usize, 1024, 1, FixedSync::Both)
-        .expect("both rates are above zero");
-    let wide = resampler.process_all(&input, length, None).expect("one channel was announced");
-    wide.take_data().iter().map(|it| it.round().clamp(-32_768.0, 32_767.0) as i16).collect()
 }

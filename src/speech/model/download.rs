@@ -13,6 +13,8 @@ use super::{FetchError, Model, Progress, Stage, hex};
 
 /// How often a transfer that was cut is taken up again.
 const TRIES: u32 = 5;
+/// How long to wait before that where the source is gone altogether.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long a connection may take to come about, and then to say something.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -88,6 +90,7 @@ pub(super) async fn download(
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder().connect_timeout(PATIENCE).read_timeout(PATIENCE).build();
     let client = client.map_err(unreachable(url))?;
+    let before = part.length;
     for _ in 0..TRIES {
         if part.length >= model.size {
             break;
@@ -95,7 +98,10 @@ pub(super) async fn download(
         let response = client.get(url).header(RANGE, format!("bytes={}-", part.length));
         let response = match response.send().await {
             Ok(response) => response,
-            Err(_) if part.length > 0 => continue,
+            Err(_) if part.length > before => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
             Err(cause) => return Err(unreachable(url)(cause)),
         };
         accept(response, url, model, part, progress).await?;

