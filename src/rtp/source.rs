@@ -146,6 +146,14 @@ mod tests {
     }
 
     #[test]
+    fn when_not_strict_the_first_sender_is_believed() {
+        let mut source = Source { strict: false, ..source() };
+        assert_eq!(source.admit(at("203.0.113.9:4000"), 1), Verdict::New);
+        assert_eq!(source.admit(at("203.0.113.10:4000"), 1), Verdict::Stranger);
+        assert_eq!(source.send_to(), at("203.0.113.9:4000"));
+    }
+
+    #[test]
     fn a_refreshed_session_does_not_learn_again_but_a_moved_one_does() {
         let mut source = source();
         for _ in 0..LEARNING {

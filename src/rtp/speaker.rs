@@ -122,7 +122,7 @@ impl Speaker {
         }
         if played.is_some() {
             self.playing = None;
-        } else if !any && keep_alive_ms > 0 && now >= self.spoke_at + keep_alive_ms {
+        } else if !any && keep_alive_ms > 0 && now >= self.spoke_at.saturating_add(keep_alive_ms) {
             payload.fill(stream.codec.silence());
             any = true;
         }
