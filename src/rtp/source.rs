@@ -1,7 +1,7 @@
 //! Where packets may come from: what signalling said, and otherwise nobody.
 //!
 //! A phone behind NAT sends from an address its SDP does not name. So while a stream is young, the
-//! first sender at the signalling address is believed too, until [`LEARNING`] packets came; from
+//! first sender at the signalling address is believed too, until five packets came; from
 //! then on there is one sender. The address of the SDP always wins while learning.
 
 use std::net::{IpAddr, SocketAddr};
