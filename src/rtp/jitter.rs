@@ -1,8 +1,8 @@
 //! Puts the packets of a recording in order, and never stretches or shortens time.
 //!
 //! What comes out is one byte a sample, without a hole, and every sample lies where its timestamp
-//! says: `timestamp - first timestamp` from the beginning. In order, a packet goes straight through.
-//! Behind a gap it waits until the stream has gone on for as long as a late packet may take; then
+//! says: `timestamp - first timestamp` from the beginning. In order, a packet goes straight
+//! through. Behind a gap it waits until the stream has gone on for as long as a late packet may take; then
 //! what is missing is made up: the last frame fading for 60 ms, then silence. A gap without a
 //! missing sequence number is a sender that stopped talking, and is silence at once.
 //!
@@ -124,8 +124,8 @@ impl Jitter {
         }
     }
 
-    /// Takes a packet; gives out what is now in order. `false` when it came too late, was a copy, part
-    /// of a flood, empty or over-long.
+    /// Takes a packet; gives out what is now in order. `false` when it came too late, was a copy,
+    /// part of a flood, empty or over-long.
     pub fn put(&mut self, now: u64, audio: Audio<'_>, mut out: impl FnMut(&[u8])) -> bool {
         let (payload, length) = (audio.payload, audio.payload.len());
         if !(1..=LONGEST).contains(&length) || self.position > self.clock(now) + FLOOD {

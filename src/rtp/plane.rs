@@ -99,8 +99,8 @@ pub enum PlaneError {
     Stopped,
 }
 
-/// Moves the packets of all calls. Clones are the same plane; it stops when the last one and all its
-/// legs are gone, or by [`Plane::stop`].
+/// Moves the packets of all calls. Clones are the same plane; it stops when the last one and all
+/// its legs are gone, or by [`Plane::stop`].
 #[derive(Debug, Clone)]
 pub struct Plane(Arc<Shared>);
 

@@ -187,8 +187,8 @@ impl Speaker {
 }
 
 impl Playing {
-    /// Fills a frame with what comes next, and with silence behind the end. `false` when nothing was
-    /// left.
+    /// Fills a frame with what comes next, and with silence behind the end. `false` when nothing
+    /// was left.
     fn fill(&mut self, mut frame: &mut [u8], codec: Codec) -> bool {
         let mut any = false;
         while let Some(sound) = self.sounds.get(self.sound) {

@@ -49,7 +49,7 @@ impl Batch {
             header.msg_hdr.msg_iov = slice;
             header.msg_hdr.msg_iovlen = 1;
         }
-        // SAFETY: every pointer above leads to memory that outlives the call and is as long as said.
+        // SAFETY: every pointer above leads to memory that outlives the call and is so long.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -176,7 +176,7 @@ pub fn run_first() -> io::Result<()> {
         return Ok(());
     }
     let why = io::Error::last_os_error();
-    // SAFETY: no pointers; on Linux 0 names the calling thread. Being refused again changes nothing.
+    // SAFETY: no pointers; on Linux 0 names the calling thread. A second refusal changes nothing.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
     Err(why)
 }
