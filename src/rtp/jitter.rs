@@ -1,15 +1,15 @@
 //! Puts the packets of a recording in order, and never stretches or shortens time.
 //!
 //! What comes out is one byte a sample, without a hole, and every sample lies where its timestamp
-//! says: `timestamp - first timestamp` from the beginning. In order, a packet goes straight through.
-//! Behind a gap it waits until the stream has gone on for as long as a late packet may take; then
-//! what is missing is made up: the last frame fading for [`FADE`], then silence. A gap without a
+//! says: `timestamp - first timestamp` from the beginning. In order, a packet goes straight
+//! through. Behind a gap it waits until the stream has gone on for as long as a late packet may take; then
+//! what is missing is made up: the last frame fading for 60 ms, then silence. A gap without a
 //! missing sequence number is a sender that stopped talking, and is silence at once.
 //!
-//! While nothing comes, silence follows the clock [`PAUSE`] behind, so that whoever listens for it
-//! hears time go on. What comes later than that has lost its place and is dropped, unless it keeps
-//! coming: then the sender's clock stood still or began anew, and is taken as the new measure. A
-//! timestamp more than [`AHEAD`] before its time is such a jump as well. At most [`GAP`] of silence
+//! While nothing comes, silence follows the clock half a second behind, so that whoever listens for
+//! it hears time go on. What comes later than that has lost its place and is dropped, unless it
+//! keeps coming: then the sender's clock stood still or began anew, and is the new measure. A
+//! timestamp more than a second before its time is such a jump as well. At most a minute of silence
 //! is put in one gap.
 //!
 //! Time comes in as milliseconds from any start; lengths are samples.
@@ -124,8 +124,8 @@ impl Jitter {
         }
     }
 
-    /// Takes a packet; gives out what is now in order. `false` when it came too late, was a copy, part
-    /// of a flood, empty or over-long.
+    /// Takes a packet; gives out what is now in order. `false` when it came too late, was a copy,
+    /// part of a flood, empty or over-long.
     pub fn put(&mut self, now: u64, audio: Audio<'_>, mut out: impl FnMut(&[u8])) -> bool {
         let (payload, length) = (audio.payload, audio.payload.len());
         if !(1..=LONGEST).contains(&length) || self.position > self.clock(now) + FLOOD {

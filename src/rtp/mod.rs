@@ -1,9 +1,9 @@
 //! Media: the packets of a call, and the plane that moves them.
 //!
-//! The [`Plane`] is a few threads of its own, beating once a millisecond. A [`Leg`] is one side of a
-//! call on it: it plays [`Clip`](crate::audio::Clip)s, hears digits, and records into a ring that
-//! somebody else empties. G.711 only, one byte a sample; packets are taken from where signalling and
-//! SDP say, and from nobody else.
+//! The [`Plane`] is a few threads of its own, beating once a millisecond. A [`Leg`] is one side of
+//! a call on it: it plays [`Clip`](crate::audio::Clip)s, hears digits, and records into a ring that
+//! somebody else empties. G.711 only, one byte a sample; packets are taken from where signalling
+//! and SDP say, and from nobody else.
 //!
 //! What a packet means is decided in files without sockets or clocks: `packet`, `rtcp`,
 //! `reception`, `telephone_event`, `jitter`, `source`.

@@ -99,8 +99,8 @@ pub enum PlaneError {
     Stopped,
 }
 
-/// Moves the packets of all calls. Clones are the same plane; it stops when the last one and all its
-/// legs are gone, or by [`Plane::stop`].
+/// Moves the packets of all calls. Clones are the same plane; it stops when the last one and all
+/// its legs are gone, or by [`Plane::stop`].
 #[derive(Debug, Clone)]
 pub struct Plane(Arc<Shared>);
 
@@ -210,4 +210,21 @@ impl Thread {
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_shown_and_what_is_left_out_is_as_usual() {
+        let text = "ports = \"20000-29999\"\ntimeout = \"1m\"";
+        let settings: Settings = toml::from_str(text).unwrap();
+        let ports = Ports { first: 20_000, last: 29_999 };
+        let expected = Settings { ports, timeout: Duration::from_secs(60), ..Settings::default() };
+        assert_eq!(settings, expected);
+        let shown = toml::to_string(&settings).unwrap();
+        assert_eq!(toml::from_str::<Settings>(&shown).unwrap(), settings);
+        assert!(toml::from_str::<Settings>("port = \"1-2\"").is_err());
+    }
 }

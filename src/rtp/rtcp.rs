@@ -80,7 +80,8 @@ pub fn ntp(unix_ms: i64) -> u64 {
     let ms = u64::try_from(unix_ms).unwrap_or(0);
     // 70 years with 17 leap days.
     let seconds = (ms / 1_000).wrapping_add(2_208_988_800) & 0xffff_ffff;
-    seconds << 32 | (ms % 1_000 << 32) / 1_000
+    let fraction = ((ms % 1_000) << 32) / 1_000;
+    (seconds << 32) | fraction
 }
 
 impl Report<'_> {

@@ -1,7 +1,7 @@
 //! Where packets may come from: what signalling said, and otherwise nobody.
 //!
 //! A phone behind NAT sends from an address its SDP does not name. So while a stream is young, the
-//! first sender at the signalling address is believed too, until [`LEARNING`] packets came; from
+//! first sender at the signalling address is believed too, until five packets came; from
 //! then on there is one sender. The address of the SDP always wins while learning.
 
 use std::net::{IpAddr, SocketAddr};
@@ -143,6 +143,14 @@ mod tests {
             late.admit(at("198.51.100.7:31000"), 1);
         }
         assert_eq!(late.admit(at("192.0.2.1:4000"), 1), Verdict::Stranger);
+    }
+
+    #[test]
+    fn when_not_strict_the_first_sender_is_believed() {
+        let mut source = Source { strict: false, ..source() };
+        assert_eq!(source.admit(at("203.0.113.9:4000"), 1), Verdict::New);
+        assert_eq!(source.admit(at("203.0.113.10:4000"), 1), Verdict::Stranger);
+        assert_eq!(source.send_to(), at("203.0.113.9:4000"));
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Speaker {
         }
         if played.is_some() {
             self.playing = None;
-        } else if !any && keep_alive_ms > 0 && now >= self.spoke_at + keep_alive_ms {
+        } else if !any && keep_alive_ms > 0 && now >= self.spoke_at.saturating_add(keep_alive_ms) {
             payload.fill(stream.codec.silence());
             any = true;
         }
@@ -187,8 +187,8 @@ impl Speaker {
 }
 
 impl Playing {
-    /// Fills a frame with what comes next, and with silence behind the end. `false` when nothing was
-    /// left.
+    /// Fills a frame with what comes next, and with silence behind the end. `false` when nothing
+    /// was left.
     fn fill(&mut self, mut frame: &mut [u8], codec: Codec) -> bool {
         let mut any = false;
         while let Some(sound) = self.sounds.get(self.sound) {

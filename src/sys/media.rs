@@ -49,7 +49,7 @@ impl Batch {
             header.msg_hdr.msg_iov = slice;
             header.msg_hdr.msg_iovlen = 1;
         }
-        // SAFETY: every pointer above leads to memory that outlives the call and is as long as said.
+        // SAFETY: every pointer above leads to memory that outlives the call and is so long.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -176,7 +176,42 @@ pub fn run_first() -> io::Result<()> {
         return Ok(());
     }
     let why = io::Error::last_os_error();
-    // SAFETY: no pointers; on Linux 0 names the calling thread. Being refused again changes nothing.
+    // SAFETY: no pointers; on Linux 0 names the calling thread. A second refusal changes nothing.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
     Err(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beats_come_one_by_one_and_never_early() {
+        let mut metronome = Metronome::start();
+        let begun = monotonic();
+        for expected in 1..=50 {
+            let beat = metronome.wait();
+            // A machine that stood still for long enough leaves out whole rounds.
+            assert_eq!(beat.at % ROUND, expected % ROUND);
+            assert!(monotonic() - begun + 1_000_000 >= beat.at * 1_000_000);
+        }
+    }
+
+    #[test]
+    fn all_that_waits_is_received_with_its_sender_and_what_is_too_long_is_not() {
+        for here in ["127.0.0.1:0", "[::1]:0"] {
+            let (one, other) = (UdpSocket::bind(here).unwrap(), UdpSocket::bind(here).unwrap());
+            let to = other.local_addr().unwrap();
+            for length in [5, LONGEST + 1, 0] {
+                one.send_to(&vec![7; length], to).unwrap();
+            }
+            let mut batch = Batch::default();
+            assert_eq!(batch.receive(&other), 3);
+            let from = one.local_addr().unwrap();
+            assert_eq!(batch.datagram(0), Some((from, &[7; 5][..])));
+            assert_eq!(batch.datagram(1), None);
+            assert_eq!(batch.datagram(2), Some((from, &[][..])));
+            assert_eq!(batch.receive(&other), 0);
+        }
+    }
 }
