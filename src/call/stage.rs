@@ -146,6 +146,9 @@ impl Stage {
                     None => break,
                 }
             }
+            if self.is_over() {
+                return Event::Idle;
+            }
             if self.is_idle() {
                 self.idle_told = true;
                 return Event::Idle;

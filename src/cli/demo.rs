@@ -119,6 +119,8 @@ async fn leave(
     };
     timeout(message.length() + PATIENCE, spoken).await.context("the call hangs")??;
     dialog.bye().await;
+    let over = async { while !matches!(dialog.next().await, Signal::Over) {} };
+    timeout(PATIENCE, over).await.context("the server does not answer the BYE")?;
     drop(leg);
     endpoint.shutdown().await;
     plane.stop();

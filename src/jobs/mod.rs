@@ -89,8 +89,10 @@ async fn turn(app: &App, kind: Kind) -> Result<bool, StoreError> {
         Kind::Transcribe => transcribe::run(app, &job).await,
         Kind::Notify => notify::run(app, &job).await,
     };
-    let outcome =
-        outcome.unwrap_or_else(|error| Outcome::Later(backoff(&job), format!("{error:#}")));
+    let outcome = outcome.unwrap_or_else(|error| match job.attempts {
+        ..ATTEMPTS => Outcome::Later(backoff(&job), format!("{error:#}")),
+        _ => Outcome::Hopeless(format!("{error:#}")),
+    });
     settle(app, &job, outcome).await?;
     Ok(true)
 }

@@ -16,11 +16,10 @@ const LAYERS: [&[&str]; 6] = [
 fn modules_use_only_the_layers_above_them() {
     let mut wrong = Vec::new();
     for (user, text) in &sources() {
-        for used in text.split("crate::").skip(1) {
-            let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-            let (above, below) = (layer(used), layer(user));
+        for used in text.split("crate::").skip(1).flat_map(modules) {
+            let (above, below) = (layer(&used), layer(user));
             let sideways = above == below && (above == 0 || above + 1 == LAYERS.len());
-            if !(above < below || user == used || sideways) {
+            if !(above < below || *user == used || sideways) {
                 wrong.push(format!("{user} uses {used}"));
             }
         }
@@ -57,6 +56,29 @@ fn unsafe_code_stays_in_sys() {
 fn layer(module: &str) -> usize {
     let found = LAYERS.iter().position(|layer| layer.contains(&module));
     found.unwrap_or_else(|| panic!("{module} has no place in the layers"))
+}
+
+/// The modules named behind `crate::`: one, or those of a group in braces.
+fn modules(path: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    let Some(group) = path.strip_prefix('{') else { return vec![name(path)] };
+    let mut depth = 1;
+    let mut names = vec![name(group)];
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => names.push(name(&group[at + 1..])),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    names.retain(|it| !it.is_empty());
+    names
 }
 
 /// The text of each top-level module.

@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use afterbeep::{
-    http::{self, Readiness, Settings, Site},
+    config::Http,
+    http::{self, Readiness, Site},
     mail::{Letter, Mailer, Text, folder},
     mailbox::*,
 };
@@ -318,6 +319,6 @@ async fn the_silent_do_not_keep_others_out() {
 
 #[test]
 fn it_listens_on_this_machine_only_unless_told() {
-    assert!(Settings::default().listen.ip().is_loopback());
-    assert!(toml::from_str::<Settings>("listne = '0.0.0.0:80'").is_err());
+    assert!(Http::default().listen.ip().is_loopback());
+    assert!(toml::from_str::<Http>("listne = '0.0.0.0:80'").is_err());
 }

@@ -1,5 +1,6 @@
 //! All tests that use the server from outside, in one program so that it links once.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "these are tests")]
+#![allow(missing_docs, unreachable_pub, reason = "nobody uses a test program from outside")]
 
 mod architecture;
 mod audio;
@@ -8,9 +9,12 @@ mod call;
 mod cli;
 mod config;
 mod flows;
+mod house;
 mod http;
 mod jobs;
 mod mail;
+#[path = "../phone/mod.rs"]
+mod phone;
 mod prompts;
 mod recovery;
 mod rtp;

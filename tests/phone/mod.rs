@@ -8,13 +8,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{interval, sleep_until, timeout};
 
 /// How long an answer may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Samples, and so PCMU bytes, in one packet.
 pub const FRAME: usize = 160;
+
+/// A frame of nothing.
+pub const SILENCE: [u8; FRAME] = [0xff; FRAME];
 
 /// A phone that is not in a call.
 pub struct Phone {
@@ -120,8 +123,7 @@ impl Call {
         let mut due = tokio::time::Instant::now();
         for frame in sound.chunks(FRAME) {
             sleep_until(due).await;
-            self.send(0, frame, false).await?;
-            self.timestamp = self.timestamp.wrapping_add(frame.len() as u32);
+            self.frame(frame).await?;
             due += Duration::from_millis(20);
         }
         sleep_until(due).await;
@@ -145,19 +147,31 @@ impl Call {
         Ok(())
     }
 
-    /// Listens until the server is silent for `quiet` after it said something; all it said, decoded.
+    /// Listens until the server is silent for `quiet` after it said something, and sends silence
+    /// meanwhile, as phones do. All it said, encoded.
     pub async fn listen(&mut self, quiet: Duration) -> io::Result<Vec<u8>> {
         let mut heard = BTreeMap::new();
         let mut packet = [0; 2_048];
-        let mut patience = PATIENCE;
-        while let Ok(received) = timeout(patience, self.rtp.recv_from(&mut packet)).await {
+        let mut last = None;
+        let gives_up = Instant::now() + PATIENCE;
+        let mut ticks = interval(Duration::from_millis(20));
+        while last.is_none_or(|it: Instant| it.elapsed() < quiet) && Instant::now() < gives_up {
+            let received = tokio::select! {
+                received = self.rtp.recv_from(&mut packet) => received,
+                _ = ticks.tick() => {
+                    self.frame(&SILENCE).await?;
+                    continue;
+                }
+            };
             let (length, from) = received?;
             if from == self.media && length > 12 {
                 let timestamp = u32::from_be_bytes(packet[4..8].try_into().expect("four bytes"));
                 heard.insert(timestamp, packet[12..length].to_vec());
-                patience = quiet;
+                last = Some(Instant::now());
             }
         }
+        // A packet that only keeps the way open is no sound.
+        heard.retain(|_, it| *it != SILENCE);
         Ok(heard.into_values().flatten().collect())
     }
 
@@ -191,6 +205,12 @@ impl Call {
                 return Ok(());
             }
         }
+    }
+
+    async fn frame(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.send(0, frame, false).await?;
+        self.timestamp = self.timestamp.wrapping_add(frame.len() as u32);
+        Ok(())
     }
 
     async fn send(&mut self, payload_type: u8, payload: &[u8], marker: bool) -> io::Result<()> {

@@ -1,0 +1,198 @@
+//! A real server in a process and a folder of its own, for the tests that call it.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use afterbeep::audio::wav;
+use afterbeep::mailbox::MessageId;
+use afterbeep::store::messages::{Message, Page};
+use afterbeep::store::{Db, mailboxes, messages};
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// RTP ports of one house; a test needs no more calls at once.
+const PORTS: u16 = 200;
+
+pub struct House {
+    pub dir: TempDir,
+    pub sip: SocketAddr,
+    pub http: SocketAddr,
+    child: Child,
+}
+
+impl House {
+    /// Starts a server with one mailbox, 1000. `settings` are lines of its settings file; those
+    /// before the first `[section]` belong to no section.
+    pub fn start(settings: &str) -> Self {
+        static HOUSES: AtomicU16 = AtomicU16::new(0);
+        let ports = 10_000 + HOUSES.fetch_add(1, Ordering::Relaxed) % 110 * PORTS;
+        let dir = tempfile::tempdir().unwrap();
+        let (sip, http) = (free_port(), free_port());
+        let (top, sections) = match settings.find('[') {
+            Some(at) => settings.split_at(at),
+            None => (settings, ""),
+        };
+        let file = format!(
+            "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\"]\n[http]\nlisten = \"{http}\"\n\
+             [rtp]\nports = \"{ports}-{last}\"\n{sections}",
+            data = dir.path().join("data").display(),
+            last = ports + PORTS - 1,
+        );
+        std::fs::write(dir.path().join("afterbeep.toml"), file).unwrap();
+        let mailbox = ["mailbox", "add", "1000", "--name", "Ann", "--recipients", "ann@localhost"];
+        afterbeep(dir.path(), &mailbox);
+        let child = serve(dir.path());
+        Self { dir, sip, http, child }
+    }
+
+    /// Ends the server as a power cut would end it.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again on what is left in its folder.
+    pub fn restart(&mut self) {
+        self.child = serve(self.dir.path());
+    }
+
+    /// Asks it to end (SIGTERM), and does not wait.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end; `true` if it ended as it should.
+    pub fn ended(&mut self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            std::thread::yield_now();
+        }
+        false
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Runs a verb of the program on this house; what it printed.
+    pub fn run(&self, verb: &[&str]) -> String {
+        afterbeep(self.dir.path(), verb)
+    }
+
+    pub async fn db(&self) -> Db {
+        Db::open(&self.data().join("afterbeep.db")).await.unwrap()
+    }
+
+    /// The messages in 1000, newest first, once there are `count` of them.
+    pub async fn messages(&self, count: usize) -> Vec<Message> {
+        let db = self.db().await;
+        let mailbox = mailboxes::reached(&db, "localhost", "1000").await.unwrap().unwrap();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = messages::list(&db, &mailbox.id, None, Page::first(500)).await.unwrap();
+            if found.len() >= count {
+                db.close().await;
+                return found;
+            }
+            assert!(Instant::now() < until, "{} messages came, not {count}", found.len());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The stored samples of a message, 8,000 a second.
+    pub fn sound(&self, id: MessageId) -> Vec<i16> {
+        let to = self.dir.path().join(format!("{id}.wav"));
+        self.run(&["message", "export", &id.to_string(), "--to", to.to_str().unwrap()]);
+        let sound = wav::from_wav(&std::fs::read(to).unwrap(), 3_600).unwrap();
+        assert_eq!(sound.rate, 8_000);
+        sound.samples
+    }
+
+    /// The text of a page once it has `word` in it.
+    pub async fn page(&self, path: &str, word: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        let url = format!("http://{}{path}", self.http);
+        loop {
+            let text = match reqwest::get(&url).await {
+                Ok(answer) => answer.text().await.unwrap(),
+                Err(error) => error.to_string(),
+            };
+            if text.contains(word) {
+                return text;
+            }
+            assert!(Instant::now() < until, "{path} never said {word:?}: {text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+            eprintln!("--- the server's log ---\n{log}");
+        }
+    }
+}
+
+/// The folder of speech models for tests.
+pub fn models() -> PathBuf {
+    let models = match std::env::var_os("AFTERBEEP_TEST_MODELS") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("models"),
+    };
+    let model = models.join("ggml-tiny.en.bin");
+    assert!(model.exists(), "{} is missing; `make models` brings it", model.display());
+    models
+}
+
+fn serve(dir: &Path) -> Child {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).unwrap();
+    let mut child = command(dir, &["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = lines.any(|line| line.is_ok_and(|line| line.contains("Health")));
+    if !ready {
+        panic!("the server did not start: {}", std::fs::read_to_string(dir.join("log")).unwrap());
+    }
+    child
+}
+
+fn afterbeep(dir: &Path, verb: &[&str]) -> String {
+    let output = command(dir, verb).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "afterbeep {verb:?} failed: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn command(dir: &Path, verb: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_afterbeep"));
+    command.current_dir(dir).arg("--config").arg(dir.join("afterbeep.toml")).args(verb);
+    command
+}
+
+/// An address that is free for UDP and TCP alike, now and probably still in a moment.
+fn free_port() -> SocketAddr {
+    loop {
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = tcp.local_addr().unwrap();
+        if UdpSocket::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
