@@ -22,7 +22,8 @@ pub struct Settings {
     pub workers: usize,
     /// Messages that may wait for a worker; beyond it the answer is "busy, come back".
     pub queue: usize,
-    /// Address space of a worker, in MiB; `small` wants the default, `base` would do with half.
+    /// Address space of a worker, in MiB; `base` takes 900 for a short message. A worker that runs
+    /// into it dies, and the message is tried again later.
     pub memory: u64,
     /// A job that takes longer is given up and its worker replaced.
     #[serde(with = "humantime_serde")]
