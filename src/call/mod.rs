@@ -139,11 +139,11 @@ async fn answer(
         greeting: Some(greeting(desk.app.clone(), mailbox.clone())),
         mailbox,
     };
-    let Ok(dialog) = invitation.accept(leg.local()).await else {
-        tracing::info!("the caller left before the call was answered");
-        return;
+    let dialog = match invitation.accept(leg.local()).await {
+        Ok(dialog) => dialog,
+        Err(gone) => return tracing::info!("call not answered: {gone}"),
     };
-    tracing::info!(mailbox = %setting.mailbox.number, "call answered");
+    tracing::info!(mailbox = %setting.mailbox.id, "call answered");
     metrics::counter!("afterbeep_calls_total").increment(1);
 
     let stage = Stage::new(desk, leg, &dialog.media, setting);
@@ -157,7 +157,7 @@ fn greeting(app: App, mailbox: Mailbox) -> JoinHandle<Option<Arc<Clip>>> {
         match load(&app, &mailbox).await {
             Ok(clip) => clip,
             Err(error) => {
-                tracing::warn!(mailbox = %mailbox.number, "the owner's greeting is left out: {error:#}");
+                tracing::warn!(mailbox = %mailbox.id, "the owner's greeting is left out: {error:#}");
                 None
             }
         }
@@ -170,9 +170,12 @@ async fn load(app: &App, mailbox: &Mailbox) -> anyhow::Result<Option<Arc<Clip>>>
         return Ok(None);
     };
     let file = app.blobs.get(&greeting.blob).await?;
-    let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
-    let samples = resample(&sound.samples, sound.rate, Codec::RATE);
-    Ok(Some(Arc::new(Clip::new("greeting", &samples))))
+    let clip = tokio::task::spawn_blocking(move || -> Result<_, wav::WavError> {
+        let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
+        let samples = resample(&sound.samples, sound.rate, Codec::RATE);
+        Ok(Clip::new("greeting", &samples))
+    });
+    Ok(Some(Arc::new(clip.await??)))
 }
 
 impl Desk {
@@ -188,9 +191,11 @@ impl Desk {
     /// What the caller has just recorded, to be heard again.
     async fn playback(&self, take: Take) -> Option<Arc<Clip>> {
         let spool = self.spool.clone();
-        let read = tokio::task::spawn_blocking(move || spool.read(take.id)).await.ok()?;
-        match read {
-            Ok(samples) => Some(Arc::new(Clip::new("take", &samples))),
+        let read = tokio::task::spawn_blocking(move || {
+            spool.read(take.id).map(|samples| Clip::new("take", &samples))
+        });
+        match read.await.ok()? {
+            Ok(clip) => Some(Arc::new(clip)),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "cannot play a take");
                 None
