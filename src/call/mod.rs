@@ -7,7 +7,6 @@ mod stage;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -73,13 +72,9 @@ pub async fn run(
 /// become messages, the others would not have been kept either.
 pub async fn recover(filer: &Filer, spool: &Spool, policy: &Policy, left: Vec<Kept>) {
     for kept in left {
-        // The last second of an interrupted take may be missing.
-        let missing = Duration::from_secs(if kept.interrupted { 1 } else { 0 });
-        if kept.take.length + missing >= policy.shortest {
+        if file::keep(spool, policy, &kept).await {
             tracing::info!(message = %kept.take.id, "a message from before the restart is filed");
             filer.recover(kept);
-        } else if let Err(error) = spool.discard(kept.take.id).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the spool fails");
         }
     }
 }

@@ -336,7 +336,9 @@ impl Stage {
     }
 
     fn file(&mut self, take: Take) {
-        let Some(place) = self.kept.iter().position(|it| it.kept.take.id == take.id) else { return };
+        let Some(place) = self.kept.iter().position(|it| it.kept.take.id == take.id) else {
+            return;
+        };
         let (reply, filed) = oneshot::channel();
         self.desk.filer.file(self.kept.swap_remove(place).kept, reply);
         self.filing = Some(Box::pin(timeout(FILED_WITHIN, filed)));
