@@ -5,7 +5,7 @@ mod session;
 pub mod spool;
 mod stage;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -108,7 +108,7 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
             return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
         }
     };
-    let leg = match desk.plane.open(invitation.local.ip()) {
+    let leg = match desk.plane.open(invitation.own) {
         Ok(leg) => leg,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "no way for the sound");
@@ -134,7 +134,9 @@ async fn answer(
         greeting: Some(greeting(desk.app.clone(), mailbox.clone())),
         mailbox,
     };
-    let dialog = match invitation.accept(leg.local()).await {
+    // What is told is the address the peer reaches, which behind NAT is not the socket's.
+    let media = SocketAddr::new(invitation.local.ip(), leg.local().port());
+    let dialog = match invitation.accept(media).await {
         Ok(dialog) => dialog,
         Err(gone) => return tracing::info!("call not answered: {gone}"),
     };
