@@ -26,6 +26,8 @@ pub struct Config {
     /// A message is mailed after this long, transcript or not.
     #[serde(with = "humantime_serde")]
     pub mail_within: Duration,
+    /// No new message is taken when the disk has less room than this, in MiB.
+    pub disk_reserve_mib: u64,
     /// `[sip]`
     pub sip: sip::Settings,
     /// `[rtp]`
@@ -63,6 +65,7 @@ impl Default for Config {
             prompts: None,
             stop_within: Duration::from_secs(30),
             mail_within: Duration::from_secs(60),
+            disk_reserve_mib: 256,
             sip: Default::default(),
             rtp: Default::default(),
             deposit: Default::default(),

@@ -2,29 +2,39 @@
 //!
 //! The order on disk is the promise: the take was sealed and synced before it comes here, then the
 //! recording is written and synced, then the row and its jobs are committed together, and only
-//! then may the take go. A step that fails leaves everything before it, and is tried again.
+//! then may the take go. A step that fails leaves everything before it, and is tried again. A take
+//! that fails alone holds up no other one, and takes that nobody is in charge of are filed as well.
 
+use std::collections::{HashSet, VecDeque};
 use std::error::Error;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, Interval, interval_at, sleep_until};
 
 use super::spool::{Kept, Spool, SpoolError};
 use crate::app::App;
 use crate::audio::{Codec, wav};
 use crate::blobs::{self, BlobError};
-use crate::mailbox::{Envelope, MessageId};
+use crate::flow::Policy;
+use crate::mailbox::{Envelope, MessageId, Take};
 use crate::speech::Readiness;
-use crate::store::messages::{self, Filed, Filing};
+use crate::store::messages::{self, Filed};
 use crate::store::{StoreError, mailboxes};
 
 /// How many takes become messages in one transaction.
 const GROUP: usize = 64;
-/// How many takes wait for the filer before `file` refuses; they stay in the spool.
+/// How many recordings are written at once; each is held in memory meanwhile.
+const AT_ONCE: usize = 16;
+/// How many takes wait for the filer; what finds no place is found in the spool later.
 const WAITING: usize = 4_096;
-/// Longest pause before filing is tried again.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Pause before filing is tried again: twice as long after each failure, up to the longest.
+const PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How often the spool is asked for takes that nobody is in charge of.
+const ROUND: Duration = Duration::from_secs(30);
 
 /// Why a take could not be filed. The take stays in the spool until it is.
 #[derive(Debug, thiserror::Error)]
@@ -72,11 +82,30 @@ impl Filer {
     }
 
     fn submit(&self, request: Request) {
-        // A request that finds no place is not lost: its take is in the spool until the next start.
+        // Its caller hears no "saved"; the take is filed with what nobody is in charge of.
         if let Err(refused) = self.queue.try_send(request) {
             tracing::error!("too many takes wait to be filed: {refused}");
         }
     }
+}
+
+impl Request {
+    fn answer(&mut self, saved: bool) {
+        // A caller who left does not listen.
+        self.reply.take().map(|it| it.send(saved).ok());
+    }
+}
+
+/// The task's own state.
+struct Filing {
+    app: App,
+    spool: Spool,
+    /// What failed, and is tried again at `again`.
+    failed: VecDeque<Request>,
+    again: Instant,
+    failures: u32,
+    /// How much of `failed` is still to be tried this time.
+    due: usize,
 }
 
 async fn work(
@@ -85,45 +114,27 @@ async fn work(
     mut requests: mpsc::Receiver<Request>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut waiting: Vec<Request> = Vec::new();
-    let mut failures = 0;
-    loop {
-        let room = GROUP.saturating_sub(waiting.len()).max(1);
-        let pause = Duration::from_millis(500) * 2_u32.pow(failures.min(6));
+    let failed = VecDeque::new();
+    let mut filing = Filing { app, spool, failed, again: Instant::now(), failures: 0, due: 0 };
+    let mut rounds: Interval = interval_at(Instant::now() + ROUND, ROUND);
+    let mut open = true;
+    while open || !filing.failed.is_empty() {
+        let mut group = Vec::new();
         tokio::select! {
-            arrived = requests.recv_many(&mut waiting, room) => {
-                if arrived == 0 && waiting.is_empty() {
-                    return;
-                }
-                if arrived == 0 {
-                    tokio::time::sleep(pause.min(PATIENCE)).await;
+            biased;
+            arrived = requests.recv_many(&mut group, GROUP), if open => open = arrived > 0,
+            () = stopped(&mut stop), if !filing.failed.is_empty() => return,
+            () = std::future::ready(()), if filing.due > 0 => group = filing.next(),
+            () = sleep_until(filing.again), if !filing.failed.is_empty() => filing.begin(),
+            _ = rounds.tick() => {
+                group = filing.ownerless().await;
+                if group.len() == GROUP {
+                    rounds.reset_immediately();
                 }
             }
-            () = tokio::time::sleep(pause.min(PATIENCE)), if failures > 0 => {}
-            () = stopped(&mut stop), if failures > 0 => return,
         }
-        let group: Vec<_> = waiting.drain(..waiting.len().min(GROUP)).collect();
-        match file(&app, &spool, &group).await {
-            Ok(()) => {
-                failures = 0;
-                for reply in group.into_iter().filter_map(|it| it.reply) {
-                    reply.send(true).ok();
-                }
-                app.bell.notify_waiters();
-            }
-            Err(error) => {
-                failures += 1;
-                tracing::error!(
-                    error = &error as &dyn Error,
-                    "{} takes cannot be filed and stay in the spool; trying again",
-                    group.len()
-                );
-                metrics::counter!("afterbeep_filing_failures_total").increment(1);
-                waiting.extend(group.into_iter().map(|mut it| {
-                    it.reply.take().map(|it| it.send(false).ok());
-                    it
-                }));
-            }
+        if !group.is_empty() {
+            filing.file(group).await;
         }
     }
 }
@@ -132,33 +143,122 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     stop.wait_for(|it| *it).await.ok();
 }
 
-/// Files a group: all recordings, then all rows in one transaction, then the takes may go.
-async fn file(app: &App, spool: &Spool, group: &[Request]) -> Result<(), FileError> {
-    let written = group.iter().map(|it| write(app, spool, it.kept.take.id));
-    futures::future::try_join_all(written).await?;
-
-    let mut filings = Vec::with_capacity(group.len());
-    for request in group {
-        filings.push(filing(app, &request.kept).await?);
+impl Filing {
+    /// Begins to try again what failed.
+    fn begin(&mut self) {
+        self.due = self.failed.len();
+        self.pause();
     }
-    let filed = messages::file(&app.db, &filings, app.clock.now()).await?;
 
-    for (request, filed) in group.iter().zip(filed) {
-        let take = &request.kept.take;
-        match filed {
-            Filed::New => {
-                let seconds = take.length.as_secs_f64();
-                tracing::info!(message = %take.id, "message of {seconds:.1} s filed");
-                metrics::counter!("afterbeep_messages_total").increment(1);
+    /// The next of what failed.
+    fn next(&mut self) -> Vec<Request> {
+        let group: Vec<_> = self.failed.drain(..self.due.min(GROUP)).collect();
+        self.due -= group.len();
+        group
+    }
+
+    fn pause(&mut self) {
+        self.failures = (self.failures + 1).min(16);
+        self.again = Instant::now() + (PAUSE * 2_u32.pow(self.failures - 1)).min(LONGEST_PAUSE);
+    }
+
+    /// Takes whose calls ended without a word, or for which there was no place in the queue; as
+    /// many as a group holds.
+    async fn ownerless(&self) -> Vec<Request> {
+        let known: HashSet<_> = self.failed.iter().map(|it| it.kept.take.id).collect();
+        let mut group = Vec::new();
+        for kept in self.spool.left().into_iter().filter(|it| !known.contains(&it.take.id)) {
+            if group.len() < GROUP && keep(&self.spool, &self.app.config.deposit, &kept).await {
+                group.push(Request { kept, reply: None });
             }
-            Filed::Already | Filed::Purged => {}
-            Filed::NoMailbox => tracing::error!(message = %take.id,
-                "the mailbox was removed during the call; the recording is kept as {}",
-                blobs::message(&take.id)),
         }
-        spool.filed(take.id).await;
+        group
     }
-    Ok(())
+
+    /// Files what can be filed of a group; the rest waits.
+    async fn file(&mut self, group: Vec<Request>) {
+        let written = stream::iter(group).map(async |it| {
+            let written = write(&self.app, &self.spool, it.kept.take.id).await;
+            (it, written)
+        });
+        let written: Vec<_> = written.buffered(AT_ONCE).collect().await;
+        let mut there = Vec::new();
+        for (mut request, written) in written {
+            match written {
+                Ok(()) => there.push(request),
+                // It was filed before: by a round, or a copy of the request.
+                Err(FileError::Spool(SpoolError::Gone(_))) => request.answer(true),
+                Err(error) => self.put_off(vec![request], &error),
+            }
+        }
+        if let Err(error) = self.commit(&mut there).await {
+            self.put_off(there, &error);
+        }
+        if self.failed.is_empty() {
+            self.failures = 0;
+        }
+    }
+
+    /// All rows in one transaction; then the takes may go, and callers are told.
+    async fn commit(&self, group: &mut [Request]) -> Result<(), FileError> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let mut filings = Vec::with_capacity(group.len());
+        for request in &*group {
+            filings.push(filing(&self.app, &request.kept).await?);
+        }
+        let filed = messages::file(&self.app.db, &filings, self.app.clock.now()).await?;
+        self.app.bell.notify_waiters();
+        for (request, filed) in group.iter_mut().zip(filed) {
+            tell(&request.kept.take, filed);
+            self.spool.filed(request.kept.take.id).await;
+            request.answer(filed != Filed::NoMailbox);
+        }
+        Ok(())
+    }
+
+    fn put_off(&mut self, mut requests: Vec<Request>, error: &FileError) {
+        tracing::error!(
+            error = error as &dyn Error,
+            "{} take(s) cannot be filed and stay in the spool; trying again",
+            requests.len()
+        );
+        metrics::counter!("afterbeep_filing_failures_total").increment(1);
+        requests.iter_mut().for_each(|it| it.answer(false));
+        if self.failures == 0 {
+            self.pause();
+        }
+        self.failed.extend(requests);
+    }
+}
+
+/// Whether a take that nobody is in charge of becomes a message. It does if it is long enough; the
+/// others would not have been kept either, and are discarded.
+pub(super) async fn keep(spool: &Spool, policy: &Policy, kept: &Kept) -> bool {
+    // The last second of an interrupted take may be missing.
+    let missing = Duration::from_secs(if kept.interrupted { 1 } else { 0 });
+    if kept.take.length + missing >= policy.shortest {
+        return true;
+    }
+    if let Err(error) = spool.discard(kept.take.id).await {
+        tracing::error!(error = &error as &dyn Error, "a take could not be discarded");
+    }
+    false
+}
+
+fn tell(take: &Take, filed: Filed) {
+    match filed {
+        Filed::New => {
+            let seconds = take.length.as_secs_f64();
+            tracing::info!(message = %take.id, "message of {seconds:.1} s filed");
+            metrics::counter!("afterbeep_messages_total").increment(1);
+        }
+        Filed::Already | Filed::Purged => {}
+        Filed::NoMailbox => tracing::error!(message = %take.id,
+            "the mailbox was removed during the call; the recording is kept as {}",
+            blobs::message(&take.id)),
+    }
 }
 
 async fn write(app: &App, spool: &Spool, id: MessageId) -> Result<(), FileError> {
@@ -171,14 +271,14 @@ async fn write(app: &App, spool: &Spool, id: MessageId) -> Result<(), FileError>
     Ok(())
 }
 
-async fn filing(app: &App, kept: &Kept) -> Result<Filing, FileError> {
+async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
     let Kept { take, label, interrupted, .. } = kept;
     let mailbox = mailboxes::held(&app.db, &label.tenant, &label.mailbox).await?;
     let transcribe = mailbox.as_ref().is_some_and(|it| it.transcribe);
     // Without a model there is nothing to wait for.
     let ready = matches!(app.speech.readiness(), Readiness::Ready { .. });
     let wait = if transcribe && ready { app.config.mail_within } else { Duration::ZERO };
-    Ok(Filing {
+    Ok(messages::Filing {
         id: take.id,
         mailbox: label.mailbox.clone(),
         envelope: Envelope {

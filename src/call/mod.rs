@@ -5,9 +5,8 @@ mod session;
 pub mod spool;
 mod stage;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -73,13 +72,9 @@ pub async fn run(
 /// become messages, the others would not have been kept either.
 pub async fn recover(filer: &Filer, spool: &Spool, policy: &Policy, left: Vec<Kept>) {
     for kept in left {
-        // The last second of an interrupted take may be missing.
-        let missing = Duration::from_secs(if kept.interrupted { 1 } else { 0 });
-        if kept.take.length + missing >= policy.shortest {
+        if file::keep(spool, policy, &kept).await {
             tracing::info!(message = %kept.take.id, "a message from before the restart is filed");
             filer.recover(kept);
-        } else if let Err(error) = spool.discard(kept.take.id).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the spool fails");
         }
     }
 }
@@ -113,7 +108,7 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
             return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
         }
     };
-    let leg = match desk.plane.open(invitation.local.ip()) {
+    let leg = match desk.plane.open(invitation.own) {
         Ok(leg) => leg,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "no way for the sound");
@@ -139,11 +134,13 @@ async fn answer(
         greeting: Some(greeting(desk.app.clone(), mailbox.clone())),
         mailbox,
     };
-    let Ok(dialog) = invitation.accept(leg.local()).await else {
-        tracing::info!("the caller left before the call was answered");
-        return;
+    // What is told is the address the peer reaches, which behind NAT is not the socket's.
+    let media = SocketAddr::new(invitation.local.ip(), leg.local().port());
+    let dialog = match invitation.accept(media).await {
+        Ok(dialog) => dialog,
+        Err(gone) => return tracing::info!("call not answered: {gone}"),
     };
-    tracing::info!(mailbox = %setting.mailbox.number, "call answered");
+    tracing::info!(mailbox = %setting.mailbox.id, "call answered");
     metrics::counter!("afterbeep_calls_total").increment(1);
 
     let stage = Stage::new(desk, leg, &dialog.media, setting);
@@ -157,7 +154,7 @@ fn greeting(app: App, mailbox: Mailbox) -> JoinHandle<Option<Arc<Clip>>> {
         match load(&app, &mailbox).await {
             Ok(clip) => clip,
             Err(error) => {
-                tracing::warn!(mailbox = %mailbox.number, "the owner's greeting is left out: {error:#}");
+                tracing::warn!(mailbox = %mailbox.id, "the owner's greeting is left out: {error:#}");
                 None
             }
         }
@@ -170,9 +167,12 @@ async fn load(app: &App, mailbox: &Mailbox) -> anyhow::Result<Option<Arc<Clip>>>
         return Ok(None);
     };
     let file = app.blobs.get(&greeting.blob).await?;
-    let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
-    let samples = resample(&sound.samples, sound.rate, Codec::RATE);
-    Ok(Some(Arc::new(Clip::new("greeting", &samples))))
+    let clip = tokio::task::spawn_blocking(move || -> Result<_, wav::WavError> {
+        let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
+        let samples = resample(&sound.samples, sound.rate, Codec::RATE);
+        Ok(Clip::new("greeting", &samples))
+    });
+    Ok(Some(Arc::new(clip.await??)))
 }
 
 impl Desk {
@@ -188,9 +188,11 @@ impl Desk {
     /// What the caller has just recorded, to be heard again.
     async fn playback(&self, take: Take) -> Option<Arc<Clip>> {
         let spool = self.spool.clone();
-        let read = tokio::task::spawn_blocking(move || spool.read(take.id)).await.ok()?;
-        match read {
-            Ok(samples) => Some(Arc::new(Clip::new("take", &samples))),
+        let read = tokio::task::spawn_blocking(move || {
+            spool.read(take.id).map(|samples| Clip::new("take", &samples))
+        });
+        match read.await.ok()? {
+            Ok(clip) => Some(Arc::new(clip)),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "cannot play a take");
                 None

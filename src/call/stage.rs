@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::future::{Future, pending};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Timeout, sleep_until, timeout};
 
 use super::spool::{Kept, Label, Recording, TakeEvent};
 use super::{Desk, stream};
@@ -35,15 +36,34 @@ pub(super) struct Stage {
     queue: VecDeque<Step>,
     sounding: Sounding,
     marks: u64,
-    recording: Option<(Recording, Ended)>,
+    recording: Option<Taking>,
     /// Sealed and neither filed nor discarded; two while a better take is being recorded.
-    kept: Vec<Kept>,
-    filing: Option<oneshot::Receiver<bool>>,
+    kept: Vec<Held>,
+    filing: Option<Pin<Box<Timeout<oneshot::Receiver<bool>>>>>,
     discarding: Option<JoinHandle<()>>,
     idle_told: bool,
     caller_left: bool,
     hung_up: bool,
 }
+
+/// A take being recorded.
+struct Taking {
+    recording: Recording,
+    /// Why it ends; `None` while nobody wants it to.
+    ended: Option<Ended>,
+    /// The media plane lost the end of it.
+    broken: bool,
+}
+
+/// A take whose fate is the caller's to decide.
+struct Held {
+    kept: Kept,
+    /// Says to the spool that somebody is in charge of it.
+    _charge: Recording,
+}
+
+/// How long a caller waits for filing before the call ends without the word "saved".
+const FILED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is left of an action once its duty has begun.
 enum Step {
@@ -166,7 +186,7 @@ impl Stage {
             Action::Pause(time) => self.queue.push_back(Step::Pause(time)),
             Action::Record => self.queue.push_back(Step::Record),
             Action::HangUp => self.queue.push_back(Step::HangUp),
-            Action::StopRecording => self.stop_recording(),
+            Action::StopRecording => self.stop_recording(Ended::Stopped),
             Action::File(take) => self.file(take),
             Action::Discard(take) => {
                 self.discard(take);
@@ -180,7 +200,7 @@ impl Stage {
             Step::Play(prompt) => self.sounding = Sounding::Loading(self.load(prompt)),
             Step::Pause(time) => self.sounding = Sounding::Pausing(Instant::now() + time),
             Step::Record if self.caller_left => {}
-            Step::Record => return self.record(),
+            Step::Record => return Some(self.record()),
             Step::Settle => {}
             Step::HangUp => self.hung_up = true,
         }
@@ -218,7 +238,7 @@ impl Stage {
             event = taken(&mut self.recording) => self.taken(event),
             filed = some(&mut self.filing) => {
                 self.filing = None;
-                Some(Event::Filed(filed.unwrap_or(false)))
+                Some(Event::Filed(matches!(filed, Ok(Ok(true)))))
             }
             _ = some(&mut self.discarding) => {
                 self.discarding = None;
@@ -242,7 +262,10 @@ impl Stage {
                 return Some(Event::HungUp);
             }
             Heard::TimedOut | Heard::Stopped | Heard::RecordingDone => {}
-            Heard::RecordingFailed => tracing::warn!("the recording could not be written in time"),
+            Heard::RecordingFailed => {
+                tracing::error!("the spool was too slow to take up a recording");
+                self.recording.iter_mut().for_each(|it| it.broken = true);
+            }
         }
         None
     }
@@ -250,20 +273,23 @@ impl Stage {
     fn taken(&mut self, event: TakeEvent) -> Option<Event> {
         match event {
             TakeEvent::Verdict(verdict) => {
-                if let Some((_, ended)) = &mut self.recording {
-                    *ended = match verdict.why {
-                        Why::Silence => Ended::Silence,
-                        Why::Tone => Ended::Tone,
-                        Why::Longest => Ended::Longest,
-                    };
-                }
-                self.stop_recording();
+                let ended = match verdict.why {
+                    Why::Silence => Ended::Silence,
+                    Why::Tone => Ended::Tone,
+                    Why::Longest => Ended::Longest,
+                };
+                self.stop_recording(ended);
                 None
             }
             TakeEvent::Sealed(kept) => {
-                let ended = self.recording.take().map_or(Ended::Stopped, |(_, ended)| ended);
+                let Taking { recording, ended, broken } = self.recording.take()?;
+                let Some(ended) = ended.filter(|_| !broken) else {
+                    // It ended before anybody wanted it to: the caller may still be speaking.
+                    self.desk.filer.recover(Kept { interrupted: true, ..kept });
+                    return Some(Event::NotRecorded);
+                };
                 let take = kept.take.clone();
-                self.kept.push(kept);
+                self.kept.push(Held { kept, _charge: recording });
                 Some(Event::Recorded(take, ended))
             }
             TakeEvent::Failed { why, kept } => {
@@ -277,7 +303,7 @@ impl Stage {
         }
     }
 
-    fn record(&mut self) -> Option<Event> {
+    fn record(&mut self) -> Event {
         let Setting { mailbox, caller, call_id, policy, .. } = &self.setting;
         let label = Label {
             mailbox: mailbox.id.clone(),
@@ -290,33 +316,37 @@ impl Stage {
         match self.desk.spool.begin(id, label, self.codec, Desk::rules(policy)) {
             Ok((ring, recording)) => {
                 self.leg.record(Recorder { ring, codec: self.codec, at_most: u64::MAX });
-                self.recording = Some((recording, Ended::Stopped));
-                None
+                self.recording = Some(Taking { recording, ended: None, broken: false });
+                Event::Recording
             }
             Err(error) => {
                 tracing::error!(error = &error as &dyn Error, "cannot record");
-                Some(Event::NotRecorded)
+                Event::NotRecorded
             }
         }
     }
 
-    fn stop_recording(&self) {
+    /// What ended it first stays the reason.
+    fn stop_recording(&mut self, why: Ended) {
         self.leg.stop_recording();
-        if let Some((recording, _)) = &self.recording {
-            recording.ends();
+        if let Some(taking) = &mut self.recording {
+            taking.ended.get_or_insert(why);
+            taking.recording.ends();
         }
     }
 
     fn file(&mut self, take: Take) {
-        let Some(place) = self.kept.iter().position(|it| it.take.id == take.id) else { return };
+        let Some(place) = self.kept.iter().position(|it| it.kept.take.id == take.id) else {
+            return;
+        };
         let (reply, filed) = oneshot::channel();
-        self.desk.filer.file(self.kept.swap_remove(place), reply);
-        self.filing = Some(filed);
+        self.desk.filer.file(self.kept.swap_remove(place).kept, reply);
+        self.filing = Some(Box::pin(timeout(FILED_WITHIN, filed)));
     }
 
     /// Discards follow each other, so that all of them are done when the last one is.
     fn discard(&mut self, take: Take) {
-        self.kept.retain(|it| it.take.id != take.id);
+        self.kept.retain(|it| it.kept.take.id != take.id);
         let (spool, before) = (self.desk.spool.clone(), self.discarding.take());
         self.discarding = Some(tokio::spawn(async move {
             if let Some(before) = before {
@@ -368,9 +398,9 @@ async fn ready(sounding: &mut Sounding) -> Option<Vec<Arc<Clip>>> {
     }
 }
 
-async fn taken(recording: &mut Option<(Recording, Ended)>) -> TakeEvent {
+async fn taken(recording: &mut Option<Taking>) -> TakeEvent {
     match recording {
-        Some((recording, _)) => recording.next().await,
+        Some(taking) => taking.recording.next().await,
         None => pending().await,
     }
 }

@@ -102,7 +102,11 @@ impl House {
 
         let (stopping, calls_stop) = watch::channel(Stopping::No);
         let (stop, stopped) = watch::channel(false);
-        let takes = spool::Settings { directory: config.spooled(), ..Default::default() };
+        let takes = spool::Settings {
+            directory: config.spooled(),
+            least_free: config.disk_reserve_mib.saturating_mul(1 << 20),
+            ..Default::default()
+        };
         let (spool, left) = Spool::open(&takes)?;
         let plane = Plane::start(&config.rtp).context("the media plane cannot start")?;
         let (filer, filing) = Filer::start(app.clone(), spool.clone(), stopped.clone());

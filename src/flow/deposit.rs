@@ -85,6 +85,9 @@ pub struct Deposit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Greeting,
+    /// Hearing the beep, or what comes before it. Keys are ignored: one that came a moment too late
+    /// to skip the greeting should not cut short what has not begun.
+    Beeping(Option<Take>),
     /// Speaking, perhaps for a better take than the one kept.
     Recording(Option<Take>),
     /// The caller left while speaking; the take is on its way.
@@ -111,11 +114,15 @@ impl Deposit {
     /// The whole flow, one line per thing that can happen.
     fn step(&mut self, state: State, event: Event) -> (State, Vec<Action>) {
         use Event::{Filed, HungUp, Idle, Key, NotRecorded, Recorded, Start};
-        use State::{Filing, Greeting, Leaving, Over, Recording, Reviewing};
+        use State::{Beeping, Filing, Greeting, Leaving, Over, Recording, Reviewing};
 
         match (state, event) {
             (Greeting, Start) => (Greeting, greet()),
-            (Greeting, Idle | Key('#')) => (Recording(None), self.record()),
+            (Greeting, Idle | Key('#')) => (Beeping(None), self.record()),
+
+            (Beeping(kept), Event::Recording) => (Recording(kept), vec![]),
+            (Beeping(kept), HungUp) => (Over, kept.into_iter().map(Action::File).collect()),
+            (Beeping(kept), NotRecorded) => (Filing, not_saved(kept)),
 
             (Recording(kept), Key('#')) => (Recording(kept), vec![Action::StopRecording]),
             (Recording(kept), HungUp) => (Leaving(kept), vec![Action::StopRecording]),
@@ -125,12 +132,14 @@ impl Deposit {
             (Recording(kept), NotRecorded) => (Filing, not_saved(kept)),
 
             (Leaving(kept), Recorded(take, _)) => self.left(kept, take),
+            // The line died, and then the caller hung up as well: the take is still on its way.
+            (Leaving(kept), HungUp) => (Leaving(kept), vec![]),
             (Leaving(kept), NotRecorded) => (Over, kept.into_iter().map(Action::File).collect()),
 
             (Reviewing(take), Key('1') | Idle) => (Filing, vec![Action::File(take)]),
             (Reviewing(take), HungUp) => (Over, vec![Action::File(take)]),
             (Reviewing(take), Key('2')) => (Reviewing(take.clone()), self.listen(take)),
-            (Reviewing(take), Key('3')) => (Recording(Some(take)), self.record()),
+            (Reviewing(take), Key('3')) => (Beeping(Some(take)), self.record()),
             (Reviewing(take), Key('4')) => (Over, delete(take)),
 
             (Filing, Filed(true)) => (Over, farewell(Some(Phrase::Saved))),
@@ -167,7 +176,7 @@ impl Deposit {
         }
         actions.push(Action::Play(Prompt::Say(Phrase::TryAgain)));
         actions.extend(self.record());
-        (State::Recording(None), actions)
+        (State::Beeping(None), actions)
     }
 
     /// The line behind the caller is dead: the call ends with what there is.

@@ -23,6 +23,8 @@ pub enum Event {
     Key(char),
     /// Everything asked for has been done, and the caller stayed silent.
     Idle,
+    /// An [`Action::Record`] has begun; before, there is nothing that could be stopped.
+    Recording,
     /// A recording ended; the take is on disk.
     Recorded(Take, Ended),
     /// A recording could not be made, or broke off: the disk is full or failing.
@@ -56,7 +58,7 @@ pub enum Action {
     Pause(Duration),
     /// Record until told to stop, or until the policy's end of a message.
     Record,
-    /// End the recording; [`Event::Recorded`] follows.
+    /// End the recording, which has begun; [`Event::Recorded`] follows.
     StopRecording,
     /// Make a message of the take; [`Event::Filed`] follows.
     File(Take),

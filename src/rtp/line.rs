@@ -33,6 +33,7 @@ const BATCHES: usize = 8;
 pub(super) struct Manners {
     pub(super) strict: bool,
     pub(super) timeout_ms: u64,
+    pub(super) held_ms: u64,
     pub(super) keep_alive_ms: u64,
 }
 
@@ -210,10 +211,9 @@ impl Line {
 
     fn notice_silence(&mut self, now: u64) {
         let Some(call) = &self.call else { return };
-        if !call.stream.receive {
-            self.heard_at = now;
-        }
-        let limit = self.manners.timeout_ms;
+        // Many phones are silent while they hold, also those that announced music.
+        let held = !(call.stream.receive && call.stream.send);
+        let limit = if held { self.manners.held_ms } else { self.manners.timeout_ms };
         if limit > 0 && !self.timed_out && now >= self.heard_at.saturating_add(limit) {
             self.timed_out = self.ear.tell(Heard::TimedOut);
         }

@@ -39,6 +39,9 @@ pub struct Settings {
     /// A call from which nothing arrives for so long is over; zero waits for ever.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// A call on hold from which nothing arrives for so long is over; zero waits for ever.
+    #[serde(with = "humantime_serde")]
+    pub held: Duration,
     /// How long a recording waits for a late packet; half a second at most.
     #[serde(with = "humantime_serde")]
     pub reorder: Duration,
@@ -58,6 +61,7 @@ impl Default for Settings {
             ports: Ports { first: 10_000, last: 19_999 },
             threads: 1,
             timeout: Duration::from_secs(20),
+            held: Duration::from_secs(300),
             reorder: Duration::from_millis(100),
             keep_alive: Duration::from_secs(5),
             strict: true,
@@ -188,6 +192,7 @@ impl Plane {
         Manners {
             strict: settings.strict,
             timeout_ms: ms(settings.timeout),
+            held_ms: ms(settings.held),
             keep_alive_ms: ms(settings.keep_alive),
         }
     }

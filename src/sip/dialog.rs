@@ -425,6 +425,8 @@ impl Leg {
     /// They hung up: the 200 waits until what was said is safe.
     async fn farewell(&mut self, bye: Arrival) {
         self.desk.close(&self.id);
+        // Whoever still waits for an agreement learns that there will be none.
+        self.agreed = None;
         let (answer, answered) = oneshot::channel();
         let told = async {
             let _ = self.signals.send(Signal::Bye(Farewell { answer })).await;

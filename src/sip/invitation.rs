@@ -27,8 +27,11 @@ pub struct Invitation {
     pub redirected: Redirected,
     /// Where it came from.
     pub source: SocketAddr,
-    /// Our address as that peer reaches it: sound is best received on the same host.
+    /// Our address as that peer reaches it.
     pub local: SocketAddr,
+    /// The same on this machine, where sound is best received. It differs from `local` when that
+    /// is advertised in place of it.
+    pub own: IpAddr,
     /// Its Call-ID, for logs and for the telephone system's own records.
     pub call_id: String,
     offer: Result<Offer, NotAcceptable>,
@@ -74,6 +77,7 @@ impl Invitation {
             redirected: identity::redirected(request),
             source: arrival.source,
             local: arrival.local,
+            own: arrival.wire.own_for(arrival.source.ip()),
             call_id: String::from_utf8_lossy(&call_id).into_owned(),
             offer: offer(request.body(), arrival.source.ip()),
             held: Some(Held { arrival, tag, desk, place }),

@@ -75,12 +75,19 @@ impl Wire {
 
     /// Our address as that peer reaches it.
     pub(super) fn local_for(&self, peer: IpAddr) -> SocketAddr {
-        let ip = match (self.advertise, self.bound.ip()) {
-            (Some(ip), _) if !peer.is_loopback() && ip.is_ipv4() == peer.is_ipv4() => ip,
-            (_, ip) if !ip.is_unspecified() => ip,
-            (_, any) => route(any, peer).unwrap_or(any),
-        };
-        SocketAddr::new(ip, self.bound.port())
+        let advertised = self
+            .advertise
+            .filter(|ip| !peer.is_loopback() && ip.is_ipv4() == peer.to_canonical().is_ipv4());
+        SocketAddr::new(advertised.unwrap_or_else(|| self.own_for(peer)), self.bound.port())
+    }
+
+    /// The address of this machine that packets to and from that peer have; behind NAT, it is
+    /// not the one the peer knows.
+    pub(super) fn own_for(&self, peer: IpAddr) -> IpAddr {
+        match self.bound.ip() {
+            any if any.is_unspecified() => route(any, peer).unwrap_or(any),
+            ip => ip,
+        }
     }
 
     /// Answers a request.
@@ -111,5 +118,24 @@ impl Wire {
         if self.commands.send(Command::Stop(done)).await.is_ok() {
             let _ = stopped.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_advertised_is_told_to_peers_outside_and_bound_by_nobody() {
+        let wire = Wire {
+            commands: mpsc::channel(1).0,
+            bound: "192.0.2.1:5060".parse().unwrap(),
+            advertise: Some("203.0.113.9".parse().unwrap()),
+            timers: Timers::default(),
+        };
+        let (near, far) = ("127.0.0.1".parse().unwrap(), "198.51.100.7".parse().unwrap());
+        assert_eq!(wire.local_for(far), "203.0.113.9:5060".parse().unwrap());
+        assert_eq!(wire.local_for(near), wire.bound);
+        assert_eq!(wire.own_for(far), wire.bound.ip());
     }
 }

@@ -63,6 +63,64 @@ fn other_keys_change_nothing() {
 }
 
 #[test]
+fn a_key_during_the_beep_cuts_nothing_short() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        early: presses #
+        early: presses 1
+        caller: hangs up
+        server: stop
+        caller: spoke 4s
+        server: file 4s
+    ",
+    );
+}
+
+#[test]
+fn leaving_during_the_beep_of_a_second_try_leaves_the_first() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: presses #
+        server: stop
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: presses 3
+        server: beep, record
+        early: hangs up
+        server: file 12s
+    ",
+    );
+}
+
+#[test]
+fn a_line_that_dies_before_its_caller_hangs_up_loses_nothing() {
+    dialogue(
+        deposit(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: hangs up
+        server: stop
+        caller: hangs up
+        caller: spoke 12s
+        server: file 12s
+    ",
+    );
+}
+
+#[test]
 fn leaving_during_the_greeting_leaves_nothing() {
     dialogue(
         deposit(),
@@ -392,6 +450,7 @@ reviewing hang-up: file 9s
 enum Move {
     Happens(Event),
     /// The recording under way ends like this, if there is one.
+    Begins,
     Ends(u64, u64, Ended),
     Breaks,
     HangsUp,
@@ -408,6 +467,7 @@ proptest! {
             call.make(it)?;
         }
         call.make(Move::HangsUp)?;
+        call.make(Move::HangsUp)?;
         call.make(Move::Ends(30_000, 30_000, Ended::Stopped))?;
 
         prop_assert!(call.open.is_empty(), "left open: {:?}", call.open);
@@ -419,6 +479,8 @@ proptest! {
 /// A flow whose takes are counted.
 struct Watched {
     flow: Flow,
+    /// The beep is heard, a recording will begin.
+    beeping: bool,
     recording: bool,
     hung_up: bool,
     open: Vec<afterbeep::mailbox::MessageId>,
@@ -433,6 +495,7 @@ impl Watched {
         let open = Vec::new();
         Self {
             flow,
+            beeping: false,
             recording: false,
             hung_up: false,
             open,
@@ -455,12 +518,17 @@ impl Watched {
                 self.spoke_well |= length >= 1_500 && voiced >= 300;
                 self.on(Event::Recorded(take, ended))
             }
-            Move::Breaks if self.recording => {
-                self.recording = false;
+            Move::Begins if self.beeping => {
+                (self.beeping, self.recording) = (false, true);
+                self.on(Event::Recording)
+            }
+            Move::Breaks if self.recording || self.beeping => {
+                (self.beeping, self.recording) = (false, false);
                 self.on(Event::NotRecorded)
             }
-            Move::HangsUp if !self.hung_up => {
-                self.hung_up = true;
+            // A line that dies and a BYE are both told.
+            Move::HangsUp => {
+                (self.hung_up, self.beeping) = (true, false);
                 self.on(Event::HungUp)
             }
             Move::Happens(Event::Key('4')) if !self.hung_up => {
@@ -475,12 +543,16 @@ impl Watched {
     }
 
     fn on(&mut self, event: Event) -> Result<(), TestCaseError> {
-        for action in self.flow.on(event) {
+        let actions = self.flow.on(event);
+        // An answer replaces what was still to be done, also a recording to begin.
+        self.beeping &= actions.is_empty();
+        for action in actions {
             match action {
                 Action::Record => {
                     prop_assert!(!self.recording && !self.hung_up);
-                    self.recording = true;
+                    self.beeping = true;
                 }
+                Action::StopRecording => prop_assert!(self.recording, "nothing to stop"),
                 Action::File(take) => {
                     self.filed += 1;
                     self.close(take.id)?;
@@ -508,6 +580,7 @@ fn any_move() -> impl Strategy<Value = Move> {
         4 => key.prop_map(|key| Move::Happens(Event::Key(key))),
         2 => Just(Move::Happens(Event::Idle)),
         1 => any::<bool>().prop_map(|it| Move::Happens(Event::Filed(it))),
+        4 => Just(Move::Begins),
         4 => (0..20_000_u64, 0..20_000_u64, ended).prop_map(|(l, v, e)| Move::Ends(l, v, e)),
         1 => Just(Move::Breaks),
         1 => Just(Move::HangsUp),

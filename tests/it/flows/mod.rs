@@ -9,16 +9,24 @@ use uuid::Uuid;
 /// Plays the caller's lines of a script to a flow and checks the server's lines.
 ///
 /// The script is both the input and the expected outcome: every other line is echoed, server lines
-/// are written by the flow, and the two texts must agree.
+/// are written by the flow, and the two texts must agree. A recording begins after its beep; what
+/// happens before that is said on a line that begins with `early: ` instead of `caller: `.
 #[track_caller]
 pub(crate) fn dialogue(mut flow: Flow, script: &str) {
     let script = unindent(script);
     let mut heard = String::new();
+    let mut beeping = false;
 
     for line in script.lines().filter(|line| !line.starts_with("server: ")) {
         heard += &format!("{line}\n");
-        let actions: Vec<_> = flow.on(event(line)).iter().map(describe).collect();
+        if beeping && !line.starts_with("early: ") {
+            assert_eq!(flow.on(Event::Recording), []);
+            beeping = false;
+        }
+        let actions = flow.on(event(&line.replace("early: ", "caller: ")));
         if !actions.is_empty() {
+            beeping = actions.contains(&Action::Record);
+            let actions: Vec<_> = actions.iter().map(describe).collect();
             heard += &format!("server: {}\n", actions.join(", "));
         }
     }
