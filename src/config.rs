@@ -26,6 +26,8 @@ pub struct Config {
     /// A message is mailed after this long, transcript or not.
     #[serde(with = "humantime_serde")]
     pub mail_within: Duration,
+    /// What the disk must have left for a new message to be begun, in MiB.
+    pub disk_reserve: u64,
     /// `[sip]`
     pub sip: sip::Settings,
     /// `[rtp]`
@@ -63,6 +65,7 @@ impl Default for Config {
             prompts: None,
             stop_within: Duration::from_secs(30),
             mail_within: Duration::from_secs(60),
+            disk_reserve: 256,
             sip: Default::default(),
             rtp: Default::default(),
             deposit: Default::default(),

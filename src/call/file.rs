@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::spool::{Kept, Spool, SpoolError};
 use crate::app::App;
@@ -23,6 +24,8 @@ use crate::store::{StoreError, mailboxes};
 const GROUP: usize = 64;
 /// How many takes wait for the filer before `file` refuses; they stay in the spool.
 const WAITING: usize = 4_096;
+/// How long a take that could not be filed waits for another try; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause before filing is tried again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,6 +41,17 @@ pub enum FileError {
     /// The message cannot be written.
     #[error("the message could not be written")]
     Store(#[from] StoreError),
+}
+
+impl FileError {
+    /// Whether the same takes may be filed later without anybody's doing.
+    fn is_temporary(&self) -> bool {
+        match self {
+            Self::Spool(_) => false,
+            Self::Blob(error) => error.is_temporary(),
+            Self::Store(error) => error.is_temporary(),
+        }
+    }
 }
 
 /// Files takes. A cheap handle on the one task that does it.
@@ -85,51 +99,99 @@ async fn work(
     mut requests: mpsc::Receiver<Request>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut waiting: Vec<Request> = Vec::new();
-    let mut failures = 0;
+    let mut refused = Refused::default();
     loop {
-        let room = GROUP.saturating_sub(waiting.len()).max(1);
-        let pause = Duration::from_millis(500) * 2_u32.pow(failures.min(6));
+        let mut group = Vec::new();
+        let waits = !refused.takes.is_empty();
+        let more = !requests.is_closed() || !requests.is_empty();
         tokio::select! {
-            arrived = requests.recv_many(&mut waiting, room) => {
-                if arrived == 0 && waiting.is_empty() {
+            arrived = requests.recv_many(&mut group, GROUP), if more || !waits => {
+                if arrived == 0 && !waits {
                     return;
                 }
-                if arrived == 0 {
-                    tokio::time::sleep(pause.min(PATIENCE)).await;
-                }
+                let left = attempt(&app, &spool, group).await;
+                refused.add(left);
             }
-            () = tokio::time::sleep(pause.min(PATIENCE)), if failures > 0 => {}
-            () = stopped(&mut stop), if failures > 0 => return,
-        }
-        let group: Vec<_> = waiting.drain(..waiting.len().min(GROUP)).collect();
-        match file(&app, &spool, &group).await {
-            Ok(()) => {
-                failures = 0;
-                for reply in group.into_iter().filter_map(|it| it.reply) {
-                    reply.send(true).ok();
-                }
-                app.bell.notify_waiters();
+            () = tokio::time::sleep_until(refused.due), if waits => {
+                group.extend(refused.takes.drain(..refused.takes.len().min(GROUP)));
+                let left = attempt(&app, &spool, group).await;
+                refused.tried(left);
             }
-            Err(error) => {
-                failures += 1;
-                tracing::error!(
-                    error = &error as &dyn Error,
-                    "{} takes cannot be filed and stay in the spool; trying again",
-                    group.len()
-                );
-                metrics::counter!("afterbeep_filing_failures_total").increment(1);
-                waiting.extend(group.into_iter().map(|mut it| {
-                    it.reply.take().map(|it| it.send(false).ok());
-                    it
-                }));
-            }
+            () = stopped(&mut stop), if waits => return,
         }
     }
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     stop.wait_for(|it| *it).await.ok();
+}
+
+/// Takes that wait for another try, so that new ones need not wait with them.
+struct Refused {
+    takes: Vec<Request>,
+    tries: u32,
+    due: Instant,
+}
+
+impl Default for Refused {
+    fn default() -> Self {
+        Self { takes: Vec::new(), tries: 0, due: Instant::now() }
+    }
+}
+
+impl Refused {
+    fn add(&mut self, left: Vec<Request>) {
+        if self.takes.is_empty() {
+            (self.tries, self.due) = (0, Instant::now() + FIRST_PAUSE);
+        }
+        self.takes.extend(left);
+    }
+
+    fn tried(&mut self, left: Vec<Request>) {
+        self.tries = if left.is_empty() { 0 } else { self.tries + 1 };
+        let pause = FIRST_PAUSE * 2_u32.pow(self.tries.min(6));
+        let pause = if left.is_empty() { Duration::ZERO } else { pause.min(PATIENCE) };
+        self.due = Instant::now() + pause;
+        self.takes.extend(left);
+    }
+}
+
+/// Files a group and tells who waits for it; what is left must be tried again. A take that cannot
+/// be filed must not keep the others from it, so if trying the same again is no use, each is filed
+/// for itself.
+async fn attempt(app: &App, spool: &Spool, group: Vec<Request>) -> Vec<Request> {
+    let error = match file(app, spool, &group).await {
+        Ok(()) => {
+            for reply in group.into_iter().filter_map(|it| it.reply) {
+                reply.send(true).ok();
+            }
+            app.bell.notify_waiters();
+            return Vec::new();
+        }
+        Err(error) => error,
+    };
+    if group.len() > 1 && !error.is_temporary() {
+        let mut left = Vec::new();
+        for request in group {
+            left.extend(Box::pin(attempt(app, spool, vec![request])).await);
+        }
+        return left;
+    }
+    if let FileError::Spool(SpoolError::Gone(id)) = &error {
+        tracing::debug!(message = %id, "a take was filed or discarded already");
+        return Vec::new();
+    }
+    tracing::error!(
+        error = &error as &dyn Error,
+        takes = group.len(),
+        "what was recorded cannot be filed and stays in the spool; trying again"
+    );
+    metrics::counter!("afterbeep_filing_failures_total").increment(1);
+    let late = |mut it: Request| {
+        it.reply.take().map(|it| it.send(false));
+        it
+    };
+    group.into_iter().map(late).collect()
 }
 
 /// Files a group: all recordings, then all rows in one transaction, then the takes may go.
@@ -151,12 +213,21 @@ async fn file(app: &App, spool: &Spool, group: &[Request]) -> Result<(), FileErr
                 tracing::info!(message = %take.id, "message of {seconds:.1} s filed");
                 metrics::counter!("afterbeep_messages_total").increment(1);
             }
-            Filed::Already | Filed::Purged => {}
+            Filed::Already => {}
+            Filed::Purged => remove(app, &blobs::message(&take.id)).await?,
             Filed::NoMailbox => tracing::error!(message = %take.id,
                 "the mailbox was removed during the call; the recording is kept as {}",
                 blobs::message(&take.id)),
         }
         spool.filed(take.id).await;
+    }
+    Ok(())
+}
+
+/// The recording of a message that was purged has just been written again.
+async fn remove(app: &App, blob: &str) -> Result<(), FileError> {
+    if !messages::has_blob(&app.db, blob).await? {
+        app.blobs.delete(blob).await?;
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ pub(crate) enum Mode {
     Unwelcome(u16),
     /// Answers RCPT with this code.
     RefuseRecipient(u16),
+    /// Answers RCPT for this address with this code, and takes letters to others.
+    RefuseOne(&'static str, u16),
     /// Answers DATA with this code.
     RefuseData(u16),
     /// Reads the whole letter, then answers with this code.
@@ -63,7 +65,11 @@ struct Desk {
 impl Sink {
     /// Starts a server on a free port.
     pub(crate) async fn start(mode: Mode) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(TcpListener::bind("127.0.0.1:0").await.unwrap(), mode)
+    }
+
+    /// Starts a server on a port of one's own.
+    pub(crate) fn start_at(listener: TcpListener, mode: Mode) -> Self {
         let addr = listener.local_addr().unwrap();
         let mode = Arc::new(Mutex::new(mode));
         let (sender, letters) = watch::channel(Vec::new());
@@ -133,6 +139,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 "250 ok".into()
             }
             ("RCPT", Mode::RefuseRecipient(code)) => format!("{code} nobody of that name"),
+            ("RCPT", Mode::RefuseOne(who, code)) if bracketed(&line) == who => {
+                format!("{code} nobody of that name")
+            }
             ("RCPT", _) => {
                 letter.to.push(bracketed(&line));
                 "250 ok".into()
