@@ -54,12 +54,14 @@ pub(crate) struct Sink {
     pub(crate) addr: SocketAddr,
     mode: Arc<Mutex<Mode>>,
     letters: watch::Receiver<Vec<Received>>,
+    read: Arc<Mutex<Vec<Received>>>,
     connections: watch::Receiver<usize>,
 }
 
 struct Desk {
     mode: Arc<Mutex<Mode>>,
     letters: watch::Sender<Vec<Received>>,
+    read: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Sink {
@@ -74,14 +76,16 @@ impl Sink {
         let mode = Arc::new(Mutex::new(mode));
         let (sender, letters) = watch::channel(Vec::new());
         let (count, connections) = watch::channel(0);
-        let desk = Arc::new(Desk { mode: mode.clone(), letters: sender });
+        let read = Arc::default();
+        let desk = Desk { mode: mode.clone(), letters: sender, read: Arc::clone(&read) };
+        let desk = Arc::new(desk);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.send_modify(|it| *it += 1);
                 tokio::spawn(serve(stream, desk.clone()));
             }
         });
-        Self { addr, mode, letters, connections }
+        Self { addr, mode, letters, read, connections }
     }
 
     /// Behaves differently from the next command on.
@@ -92,6 +96,11 @@ impl Sink {
     /// All letters so far, the oldest first.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.letters.borrow().clone()
+    }
+
+    /// All letters that were read to their end, those that were then refused too.
+    pub(crate) fn read(&self) -> Vec<Received> {
+        self.read.lock().unwrap().clone()
     }
 
     /// Waits until there are this many letters.
@@ -150,6 +159,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             ("DATA", _) => {
                 say(stream, "354 go on").await?;
                 letter.bytes = data(stream).await?;
+                desk.read.lock().unwrap().push(letter.clone());
                 match mode() {
                     Mode::RefuseLetter(code) => format!("{code} not this one"),
                     other => {
