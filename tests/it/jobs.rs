@@ -66,11 +66,6 @@ fn novel() -> Vec<u8> {
     )
 }
 
-/// "Goodbye."
-fn goodbye() -> Vec<u8> {
-    [spoken("/usr/share/asterisk/sounds/en/vm-goodbye.wav"), vec![0xff; 8_000]].concat()
-}
-
 fn parsed(letter: &Received) -> Letter<'_> {
     MessageParser::default().parse(&letter.bytes).unwrap()
 }

@@ -9,10 +9,12 @@ mod call;
 mod cli;
 mod config;
 mod flows;
+mod health;
 mod house;
 mod http;
 mod jobs;
 mod mail;
+mod model;
 #[path = "../phone/mod.rs"]
 mod phone;
 mod prompts;
