@@ -49,6 +49,30 @@ async fn without_a_model_mails_go_at_once_and_transcripts_are_made_when_there_is
 }
 
 #[tokio::test]
+async fn a_model_that_is_still_being_copied_costs_no_transcript() {
+    let sink = Sink::start(Mode::Accept).await;
+    let speech = "[speech]\nmodel = \"tiny.en\"\nmodels = \"models\"\n";
+    let house = House::start(&(speech.to_owned() + &mailing_to(&sink)));
+    let place = house.dir.path().join("models");
+    std::fs::create_dir(&place).unwrap();
+    let (name, whole) = ("ggml-tiny.en.bin", place.join("whole"));
+    std::fs::write(place.join(name), vec![0; 1_000]).unwrap();
+    let id = leave(&house, &novel()).await;
+    let db = house.db().await;
+    let refused =
+        until("the model is refused", async || job(&db, Kind::Transcribe, id).await.unwrap().error)
+            .await;
+    assert!(refused.contains("the speech worker refused to start"), "{refused}");
+    assert_eq!(sink.received().len(), 0, "there is time left for the transcript");
+
+    std::os::unix::fs::symlink(models().join(name), &whole).unwrap();
+    std::fs::rename(whole, place.join(name)).unwrap();
+    let letters = sink.wait_for(1, PATIENCE).await;
+    let text = parsed(&letters[0]).body_text(0).unwrap().into_owned();
+    assert!(text.contains("prudently in his power"), "{text}");
+}
+
+#[tokio::test]
 async fn where_nobody_speaks_the_mail_says_so_and_invents_nothing() {
     let sink = Sink::start(Mode::Accept).await;
     let house = House::start(&(hearing() + &mailing_to(&sink)));
