@@ -6,11 +6,13 @@
 mod check;
 mod config;
 mod demo;
+mod figures;
 pub mod greeting;
 mod mail;
 pub mod mailbox;
 pub mod message;
 mod model;
+mod pulse;
 mod serve;
 mod table;
 pub mod tenant;

@@ -15,7 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::demo;
+use super::pulse::Pulse;
+use super::{demo, figures};
 use crate::app::App;
 use crate::blobs::Blobs;
 use crate::call::spool::{self, Spool};
@@ -114,12 +115,16 @@ impl House {
         store::jobs::reclaim(&app.db, app.clock.now()).await?;
 
         let desk = Desk { app: app.clone(), plane, spool, filer };
-        let work = jobs::run(app, stopped.clone());
-        let (web, site) = open_site(&desk, stopped).await?;
+        let work = tokio::spawn(jobs::run(app, stopped.clone()));
+        let listener = listen(&config).await?;
+        let web = listener.local_addr()?;
         let (endpoint, invitations) = Endpoint::listen(&config.sip).await?;
+        let (site, pulse) = open_site(&desk, &endpoint, calls_stop.clone())?;
+        let pulse = tokio::spawn(pulse.run(stopped.clone()));
+        let site = tokio::spawn(show(listener, site, stopped));
         let calls = tokio::spawn(call::run(desk.clone(), invitations, calls_stop));
         tracing::info!("ready after {} ms", began.elapsed().as_millis());
-        let work = vec![tokio::spawn(work), site];
+        let work = vec![work, site, pulse];
         Ok(Self { desk, endpoint, web, stopping, stop, calls, filing, work })
     }
 
@@ -230,40 +235,34 @@ async fn furnish(app: &App) -> anyhow::Result<()> {
     Ok(mailboxes::add(&app.db, &tenant.id, &id, "1000", &settings, now).await?)
 }
 
-async fn open_site(
+async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    let address = config.http.listen;
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{address} is taken by another program; set [http] listen to a free address")
+    })
+}
+
+fn open_site(
     desk: &Desk,
-    mut stopped: watch::Receiver<bool>,
-) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
-    let metrics = PrometheusBuilder::new().install_recorder().context("no metrics")?;
-    let listen = desk.app.config.http.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("{listen} is taken by another program; set [http] listen to a free address")
-    })?;
-    let address = listener.local_addr()?;
+    endpoint: &Endpoint,
+    stopping: watch::Receiver<Stopping>,
+) -> anyhow::Result<(Site, Pulse)> {
+    let recorder = PrometheusBuilder::new().install_recorder().context("no metrics")?;
+    let pulse = Pulse::new(desk.app.clone(), desk.spool.clone(), recorder.clone(), stopping);
     let site = Site {
-        metrics,
-        ready: Arc::new(readiness(desk.clone())),
+        metrics: Arc::new(figures::page(desk, endpoint, recorder)),
+        ready: Arc::new(pulse.readiness()),
         caught: desk.app.mailer.caught().map(Path::to_owned),
         names: desk.app.config.http.names.clone(),
     };
+    Ok((site, pulse))
+}
+
+async fn show(listener: TcpListener, site: Site, mut stopped: watch::Receiver<bool>) {
     let stop = async move {
         stopped.wait_for(|it| *it).await.ok();
     };
-    let served = async move {
-        if let Err(error) = http::serve(listener, http::router(site), stop).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the web server ended");
-        }
-    };
-    Ok((address, tokio::spawn(served)))
-}
-
-/// What stands in the way of taking calls, in sentences.
-fn readiness(desk: Desk) -> impl Fn() -> http::Readiness + Send + Sync {
-    move || {
-        let mut reasons = Vec::new();
-        if !desk.spool.healthy() {
-            reasons.push("Messages cannot be written: the disk is full or failing.".into());
-        }
-        http::Readiness { reasons }
+    if let Err(error) = http::serve(listener, http::router(site), stop).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the web server ended");
     }
 }

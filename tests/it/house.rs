@@ -122,15 +122,19 @@ impl House {
         sound.samples
     }
 
+    /// Status and text of a page.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        // Another test may have been here first.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let answer = reqwest::get(format!("http://{}{path}", self.http)).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
     /// The text of a page once it has `word` in it.
     pub async fn page(&self, path: &str, word: &str) -> String {
         let until = Instant::now() + PATIENCE;
-        let url = format!("http://{}{path}", self.http);
         loop {
-            let text = match reqwest::get(&url).await {
-                Ok(answer) => answer.text().await.unwrap(),
-                Err(error) => error.to_string(),
-            };
+            let (_, text) = self.get(path).await;
             if text.contains(word) {
                 return text;
             }
