@@ -9,11 +9,11 @@ use afterbeep::call::spool::{self, Spool};
 use afterbeep::store::messages::{self, Message, Page};
 use afterbeep::store::{Db, mailboxes};
 
+use super::super::post::Letter;
 use super::ledger::{Call, Entry, Plan};
 use super::{FRAME_TIME, Report};
 use crate::house::House;
 use crate::phone::FRAME;
-use super::super::post::Letter;
 
 /// What a running call may lose: a second, and a round of the spool.
 const LOSS: Duration = Duration::from_millis(1_100);
@@ -74,8 +74,7 @@ pub async fn settle(house: &House, ledger: &[Entry], letters: &[Letter], report:
     }
     db.close().await;
     check_letters(letters, &ids, report);
-    let settings =
-        spool::Settings { directory: house.data().join("spool"), ..Default::default() };
+    let settings = spool::Settings { directory: house.data().join("spool"), ..Default::default() };
     for left in Spool::open(&settings).unwrap().1 {
         report.wrong(&left.take.id.to_string(), "is left in the spool".into());
     }
@@ -162,7 +161,7 @@ fn due(call: &Call) -> Due {
 
 /// How much of what was said the recording holds from its first word on; `None` if it holds
 /// anything else.
-fn kept(stored: &[i16], said: &[u8]) -> Option<usize> {
+pub fn kept(stored: &[i16], said: &[u8]) -> Option<usize> {
     let said: Vec<i16> = said.iter().map(|&it| g711::ULAW[usize::from(it)]).collect();
     let sounds = |it: &i16| *it != 0;
     let Some(first) = stored.iter().position(sounds) else {

@@ -22,7 +22,11 @@ use tokio::sync::watch;
 use super::post::Post;
 use crate::house::House;
 use crate::phone::FRAME;
+#[allow(unused_imports, reason = "tests/it uses it")]
+pub use account::kept;
 use caller::Known;
+#[allow(unused_imports, reason = "the other figures use it")]
+pub use ledger::words;
 use ledger::{Call, Entry, Plan};
 
 /// The time a frame takes.
