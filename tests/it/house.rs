@@ -23,6 +23,7 @@ pub struct House {
     pub dir: TempDir,
     pub sip: SocketAddr,
     pub http: SocketAddr,
+    ports: u16,
     child: Child,
 }
 
@@ -34,21 +35,16 @@ impl House {
         let ports = 10_000 + HOUSES.fetch_add(1, Ordering::Relaxed) % 110 * PORTS;
         let dir = tempfile::tempdir().unwrap();
         let (sip, http) = (free_port(), free_port());
-        let (top, sections) = match settings.find('[') {
-            Some(at) => settings.split_at(at),
-            None => (settings, ""),
-        };
-        let file = format!(
-            "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\"]\n[http]\nlisten = \"{http}\"\n\
-             [rtp]\nports = \"{ports}-{last}\"\n{sections}",
-            data = dir.path().join("data").display(),
-            last = ports + PORTS - 1,
-        );
-        std::fs::write(dir.path().join("afterbeep.toml"), file).unwrap();
+        write_settings(dir.path(), (sip, http, ports), settings);
         let mailbox = ["mailbox", "add", "1000", "--name", "Ann", "--recipients", "ann@localhost"];
         afterbeep(dir.path(), &mailbox);
         let child = serve(dir.path());
-        Self { dir, sip, http, child }
+        Self { dir, sip, http, ports, child }
+    }
+
+    /// Other settings, from its next start on.
+    pub fn configure(&self, settings: &str) {
+        write_settings(self.dir.path(), (self.sip, self.http, self.ports), settings);
     }
 
     /// Ends the server as a power cut would end it.
@@ -60,6 +56,11 @@ impl House {
     /// Starts it again on what is left in its folder.
     pub fn restart(&mut self) {
         self.child = serve(self.dir.path());
+    }
+
+    /// Starts it again and does not wait until it is ready.
+    pub fn begin(&mut self) {
+        self.child = begin(self.dir.path());
     }
 
     /// Asks it to end (SIGTERM), and does not wait.
@@ -166,9 +167,27 @@ pub fn models() -> PathBuf {
     models
 }
 
-fn serve(dir: &Path) -> Child {
+fn write_settings(dir: &Path, (sip, http, ports): (SocketAddr, SocketAddr, u16), settings: &str) {
+    let (top, sections) = match settings.find('[') {
+        Some(at) => settings.split_at(at),
+        None => (settings, ""),
+    };
+    let file = format!(
+        "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\"]\n[http]\nlisten = \"{http}\"\n\
+         [rtp]\nports = \"{ports}-{last}\"\n{sections}",
+        data = dir.join("data").display(),
+        last = ports + PORTS - 1,
+    );
+    std::fs::write(dir.join("afterbeep.toml"), file).unwrap();
+}
+
+fn begin(dir: &Path) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).unwrap();
-    let mut child = command(dir, &["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    command(dir, &["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+}
+
+fn serve(dir: &Path) -> Child {
+    let mut child = begin(dir);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let ready = lines.any(|line| line.is_ok_and(|line| line.contains("Health")));
     if !ready {

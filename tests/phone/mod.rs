@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
-use tokio::time::{interval, sleep_until, timeout};
+use tokio::time::{Interval, interval, sleep_until, timeout};
 
 /// How long an answer may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -175,11 +175,65 @@ impl Call {
         Ok(heard.into_values().flatten().collect())
     }
 
+    /// Listens, sending silence meanwhile, until a frame of sound is one too many for `enough`.
+    pub async fn hear(&mut self, mut enough: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+        let gives_up = tokio::time::Instant::now() + PATIENCE;
+        let mut ticks = interval(Duration::from_millis(20));
+        while let Some(frame) = self.next_sound(&mut ticks, gives_up).await? {
+            if enough(&frame) {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("what was to be heard never came"))
+    }
+
     /// Skips the greeting and waits for the end of the beep.
     pub async fn skip_to_beep(&mut self) -> io::Result<()> {
         self.press('#').await?;
-        self.listen(Duration::from_millis(200)).await?;
-        Ok(())
+        self.until_beep_is_over().await
+    }
+
+    /// Waits for the beep, 1 kHz, and for the quiet behind it.
+    pub async fn until_beep_is_over(&mut self) -> io::Result<()> {
+        let gives_up = tokio::time::Instant::now() + PATIENCE;
+        let mut ticks = interval(Duration::from_millis(20));
+        let mut beeps = 0;
+        loop {
+            let quiet = tokio::time::Instant::now() + Duration::from_millis(100);
+            let until = if beeps >= 10 { quiet } else { gives_up };
+            match self.next_sound(&mut ticks, until).await? {
+                // Its last frames fade and are not asked what they are.
+                Some(frame) if beeps < 10 => beeps = if is_beep(&frame) { beeps + 1 } else { 0 },
+                Some(_) => {}
+                None if beeps >= 10 => return Ok(()),
+                None => return Err(io::Error::other("no beep came")),
+            }
+        }
+    }
+
+    /// Speaks like [`Self::speak`] unless the server hangs up; how many frames were sent.
+    pub async fn speak_until_hung_up(&mut self, sound: &[u8]) -> io::Result<(usize, bool)> {
+        let mut due = tokio::time::Instant::now();
+        let mut buffer = [0; 4_096];
+        let mut sent = 0;
+        for frame in sound.chunks(FRAME) {
+            loop {
+                let (length, from) = tokio::select! {
+                    biased;
+                    received = self.sip.recv_from(&mut buffer) => received?,
+                    () = sleep_until(due) => break,
+                };
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if text.starts_with("BYE ") {
+                    self.sip.send_to(ok_to(&text).as_bytes(), from).await?;
+                    return Ok((sent, true));
+                }
+            }
+            self.frame(frame).await?;
+            sent += 1;
+            due += Duration::from_millis(20);
+        }
+        Ok((sent, false))
     }
 
     /// Hangs up; returns once the server has answered, with how long that took.
@@ -207,7 +261,33 @@ impl Call {
         }
     }
 
-    async fn frame(&mut self, frame: &[u8]) -> io::Result<()> {
+    /// The next frame of sound, in the order they come; `None` if there is none until then. Sends
+    /// silence meanwhile.
+    async fn next_sound(
+        &mut self,
+        ticks: &mut Interval,
+        until: tokio::time::Instant,
+    ) -> io::Result<Option<Vec<u8>>> {
+        let mut packet = [0; 2_048];
+        loop {
+            let (length, from) = tokio::select! {
+                biased;
+                received = self.rtp.recv_from(&mut packet) => received?,
+                _ = ticks.tick() => {
+                    self.frame(&SILENCE).await?;
+                    continue;
+                }
+                () = sleep_until(until) => return Ok(None),
+            };
+            // A packet that only keeps the way open is no sound.
+            if from == self.media && length > 12 && packet[12..length] != SILENCE {
+                return Ok(Some(packet[12..length].to_vec()));
+            }
+        }
+    }
+
+    /// Sends one packet of sound. Whoever calls this keeps the time.
+    pub async fn frame(&mut self, frame: &[u8]) -> io::Result<()> {
         self.send(0, frame, false).await?;
         self.timestamp = self.timestamp.wrapping_add(frame.len() as u32);
         Ok(())
@@ -281,6 +361,26 @@ impl Call {
 
 async fn socket() -> io::Result<UdpSocket> {
     UdpSocket::bind("127.0.0.1:0").await
+}
+
+/// Whether a frame is nothing but the tone the server beeps with.
+fn is_beep(frame: &[u8]) -> bool {
+    let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
+    for (n, &byte) in frame.iter().enumerate() {
+        let (value, angle) = (linear(byte), std::f64::consts::FRAC_PI_4 * n as f64);
+        re += value * angle.cos();
+        im += value * angle.sin();
+        all += value * value;
+    }
+    all > 0.0 && 2.0 * (re * re + im * im) / (all * frame.len() as f64) > 0.95
+}
+
+/// A sample of PCMU (ITU-T G.711).
+fn linear(byte: u8) -> f64 {
+    let inverted = !byte;
+    let mantissa = i32::from(inverted & 0x0f) << 3;
+    let size = ((mantissa + 0x84) << ((inverted & 0x70) >> 4)) - 0x84;
+    f64::from(if inverted & 0x80 == 0 { size } else { -size })
 }
 
 fn replace_branch(message: &str, branch: &str) -> String {
