@@ -1,0 +1,146 @@
+//! What a caller sent, packet by packet, and what must be stored of it.
+
+use std::time::{Duration, Instant};
+
+use afterbeep::audio::Codec;
+
+use crate::phone::FRAME;
+
+/// Packets after the beep within which the recording has begun: a second.
+const SOON: usize = 50;
+
+/// A caller's side of a call from its answer on.
+pub struct Tape {
+    codec: Codec,
+    /// One for every 20 ms.
+    pub frames: Vec<Frame>,
+    /// The packet before which the last sound of the beep was heard.
+    pub beep: usize,
+    /// The packet before which the last word was over.
+    pub last_word: usize,
+    /// When the caller knew that the call was over.
+    pub over: Instant,
+}
+
+/// 20 ms.
+pub struct Frame {
+    /// Nothing while a digit was sent instead.
+    pub sound: Option<Vec<u8>>,
+    /// Whether the packet was not lost.
+    pub arrives: bool,
+    pub at: Instant,
+}
+
+impl Tape {
+    pub fn new(codec: Codec) -> Self {
+        Self { codec, frames: Vec::new(), beep: 0, last_word: 0, over: Instant::now() }
+    }
+
+    /// Every stored sample is what was sent, from right after the beep to the last word and perhaps
+    /// the silence behind it.
+    #[track_caller]
+    pub fn assert_stored_exactly(&self, stored: &[i16]) {
+        assert!(self.frames.iter().all(|it| it.arrives), "this is for calls without loss");
+        let first = self.first_stored(stored);
+        let sent: Vec<_> = self.frames[first..].iter().flat_map(|it| self.samples(it)).collect();
+        let stored = self.without_a_late_start(stored, first);
+        let wrong = (0..stored.len()).find(|&at| stored[at] != self.at(&sent, at));
+        let words = (self.last_word - first) * FRAME;
+        assert_eq!(wrong, None, "wrong sample; {words} were words; {}", self.slowness());
+        let length = words..=self.longest(first);
+        assert!(length.contains(&stored.len()), "{} samples, not {length:?}", stored.len());
+    }
+
+    /// Every packet that arrived lies where it belongs, and the whole is as long as what was sent.
+    #[track_caller]
+    pub fn assert_stored_in_place(&self, stored: &[i16]) {
+        let first = self.first_stored(stored);
+        let stored = self.without_a_late_start(stored, first);
+        let sent = &self.frames[first..];
+        let words = self.last_word - first;
+        let last = sent[..words].iter().rposition(|it| it.arrives).unwrap() + 1;
+        let lost = sent[..words].iter().filter(|it| !it.arrives).count();
+        assert!(lost > 0, "not one packet was lost");
+        for (n, frame) in sent[..last].iter().enumerate().filter(|(_, it)| it.arrives) {
+            let place = stored.get(n * FRAME..(n + 1) * FRAME);
+            assert_eq!(place, Some(&*self.samples(frame)), "packet {n}; {}", self.slowness());
+        }
+        let length = last * FRAME..=self.longest(first);
+        assert!(length.contains(&stored.len()), "{} samples, not {length:?}", stored.len());
+    }
+
+    /// Samples from this packet to the end of the call: what is sent while the server hangs up may
+    /// be stored too, and is silence.
+    fn longest(&self, first: usize) -> usize {
+        let waited = self.frames.last().map_or(Duration::ZERO, |it| self.over - it.at);
+        (self.frames.len() - first) * FRAME + waited.as_millis() as usize * 8
+    }
+
+    /// The packet that was stored first.
+    #[track_caller]
+    fn first_stored(&self, stored: &[i16]) -> usize {
+        let loud = stored.iter().position(|it| *it != self.silence()).expect("something is stored");
+        let all = self.frames.iter().enumerate().filter(|it| it.1.arrives);
+        let mut found = all.filter(|(_, frame)| {
+            let samples = self.samples(frame);
+            let lead = samples.iter().take_while(|it| **it == self.silence()).count();
+            loud >= lead && stored[loud - lead..].starts_with(&samples)
+        });
+        let first = found.next().expect("the first samples stored were never sent").0;
+        // The server may have ended the beep between our look at the socket and our packet.
+        let after = self.beep.saturating_sub(1)..self.beep + SOON;
+        assert!(after.contains(&first), "stored from packet {first}, not {after:?}");
+        first
+    }
+
+    /// Silence before the first packet is right only if we did not send it in time.
+    #[track_caller]
+    fn without_a_late_start<'a>(&self, stored: &'a [i16], first: usize) -> &'a [i16] {
+        let samples = self.samples(&self.frames[first]);
+        let lead = stored.windows(FRAME).position(|it| it == samples).unwrap();
+        let paused = self.frames[first].at - self.frames[first - 1].at;
+        assert!(lead == 0 || lead / 8 <= paused.as_millis() as usize, "{lead} samples too many");
+        &stored[lead..]
+    }
+
+    fn samples(&self, frame: &Frame) -> Vec<i16> {
+        match &frame.sound {
+            Some(sound) => sound.iter().map(|it| decoded(self.codec, *it)).collect(),
+            None => vec![self.silence(); FRAME],
+        }
+    }
+
+    /// Where nothing was sent, there is silence.
+    fn at(&self, sent: &[i16], at: usize) -> i16 {
+        sent.get(at).copied().unwrap_or(self.silence())
+    }
+
+    fn silence(&self) -> i16 {
+        match self.codec {
+            Codec::Pcmu => 0,
+            Codec::Pcma => 8,
+        }
+    }
+
+    /// For the reader of a failure: a network that stands still for half a second loses sound.
+    fn slowness(&self) -> String {
+        let pauses = self.frames.windows(2).map(|it| it[1].at - it[0].at);
+        format!("the longest pause between two packets was {:?}", pauses.max().unwrap_or_default())
+    }
+}
+
+/// ITU-T G.711 in its own words, 14 bits of µ-law and 13 of A-law, at the top of 16: on purpose not
+/// the server's own tables.
+fn decoded(codec: Codec, byte: u8) -> i16 {
+    let bits = i32::from(match codec {
+        Codec::Pcmu => !byte,
+        Codec::Pcma => byte ^ 0x55,
+    });
+    let (positive, segment, step) = (bits & 0x80 == 0, bits >> 4 & 7, bits & 15);
+    let (positive, size) = match codec {
+        Codec::Pcmu => (positive, 4 * (((33 + 2 * step) << segment) - 33)),
+        Codec::Pcma if segment == 0 => (!positive, 8 * (1 + 2 * step)),
+        Codec::Pcma => (!positive, 8 * ((33 + 2 * step) << (segment - 1))),
+    };
+    (if positive { size } else { -size }) as i16
+}
