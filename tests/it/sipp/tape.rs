@@ -6,41 +6,43 @@ use afterbeep::audio::Codec;
 
 use crate::phone::FRAME;
 
-/// Packets after the beep within which the recording has begun: a second.
-const SOON: usize = 50;
+/// How long after the beep the recording has begun.
+const SOON: Duration = Duration::from_secs(1);
 
 /// A caller's side of a call from its answer on.
 pub struct Tape {
     codec: Codec,
     /// One for every 20 ms.
     pub frames: Vec<Frame>,
-    /// The packet before which the last sound of the beep was heard.
-    pub beep: usize,
+    /// The last moment at which the end of the beep had not come yet.
+    pub beep: Instant,
     /// The packet before which the last word was over.
     pub last_word: usize,
     /// When the caller knew that the call was over.
     pub over: Instant,
+    /// Packets that came behind one that follows them.
+    pub overtaken: usize,
 }
 
 /// 20 ms.
 pub struct Frame {
     /// Nothing while a digit was sent instead.
     pub sound: Option<Vec<u8>>,
-    /// Whether the packet was not lost.
-    pub arrives: bool,
-    pub at: Instant,
+    /// When the packet was sent, unless it is one that was lost.
+    pub leaves: Option<Instant>,
 }
 
 impl Tape {
     pub fn new(codec: Codec) -> Self {
-        Self { codec, frames: Vec::new(), beep: 0, last_word: 0, over: Instant::now() }
+        let now = Instant::now();
+        Self { codec, frames: vec![], beep: now, last_word: 0, over: now, overtaken: 0 }
     }
 
     /// Every stored sample is what was sent, from right after the beep to the last word and perhaps
     /// the silence behind it.
     #[track_caller]
     pub fn assert_stored_exactly(&self, stored: &[i16]) {
-        assert!(self.frames.iter().all(|it| it.arrives), "this is for calls without loss");
+        assert!(self.frames.iter().all(|it| it.arrives()), "this is for calls without loss");
         let first = self.first_stored(stored);
         let sent: Vec<_> = self.frames[first..].iter().flat_map(|it| self.samples(it)).collect();
         let stored = self.without_a_late_start(stored, first);
@@ -58,12 +60,13 @@ impl Tape {
         let stored = self.without_a_late_start(stored, first);
         let sent = &self.frames[first..];
         let words = self.last_word - first;
-        let last = sent[..words].iter().rposition(|it| it.arrives).unwrap() + 1;
-        let lost = sent[..words].iter().filter(|it| !it.arrives).count();
-        assert!(lost > 0, "not one packet was lost");
-        for (n, frame) in sent[..last].iter().enumerate().filter(|(_, it)| it.arrives) {
+        let last = sent[..words].iter().rposition(|it| it.arrives()).unwrap() + 1;
+        let lost = sent[..words].iter().filter(|it| it.leaves.is_none()).count();
+        assert!(lost > 0 && self.overtaken > 0, "the network was not poor");
+        for (n, frame) in sent[..last].iter().enumerate().filter(|(_, it)| it.arrives()) {
             let place = stored.get(n * FRAME..(n + 1) * FRAME);
-            assert_eq!(place, Some(&*self.samples(frame)), "packet {n}; {}", self.slowness());
+            let right = place == Some(&self.samples(frame));
+            assert!(right, "packet {n} of {words} is not in its place; {}", self.slowness());
         }
         let length = last * FRAME..=self.longest(first);
         assert!(length.contains(&stored.len()), "{} samples, not {length:?}", stored.len());
@@ -72,7 +75,8 @@ impl Tape {
     /// Samples from this packet to the end of the call: what is sent while the server hangs up may
     /// be stored too, and is silence.
     fn longest(&self, first: usize) -> usize {
-        let waited = self.frames.last().map_or(Duration::ZERO, |it| self.over - it.at);
+        let last = self.frames.iter().filter_map(|it| it.leaves).max();
+        let waited = last.map_or(Duration::ZERO, |it| self.over.saturating_duration_since(it));
         (self.frames.len() - first) * FRAME + waited.as_millis() as usize * 8
     }
 
@@ -80,16 +84,16 @@ impl Tape {
     #[track_caller]
     fn first_stored(&self, stored: &[i16]) -> usize {
         let loud = stored.iter().position(|it| *it != self.silence()).expect("something is stored");
-        let all = self.frames.iter().enumerate().filter(|it| it.1.arrives);
-        let mut found = all.filter(|(_, frame)| {
+        let words = self.frames[..self.last_word].iter().enumerate();
+        let mut found = words.filter(|it| it.1.sound.is_some()).filter(|(_, frame)| {
             let samples = self.samples(frame);
             let lead = samples.iter().take_while(|it| **it == self.silence()).count();
             loud >= lead && stored[loud - lead..].starts_with(&samples)
         });
         let first = found.next().expect("the first samples stored were never sent").0;
-        // The server may have ended the beep between our look at the socket and our packet.
-        let after = self.beep.saturating_sub(1)..self.beep + SOON;
-        assert!(after.contains(&first), "stored from packet {first}, not {after:?}");
+        let sent = self.frames[first].leaves.expect("a lost packet is not stored");
+        let after = sent.checked_duration_since(self.beep);
+        assert!(after.is_some_and(|it| it < SOON), "stored from {after:?} after the beep");
         first
     }
 
@@ -98,7 +102,8 @@ impl Tape {
     fn without_a_late_start<'a>(&self, stored: &'a [i16], first: usize) -> &'a [i16] {
         let samples = self.samples(&self.frames[first]);
         let lead = stored.windows(FRAME).position(|it| it == samples).unwrap();
-        let paused = self.frames[first].at - self.frames[first - 1].at;
+        let sent = self.frames[..=first].iter().rev().filter_map(|it| it.leaves);
+        let paused = pauses(&sent.take(2).collect::<Vec<_>>()).max().unwrap_or_default();
         assert!(lead == 0 || lead / 8 <= paused.as_millis() as usize, "{lead} samples too many");
         &stored[lead..]
     }
@@ -124,9 +129,20 @@ impl Tape {
 
     /// For the reader of a failure: a network that stands still for half a second loses sound.
     fn slowness(&self) -> String {
-        let pauses = self.frames.windows(2).map(|it| it[1].at - it[0].at);
-        format!("the longest pause between two packets was {:?}", pauses.max().unwrap_or_default())
+        let mut sent: Vec<_> = self.frames.iter().filter_map(|it| it.leaves).collect();
+        sent.sort();
+        format!("the longest pause between packets was {:?}", pauses(&sent).max())
     }
+}
+
+impl Frame {
+    fn arrives(&self) -> bool {
+        self.leaves.is_some()
+    }
+}
+
+fn pauses(sent: &[Instant]) -> impl Iterator<Item = Duration> {
+    sent.windows(2).map(|it| it[0].max(it[1]) - it[0].min(it[1]))
 }
 
 /// ITU-T G.711 in its own words, 14 bits of µ-law and 13 of A-law, at the top of 16: on purpose not

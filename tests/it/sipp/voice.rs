@@ -2,6 +2,7 @@
 //! that is different in every one of them, `#` to skip the greeting, and a way to lose and delay them.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::Receiver;
 use std::thread::sleep;
@@ -28,12 +29,14 @@ const WORDS: usize = 150;
 const EVENT: u8 = 101;
 /// Packets of a digit; the last three say that it is over, after 100 ms.
 const DIGIT: usize = 8;
+/// In thousandths of a millisecond, how long a poor network takes at most: 20 ms, and 20 more.
+const SLOWEST: u64 = 40_000;
 
 /// What happens to packets on their way.
 #[derive(Debug, Clone, Copy)]
 pub enum Network {
     Perfect,
-    /// 5 % are lost and each of the others comes up to 20 ms late, so that some overtake others.
+    /// 5 % are lost; the others come up to 20 ms before or after their time, and overtake others.
     Poor(u64),
 }
 
@@ -75,19 +78,20 @@ impl Voice {
         let mut tape = Tape::new(self.codec);
         let (mut part, mut heard) = (Part::Greeting, None);
         let began = Instant::now();
+        let (mut looked, mut beep) = (began, began);
         for tick in 0..MOST {
             line.send_until(began + TICK * tick as u32);
+            let before = mem::replace(&mut looked, Instant::now());
             if line.hears() {
-                heard = Some(tick);
+                (heard, beep) = (Some(tick), before);
             }
             if over.try_recv().is_ok() {
-                tape.over = Instant::now();
+                (tape.over, tape.overtaken) = (Instant::now(), line.overtaken);
                 return tape;
             }
             let next = part.next(tick, heard);
             if let (Part::Speaking(_), Part::Ending(_)) = (part, next) {
-                tape.beep = heard.unwrap_or_default();
-                tape.last_word = tick;
+                (tape.beep, tape.last_word) = (beep, tick);
                 if self.ending == Ending::Bye {
                     line.flush();
                     hang_up();
@@ -102,11 +106,11 @@ impl Voice {
                 Part::Ending(_) => Ok(vec![self.codec.silence(); FRAME]),
                 _ => Ok(words.frame()),
             };
-            let arrives = match &sound {
+            let leaves = match &sound {
                 Ok(sound) => line.sound(tick, sound),
                 Err(step) => line.pound(tick, *step),
             };
-            tape.frames.push(Frame { sound: sound.ok(), arrives, at: Instant::now() });
+            tape.frames.push(Frame { sound: sound.ok(), leaves });
         }
         panic!("the call was never over");
     }
@@ -133,6 +137,10 @@ struct Line<'a> {
     chance: StdRng,
     ssrc: u32,
     sequence: u16,
+    /// The last one sent.
+    newest: u16,
+    /// Packets that were sent behind one that follows them.
+    overtaken: usize,
     /// By the time they leave, and in order.
     waiting: BTreeMap<(Instant, u16), Vec<u8>>,
 }
@@ -143,12 +151,13 @@ impl<'a> Line<'a> {
             Network::Perfect => voice.seed,
             Network::Poor(seed) => seed,
         });
-        let (ssrc, sequence) = (chance.random(), 0);
-        Self { voice, to, chance, ssrc, sequence, waiting: BTreeMap::new() }
+        let ssrc = chance.random();
+        let waiting = BTreeMap::new();
+        Self { voice, to, chance, ssrc, sequence: 0, newest: 0, overtaken: 0, waiting }
     }
 
-    /// Puts a frame on its way; `false` if it will not arrive.
-    fn sound(&mut self, tick: usize, sound: &[u8]) -> bool {
+    /// Puts a frame on its way. When it leaves; a lost one never does.
+    fn sound(&mut self, tick: usize, sound: &[u8]) -> Option<Instant> {
         let payload_type = match self.voice.codec {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
@@ -157,7 +166,7 @@ impl<'a> Line<'a> {
     }
 
     /// One of the packets of a `#` (RFC 4733 §2.3): all carry the time at which it was pressed.
-    fn pound(&mut self, tick: usize, step: usize) -> bool {
+    fn pound(&mut self, tick: usize, step: usize) -> Option<Instant> {
         let (first, last) = (step == 0, step >= DIGIT - 3);
         let length = (FRAME * (step + 1).min(DIGIT - 3)) as u16;
         let [high, low] = length.to_be_bytes();
@@ -165,25 +174,25 @@ impl<'a> Line<'a> {
         self.packet(EVENT | if first { 0x80 } else { 0 }, tick - step, &payload)
     }
 
-    fn packet(&mut self, payload_type: u8, tick: usize, payload: &[u8]) -> bool {
+    fn packet(&mut self, payload_type: u8, tick: usize, payload: &[u8]) -> Option<Instant> {
         let mut packet = vec![0x80, payload_type];
         packet.extend(self.sequence.to_be_bytes());
         packet.extend(timestamp(tick).to_be_bytes());
         packet.extend(self.ssrc.to_be_bytes());
         packet.extend(payload);
         let (lost, late) = match self.voice.network {
-            Network::Perfect => (false, Duration::ZERO),
+            Network::Perfect => (false, 0),
             Network::Poor(_) => {
-                let late = Duration::from_micros(self.chance.random_range(0..20_000));
-                (self.chance.random_ratio(5, 100), late)
+                (self.chance.random_ratio(5, 100), self.chance.random_range(0..SLOWEST))
             }
         };
+        let leaves = Instant::now() + Duration::from_micros(late);
         if !lost {
-            self.waiting.insert((Instant::now() + late, self.sequence), packet);
+            self.waiting.insert((leaves, self.sequence), packet);
         }
-        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence += 1;
         self.send();
-        !lost
+        (!lost).then_some(leaves)
     }
 
     /// Sends what is due, as it becomes due, until this moment.
@@ -206,7 +215,10 @@ impl<'a> Line<'a> {
         while let Some(entry) = self.waiting.first_entry()
             && entry.key().0 <= Instant::now()
         {
+            let sequence = entry.key().1;
             self.voice.socket.send_to(&entry.remove(), self.to).unwrap();
+            self.overtaken += usize::from(sequence < self.newest);
+            self.newest = self.newest.max(sequence);
         }
     }
 
