@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use afterbeep::audio::wav;
@@ -16,7 +16,8 @@ use tempfile::TempDir;
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// RTP ports of one house; a test needs no more calls at once.
+/// Ports of one house: two to a call, and the last two for SIP and HTTP. All lie below those the
+/// system hands out, so that no other test's socket is on one while a house starts or restarts.
 const PORTS: u16 = 200;
 
 pub struct House {
@@ -31,10 +32,10 @@ impl House {
     /// Starts a server with one mailbox, 1000. `settings` are lines of its settings file; those
     /// before the first `[section]` belong to no section.
     pub fn start(settings: &str) -> Self {
-        static HOUSES: AtomicU16 = AtomicU16::new(0);
-        let ports = 10_000 + HOUSES.fetch_add(1, Ordering::Relaxed) % 110 * PORTS;
+        let ports = free_ports();
         let dir = tempfile::tempdir().unwrap();
-        let (sip, http) = (free_port(), free_port());
+        let last = ports + PORTS - 3;
+        let [sip, http] = [last + 1, last + 2].map(|it| SocketAddr::from(([127, 0, 0, 1], it)));
         write_settings(dir.path(), (sip, http, ports), settings);
         let mailbox = ["mailbox", "add", "1000", "--name", "Ann", "--recipients", "ann@localhost"];
         afterbeep(dir.path(), &mailbox);
@@ -176,7 +177,7 @@ fn write_settings(dir: &Path, (sip, http, ports): (SocketAddr, SocketAddr, u16),
         "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\"]\n[http]\nlisten = \"{http}\"\n\
          [rtp]\nports = \"{ports}-{last}\"\n{sections}",
         data = dir.join("data").display(),
-        last = ports + PORTS - 1,
+        last = ports + PORTS - 3,
     );
     std::fs::write(dir.join("afterbeep.toml"), file).unwrap();
 }
@@ -209,13 +210,16 @@ fn command(dir: &Path, verb: &[&str]) -> Command {
     command
 }
 
-/// An address that is free for UDP and TCP alike, now and probably still in a moment.
-fn free_port() -> SocketAddr {
+/// The first of as many ports as a house needs. Tests may run in one process or in many.
+fn free_ports() -> u16 {
+    static HOUSES: AtomicU32 = AtomicU32::new(0);
     loop {
-        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = tcp.local_addr().unwrap();
-        if UdpSocket::bind(address).is_ok() {
-            return address;
+        let house = HOUSES.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id());
+        let first = 10_000 + (house % 110) as u16 * PORTS;
+        let [sip, http] = [first + PORTS - 2, first + PORTS - 1].map(|it| ("127.0.0.1", it));
+        let http = TcpListener::bind(http);
+        if http.is_ok() && TcpListener::bind(sip).is_ok() && UdpSocket::bind(sip).is_ok() {
+            return first;
         }
     }
 }
