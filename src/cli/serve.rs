@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::pulse::Pulse;
-use super::{demo, figures};
+use super::{Voice, demo, figures};
 use crate::app::App;
 use crate::blobs::Blobs;
 use crate::call::spool::{self, Spool};
@@ -36,19 +36,30 @@ use crate::store::{self, Db, mailboxes};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Place a demonstration call once the server is up, and show what becomes of it.
+    /// Place a demonstration call to mailbox 1000 and show what becomes of it
     #[arg(long)]
     demo: bool,
-    /// End after the demonstration.
+    /// End after the demonstration
     #[arg(long, requires = "demo")]
     once: bool,
+}
+
+impl Serve {
+    pub(super) fn is_demonstration(&self) -> bool {
+        self.demo
+    }
 }
 
 /// How long what is left to do may take once the calls are over.
 const CLOSING: Duration = Duration::from_secs(4);
 
-pub(super) async fn run(serve: Serve, config: Config, own: bool) -> anyhow::Result<()> {
-    let house = House::open(config, own).await?;
+pub(super) async fn run(
+    serve: Serve,
+    config: Config,
+    own: bool,
+    voice: Voice,
+) -> anyhow::Result<()> {
+    let house = House::open(config, own && !serve.demo).await?;
     house.tell(&mut io::stdout())?;
 
     let shown = async {
@@ -58,6 +69,7 @@ pub(super) async fn run(serve: Serve, config: Config, own: bool) -> anyhow::Resu
         let shown = demo::show(&house.desk.app, house.endpoint.addresses()[0]).await;
         if !serve.once && shown.is_ok() {
             writeln!(io::stdout(), "\nThe server runs on. Ctrl-C stops it.").ok();
+            voice.raise();
             return std::future::pending().await;
         }
         shown
@@ -132,8 +144,10 @@ impl House {
     fn tell(&self, out: &mut impl Write) -> io::Result<()> {
         let app = &self.desk.app;
         let sip = self.endpoint.addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
-        writeln!(out, "Afterbeep {}", env!("CARGO_PKG_VERSION"))?;
+        let allowed = app.config.sip.allow.join(", ");
+        writeln!(out, "Afterbeep {} takes calls.\n", env!("CARGO_PKG_VERSION"))?;
         writeln!(out, "  Calls      sip:NUMBER@{} (UDP and TCP)", sip.join(", "))?;
+        writeln!(out, "  From       {allowed} ([sip] allow)")?;
         writeln!(out, "  Data       {}", app.config.data.display())?;
         match app.speech.readiness() {
             Readiness::Ready { model } => writeln!(out, "  Speech     whisper {model}")?,
@@ -145,7 +159,7 @@ impl House {
             Readiness::Disabled => writeln!(out, "  Speech     built without")?,
         }
         match app.mailer.caught() {
-            Some(_) => writeln!(out, "  Mail       caught, not sent: http://{}/mail", self.web)?,
+            Some(_) => writeln!(out, "  Mail       caught and not sent: http://{}/mail", self.web)?,
             None => writeln!(out, "  Mail       sent by the server in [mail.server]")?,
         }
         writeln!(out, "  Health     http://{}/readyz", self.web)?;
@@ -238,7 +252,7 @@ async fn furnish(app: &App) -> anyhow::Result<()> {
 async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     let address = config.http.listen;
     TcpListener::bind(address).await.with_context(|| {
-        format!("{address} is taken by another program; set [http] listen to a free address")
+        format!("no web pages on {address}; if the port is taken, give http.listen another one")
     })
 }
 

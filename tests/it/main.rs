@@ -8,6 +8,7 @@ mod blobs;
 mod call;
 mod cli;
 mod config;
+mod demo;
 mod filing;
 mod flows;
 mod health;
