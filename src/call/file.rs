@@ -106,8 +106,10 @@ async fn work(
         let more = !requests.is_closed() || !requests.is_empty();
         tokio::select! {
             arrived = requests.recv_many(&mut group, GROUP), if more || !waits => {
-                if arrived == 0 && !waits {
-                    return;
+                match arrived {
+                    0 if waits => continue,
+                    0 => return,
+                    _ => {}
                 }
                 let left = attempt(&app, &spool, group).await;
                 refused.add(left);
