@@ -2,15 +2,16 @@
 //! RTP digits, over a perfect network and a poor one.
 
 mod exchange;
+mod line;
 mod tape;
 mod voice;
 
 use afterbeep::audio::Codec::{Pcma, Pcmu};
 use exchange::Transport::{Tcp, Udp};
 use exchange::{Calls, leave};
+use line::Network::{Perfect, Poor};
 use tape::Tape;
 use voice::Ending::{Bye, Pound};
-use voice::Network::{Perfect, Poor};
 
 use crate::house::House;
 

@@ -28,8 +28,8 @@ pub struct Tape {
 pub struct Frame {
     /// Nothing while a digit was sent instead.
     pub sound: Option<Vec<u8>>,
-    /// When the packet was sent, unless it is one that was lost.
-    pub leaves: Option<Instant>,
+    /// When the packet was sent, unless it was lost.
+    pub sent: Option<Instant>,
 }
 
 impl Tape {
@@ -61,7 +61,7 @@ impl Tape {
         let sent = &self.frames[first..];
         let words = self.last_word - first;
         let last = sent[..words].iter().rposition(|it| it.arrives()).unwrap() + 1;
-        let lost = sent[..words].iter().filter(|it| it.leaves.is_none()).count();
+        let lost = sent[..words].iter().filter(|it| it.sent.is_none()).count();
         assert!(lost > 0 && self.overtaken > 0, "the network was not poor");
         for (n, frame) in sent[..last].iter().enumerate().filter(|(_, it)| it.arrives()) {
             let place = stored.get(n * FRAME..(n + 1) * FRAME);
@@ -75,7 +75,7 @@ impl Tape {
     /// Samples from this packet to the end of the call: what is sent while the server hangs up may
     /// be stored too, and is silence.
     fn longest(&self, first: usize) -> usize {
-        let last = self.frames.iter().filter_map(|it| it.leaves).max();
+        let last = self.frames.iter().filter_map(|it| it.sent).max();
         let waited = last.map_or(Duration::ZERO, |it| self.over.saturating_duration_since(it));
         (self.frames.len() - first) * FRAME + waited.as_millis() as usize * 8
     }
@@ -91,7 +91,7 @@ impl Tape {
             loud >= lead && stored[loud - lead..].starts_with(&samples)
         });
         let first = found.next().expect("the first samples stored were never sent").0;
-        let sent = self.frames[first].leaves.expect("a lost packet is not stored");
+        let sent = self.frames[first].sent.expect("a lost packet is not stored");
         let after = sent.checked_duration_since(self.beep);
         assert!(after.is_some_and(|it| it < SOON), "stored from {after:?} after the beep");
         first
@@ -102,7 +102,7 @@ impl Tape {
     fn without_a_late_start<'a>(&self, stored: &'a [i16], first: usize) -> &'a [i16] {
         let samples = self.samples(&self.frames[first]);
         let lead = stored.windows(FRAME).position(|it| it == samples).unwrap();
-        let sent = self.frames[..=first].iter().rev().filter_map(|it| it.leaves);
+        let sent = self.frames[..=first].iter().rev().filter_map(|it| it.sent);
         let paused = pauses(&sent.take(2).collect::<Vec<_>>()).max().unwrap_or_default();
         assert!(lead == 0 || lead / 8 <= paused.as_millis() as usize, "{lead} samples too many");
         &stored[lead..]
@@ -129,7 +129,7 @@ impl Tape {
 
     /// For the reader of a failure: a network that stands still for half a second loses sound.
     fn slowness(&self) -> String {
-        let mut sent: Vec<_> = self.frames.iter().filter_map(|it| it.leaves).collect();
+        let mut sent: Vec<_> = self.frames.iter().filter_map(|it| it.sent).collect();
         sent.sort();
         format!("the longest pause between packets was {:?}", pauses(&sent).max())
     }
@@ -137,7 +137,7 @@ impl Tape {
 
 impl Frame {
     fn arrives(&self) -> bool {
-        self.leaves.is_some()
+        self.sent.is_some()
     }
 }
 
