@@ -2,20 +2,28 @@
 //! RTP digits, over a perfect network and a poor one.
 
 mod exchange;
+mod line;
 mod tape;
 mod voice;
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use afterbeep::audio::Codec::{Pcma, Pcmu};
 use exchange::Transport::{Tcp, Udp};
 use exchange::{Calls, leave};
+use line::Network::{Perfect, Poor};
 use tape::Tape;
 use voice::Ending::{Bye, Pound};
-use voice::Network::{Perfect, Poor};
 
 use crate::house::House;
 
 /// No speech model and no wait for one.
 const DEAF: &str = "[speech]\nmodels = \"/nonexistent\"\n";
+
+/// The server takes a pause of 500 ms for a silence, as it should; a tenth is for its own beat.
+const STANDSTILL: Duration = Duration::from_millis(450);
+const TRIES: usize = 3;
 
 /// One call over UDP, in µ-law, ended by hanging up, with nothing lost.
 const CALL: Calls =
@@ -69,12 +77,22 @@ async fn assert_in_place(calls: Calls) {
     }
 }
 
-/// What was sent and what was stored, for each call.
+/// What was sent and what was stored, for each call. A caller who stands still for half a second is
+/// not what is asked about here: when this machine is too busy to speak, all call once more.
 async fn left(calls: Calls) -> Vec<(Tape, Vec<i16>)> {
-    let house = House::start(DEAF);
-    let mut tapes = leave(&house, calls);
-    let messages = house.messages(calls.count.into()).await;
-    assert_eq!(messages.len(), usize::from(calls.count), "each call is one message");
+    for _ in 0..TRIES {
+        let house = House::start(DEAF);
+        let tapes = leave(&house, calls);
+        if tapes.values().all(|it| it.longest_pause() < STANDSTILL) {
+            return stored(&house, tapes).await;
+        }
+    }
+    panic!("{TRIES} times a caller could not send for {STANDSTILL:?}: this machine is too busy")
+}
+
+async fn stored(house: &House, mut tapes: HashMap<String, Tape>) -> Vec<(Tape, Vec<i16>)> {
+    let messages = house.messages(tapes.len()).await;
+    assert_eq!(messages.len(), tapes.len(), "each call is one message");
     let pairs = messages.into_iter().map(|message| {
         let caller = message.envelope.caller.number.expect("sipp says who calls");
         let tape = tapes.remove(&caller).expect("each caller leaves one message");

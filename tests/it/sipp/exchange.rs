@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 use afterbeep::audio::Codec;
 use tempfile::TempDir;
 
+use super::line::Network;
 use super::tape::Tape;
-use super::voice::{Ending, Network, Voice};
+use super::voice::{Ending, Voice};
 use crate::house::House;
 use crate::phone::header;
 

@@ -28,8 +28,8 @@ pub struct Tape {
 pub struct Frame {
     /// Nothing while a digit was sent instead.
     pub sound: Option<Vec<u8>>,
-    /// When the packet was sent, unless it is one that was lost.
-    pub leaves: Option<Instant>,
+    /// When the packet was sent, unless it was lost.
+    pub sent: Option<Instant>,
 }
 
 impl Tape {
@@ -48,7 +48,7 @@ impl Tape {
         let stored = self.without_a_late_start(stored, first);
         let wrong = (0..stored.len()).find(|&at| stored[at] != self.at(&sent, at));
         let words = (self.last_word - first) * FRAME;
-        assert_eq!(wrong, None, "wrong sample; {words} were words; {}", self.slowness());
+        assert_eq!(wrong, None, "a sample is not as it was said; the words are {words}");
         let length = words..=self.longest(first);
         assert!(length.contains(&stored.len()), "{} samples, not {length:?}", stored.len());
     }
@@ -61,12 +61,14 @@ impl Tape {
         let sent = &self.frames[first..];
         let words = self.last_word - first;
         let last = sent[..words].iter().rposition(|it| it.arrives()).unwrap() + 1;
-        let lost = sent[..words].iter().filter(|it| it.leaves.is_none()).count();
+        let lost = sent[..words].iter().filter(|it| it.sent.is_none()).count();
         assert!(lost > 0 && self.overtaken > 0, "the network was not poor");
-        for (n, frame) in sent[..last].iter().enumerate().filter(|(_, it)| it.arrives()) {
+        // One that overtook the first packet stored may have come before the recording began.
+        let came = |it: &&Frame| it.sent >= sent[0].sent;
+        for (n, frame) in sent[..last].iter().enumerate().filter(|(_, it)| came(it)) {
             let place = stored.get(n * FRAME..(n + 1) * FRAME);
             let right = place == Some(&self.samples(frame));
-            assert!(right, "packet {n} of {words} is not in its place; {}", self.slowness());
+            assert!(right, "packet {n} of {words} is not in its place");
         }
         let length = last * FRAME..=self.longest(first);
         assert!(length.contains(&stored.len()), "{} samples, not {length:?}", stored.len());
@@ -75,7 +77,7 @@ impl Tape {
     /// Samples from this packet to the end of the call: what is sent while the server hangs up may
     /// be stored too, and is silence.
     fn longest(&self, first: usize) -> usize {
-        let last = self.frames.iter().filter_map(|it| it.leaves).max();
+        let last = self.frames.iter().filter_map(|it| it.sent).max();
         let waited = last.map_or(Duration::ZERO, |it| self.over.saturating_duration_since(it));
         (self.frames.len() - first) * FRAME + waited.as_millis() as usize * 8
     }
@@ -91,7 +93,7 @@ impl Tape {
             loud >= lead && stored[loud - lead..].starts_with(&samples)
         });
         let first = found.next().expect("the first samples stored were never sent").0;
-        let sent = self.frames[first].leaves.expect("a lost packet is not stored");
+        let sent = self.frames[first].sent.expect("a lost packet is not stored");
         let after = sent.checked_duration_since(self.beep);
         assert!(after.is_some_and(|it| it < SOON), "stored from {after:?} after the beep");
         first
@@ -102,7 +104,7 @@ impl Tape {
     fn without_a_late_start<'a>(&self, stored: &'a [i16], first: usize) -> &'a [i16] {
         let samples = self.samples(&self.frames[first]);
         let lead = stored.windows(FRAME).position(|it| it == samples).unwrap();
-        let sent = self.frames[..=first].iter().rev().filter_map(|it| it.leaves);
+        let sent = self.frames[..=first].iter().rev().filter_map(|it| it.sent);
         let paused = pauses(&sent.take(2).collect::<Vec<_>>()).max().unwrap_or_default();
         assert!(lead == 0 || lead / 8 <= paused.as_millis() as usize, "{lead} samples too many");
         &stored[lead..]
@@ -127,17 +129,17 @@ impl Tape {
         }
     }
 
-    /// For the reader of a failure: a network that stands still for half a second loses sound.
-    fn slowness(&self) -> String {
-        let mut sent: Vec<_> = self.frames.iter().filter_map(|it| it.leaves).collect();
+    /// The longest time in which nothing was sent.
+    pub fn longest_pause(&self) -> Duration {
+        let mut sent: Vec<_> = self.frames.iter().filter_map(|it| it.sent).collect();
         sent.sort();
-        format!("the longest pause between packets was {:?}", pauses(&sent).max())
+        pauses(&sent).max().unwrap_or_default()
     }
 }
 
 impl Frame {
     fn arrives(&self) -> bool {
-        self.leaves.is_some()
+        self.sent.is_some()
     }
 }
 
