@@ -9,7 +9,7 @@ PROGRAM := target/release/afterbeep
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
 TEST_PACKAGES := sip-tester pocketsphinx-testdata asterisk-core-sounds-en-wav python3-venv
 
-.PHONY: run demo build test guards bench load kills models prompts setup test-setup rust
+.PHONY: run demo build test guards bench load load-smoke kills models prompts setup test-setup rust
 
 ## Builds, starts the server on its defaults and shows a demonstration call. Ctrl-C stops it.
 run: build models
@@ -40,8 +40,20 @@ guards: setup test-setup rust
 	@target/deny/bin/cargo-deny --locked check licenses bans sources
 
 ## The figures of docs/performance.md.
-bench: build models
+bench: build test-setup models
 	@$(CARGO) bench --locked
+
+## The same for calls alone: answers, hang-ups, mails, gaps. Wants a quiet machine, takes 4 minutes.
+load: build test-setup models
+	@$(CARGO) bench --locked --bench load -- figures
+
+## A little of each, in a minute; says whether it works, not how fast.
+load-smoke: build test-setup models
+	@$(CARGO) bench --locked --bench load -- smoke
+
+## Kills the server 200 times under load and accounts for every call; takes 25 minutes.
+kills: build test-setup models
+	@$(CARGO) bench --locked --bench load -- kills --rounds 200
 
 ## Speech models, into models/.
 models: build
