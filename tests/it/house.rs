@@ -80,7 +80,7 @@ impl House {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
             }
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(10));
         }
         false
     }

@@ -124,11 +124,11 @@ pub async fn run(options: Options) -> Report {
     for phone in phones {
         phone.await.unwrap();
     }
+    // Ended well, it has filed everything; started again, nothing is left but mail.
+    end(&mut house, &mut report);
+    house.restart();
     wait_for_mail(&house, &mut report).await;
-    house.terminate();
-    if !house.ended(PATIENCE) {
-        report.wrong("the server", "did not end as it should".into());
-    }
+    end(&mut house, &mut report);
     let log = std::fs::read_to_string(house.dir.path().join("log")).unwrap();
     report.errors_logged = log.lines().filter(|it| it.contains("ERROR")).count() as u64;
     for line in log.lines().filter(|it| it.contains("panicked")) {
@@ -146,6 +146,13 @@ async fn kill(house: &mut House, state: &watch::Sender<Server>) {
     // What the server said with its last breath is still on its way to the phones.
     tokio::time::sleep(Duration::from_millis(30)).await;
     state.send_replace(Server::Down { since });
+}
+
+fn end(house: &mut House, report: &mut Report) {
+    house.terminate();
+    if !house.ended(PATIENCE) {
+        report.wrong("the server", "did not end as it should".into());
+    }
 }
 
 async fn wait_for_mail(house: &House, report: &mut Report) {
