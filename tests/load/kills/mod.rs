@@ -61,6 +61,8 @@ pub struct Report {
     pub messages: u64,
     pub interrupted: u64,
     pub both_takes: u64,
+    /// Recordings of phones that paused themselves, so that nothing can be said of their samples.
+    pub stalled: u64,
     pub letters: u64,
     pub mailed_twice: u64,
     pub errors_logged: u64,
@@ -291,6 +293,7 @@ impl fmt::Display for Report {
             ("messages", self.messages.to_string()),
             ("  interrupted", self.interrupted.to_string()),
             ("  calls with two takes kept", self.both_takes.to_string()),
+            ("  not compared, phone stalled", self.stalled.to_string()),
             ("most a message lacks", format!("{:?}", most(&self.lacking))),
             ("letters", self.letters.to_string()),
             ("  messages mailed twice", self.mailed_twice.to_string()),
@@ -300,7 +303,7 @@ impl fmt::Display for Report {
             ("took", format!("{:.0?}", self.took)),
         ];
         for (name, value) in rows {
-            writeln!(f, "{name:<28} {value:>10}")?;
+            writeln!(f, "{name:<30} {value:>10}")?;
         }
         for wrong in &self.wrongs {
             writeln!(f, "WRONG {wrong}")?;
