@@ -11,7 +11,7 @@ TEST_PACKAGES := sip-tester pocketsphinx-testdata asterisk-core-sounds-en-wav
 GUARD_PACKAGES := python3-venv
 
 .NOTPARALLEL:
-.PHONY: run demo build test guards bench models rust setup test-setup guard-setup
+.PHONY: run demo build test guards bench load load-smoke kills models rust setup test-setup guard-setup
 
 ## Builds, starts the server on its defaults and shows a demonstration call. Ctrl-C stops it.
 run: build models
@@ -43,8 +43,20 @@ guards: rust setup test-setup guard-setup
 	@target/deny/bin/cargo-deny --locked check licenses bans sources
 
 ## The figures of docs/performance.md.
-bench: build models
+bench: build test-setup models
 	@$(CARGO) bench --locked
+
+## The same for calls alone: answers, hang-ups, mails, gaps. Wants a quiet machine, takes 4 minutes.
+load: build test-setup models
+	@$(CARGO) bench --locked --bench load -- figures
+
+## A little of each, in a minute; says whether it works, not how fast.
+load-smoke: build test-setup models
+	@$(CARGO) bench --locked --bench load -- smoke
+
+## Kills the server 200 times under load and accounts for every call; takes 25 minutes.
+kills: build test-setup models
+	@$(CARGO) bench --locked --bench load -- kills --rounds 200
 
 ## The speech model of the demonstration and the tests, into models/.
 models: build

@@ -18,7 +18,9 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Ports of one house: two to a call, and the last two for SIP and HTTP. All lie below those the
 /// system hands out, so that no other test's socket is on one while a house starts or restarts.
-const PORTS: u16 = 200;
+const PORTS: u16 = 400;
+/// Houses side by side.
+const PLACES: u32 = 55;
 
 pub struct House {
     pub dir: TempDir,
@@ -77,7 +79,7 @@ impl House {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
             }
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(10));
         }
         false
     }
@@ -215,7 +217,7 @@ fn free_ports() -> u16 {
     static HOUSES: AtomicU32 = AtomicU32::new(0);
     loop {
         let house = HOUSES.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id());
-        let first = 10_000 + (house % 110) as u16 * PORTS;
+        let first = 10_000 + (house % PLACES) as u16 * PORTS;
         let [sip, http] = [first + PORTS - 2, first + PORTS - 1].map(|it| ("127.0.0.1", it));
         let http = TcpListener::bind(http);
         if http.is_ok() && TcpListener::bind(sip).is_ok() && UdpSocket::bind(sip).is_ok() {

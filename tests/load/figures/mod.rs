@@ -57,12 +57,13 @@ impl Figure {
     fn at(&self, share: Share) -> Duration {
         let mut sorted = self.took.clone();
         sorted.sort();
-        let place = match share {
-            Share::Half => sorted.len() / 2,
-            Share::Most => sorted.len() * 99 / 100,
-            Share::All => sorted.len().saturating_sub(1),
+        // Nearest rank: so many values are at or below it.
+        let rank = match share {
+            Share::Half => sorted.len().div_ceil(2),
+            Share::Most => (sorted.len() * 99).div_ceil(100),
+            Share::All => sorted.len(),
         };
-        sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(Duration::MAX)
+        sorted.get(rank.wrapping_sub(1)).copied().unwrap_or(Duration::MAX)
     }
 
     pub fn is_met(&self) -> bool {

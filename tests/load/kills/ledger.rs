@@ -95,6 +95,12 @@ impl Spoken {
         FRAME_TIME * (self.until(moment) / FRAME) as u32
     }
 
+    /// The longest pause between two frames: a phone that is kept from the processor for half a
+    /// second is silent to the server, and its sound is not what it meant to say.
+    pub fn longest_pause(&self) -> Duration {
+        self.sent.windows(2).map(|it| it[1] - it[0]).max().unwrap_or_default()
+    }
+
     /// All that was sent, encoded.
     pub fn sound(&self) -> Vec<u8> {
         words(self.seed, self.sent.len())

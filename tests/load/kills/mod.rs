@@ -61,6 +61,8 @@ pub struct Report {
     pub messages: u64,
     pub interrupted: u64,
     pub both_takes: u64,
+    /// Recordings of phones that paused themselves, so that nothing can be said of their samples.
+    pub stalled: u64,
     pub letters: u64,
     pub mailed_twice: u64,
     pub errors_logged: u64,
@@ -124,11 +126,11 @@ pub async fn run(options: Options) -> Report {
     for phone in phones {
         phone.await.unwrap();
     }
+    // Ended well, it has filed everything; started again, nothing is left but mail.
+    end(&mut house, &mut report);
+    house.restart();
     wait_for_mail(&house, &mut report).await;
-    house.terminate();
-    if !house.ended(PATIENCE) {
-        report.wrong("the server", "did not end as it should".into());
-    }
+    end(&mut house, &mut report);
     let log = std::fs::read_to_string(house.dir.path().join("log")).unwrap();
     report.errors_logged = log.lines().filter(|it| it.contains("ERROR")).count() as u64;
     for line in log.lines().filter(|it| it.contains("panicked")) {
@@ -146,6 +148,13 @@ async fn kill(house: &mut House, state: &watch::Sender<Server>) {
     // What the server said with its last breath is still on its way to the phones.
     tokio::time::sleep(Duration::from_millis(30)).await;
     state.send_replace(Server::Down { since });
+}
+
+fn end(house: &mut House, report: &mut Report) {
+    house.terminate();
+    if !house.ended(PATIENCE) {
+        report.wrong("the server", "did not end as it should".into());
+    }
 }
 
 async fn wait_for_mail(house: &House, report: &mut Report) {
@@ -284,6 +293,7 @@ impl fmt::Display for Report {
             ("messages", self.messages.to_string()),
             ("  interrupted", self.interrupted.to_string()),
             ("  calls with two takes kept", self.both_takes.to_string()),
+            ("  not compared, phone stalled", self.stalled.to_string()),
             ("most a message lacks", format!("{:?}", most(&self.lacking))),
             ("letters", self.letters.to_string()),
             ("  messages mailed twice", self.mailed_twice.to_string()),
@@ -293,7 +303,7 @@ impl fmt::Display for Report {
             ("took", format!("{:.0?}", self.took)),
         ];
         for (name, value) in rows {
-            writeln!(f, "{name:<28} {value:>10}")?;
+            writeln!(f, "{name:<30} {value:>10}")?;
         }
         for wrong in &self.wrongs {
             writeln!(f, "WRONG {wrong}")?;
