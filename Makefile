@@ -86,7 +86,7 @@ define install
 	fi; \
 	echo "Installing $(2), with apt$${sudo:+ and sudo}:$$missing"; \
 	$$sudo apt-get update -qq && \
-	$$sudo env DEBIAN_FRONTEND=noninteractive \
+	$$sudo env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes \
 	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 

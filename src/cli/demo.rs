@@ -85,8 +85,8 @@ async fn leave(app: &App, server: SocketAddr, number: &str, words: &[u8]) -> any
     mailbox(app, server, number).await?;
 
     let here = reached_from(server.ip());
-    let ports = rtp::Settings { ports: PORTS, ..app.config.rtp.clone() };
-    let plane = Plane::start(&ports)?;
+    let ours = rtp::Settings { ports: PORTS, realtime: false, ..app.config.rtp.clone() };
+    let plane = Plane::start(&ours)?;
     let listen = sip::Settings { listen: vec![SocketAddr::new(here, 0)], ..Default::default() };
     let (endpoint, _invitations) = Endpoint::listen(&listen).await?;
     let mut leg = plane.open(here)?;

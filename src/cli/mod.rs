@@ -178,7 +178,9 @@ impl Voice {
 
 fn log(cli: &Cli) -> Voice {
     let usual = match &cli.verb {
-        Verb::Serve(serve) if !serve.is_demonstration() => "info",
+        // Where we have no real-time priority the demonstration is not the moment to say so.
+        Verb::Serve(serve) if serve.is_demonstration() => "warn,afterbeep::rtp=error",
+        Verb::Serve(_) => "info",
         _ => "warn",
     };
     let filter = cli.log.as_deref().unwrap_or(usual);
