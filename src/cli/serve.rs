@@ -242,7 +242,7 @@ async fn open_site(
     let address = listener.local_addr()?;
     let site = Site {
         metrics,
-        ready: Arc::new(readiness(desk.clone())),
+        ready: Arc::new(readiness(desk.spool.clone())),
         caught: desk.app.mailer.caught().map(Path::to_owned),
         names: desk.app.config.http.names.clone(),
     };
@@ -258,10 +258,10 @@ async fn open_site(
 }
 
 /// What stands in the way of taking calls, in sentences.
-fn readiness(desk: Desk) -> impl Fn() -> http::Readiness + Send + Sync {
+fn readiness(spool: Spool) -> impl Fn() -> http::Readiness + Send + Sync {
     move || {
         let mut reasons = Vec::new();
-        if !desk.spool.healthy() {
+        if !spool.healthy() {
             reasons.push("Messages cannot be written: the disk is full or failing.".into());
         }
         http::Readiness { reasons }

@@ -1,7 +1,7 @@
 //! A real server in a process and a folder of its own, for the tests that call it.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -38,11 +38,17 @@ impl House {
             Some(at) => settings.split_at(at),
             None => (settings, ""),
         };
+        // A section may stand in a file only once.
+        let rtp = format!("[rtp]\nports = \"{ports}-{}\"\n", ports + PORTS - 1);
+        let sections = match sections.contains("[rtp]\n") {
+            true => sections.replace("[rtp]\n", &rtp),
+            false => rtp + sections,
+        };
         let file = format!(
-            "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\"]\n[http]\nlisten = \"{http}\"\n\
-             [rtp]\nports = \"{ports}-{last}\"\n{sections}",
+            "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\", \"{sip6}\"]\n\
+             [http]\nlisten = \"{http}\"\n{sections}",
             data = dir.path().join("data").display(),
-            last = ports + PORTS - 1,
+            sip6 = SocketAddr::from((Ipv6Addr::LOCALHOST, sip.port())),
         );
         std::fs::write(dir.path().join("afterbeep.toml"), file).unwrap();
         let mailbox = ["mailbox", "add", "1000", "--name", "Ann", "--recipients", "ann@localhost"];
@@ -125,6 +131,8 @@ impl House {
     /// The text of a page once it has `word` in it.
     pub async fn page(&self, path: &str, word: &str) -> String {
         let until = Instant::now() + PATIENCE;
+        // A second one changes nothing.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let url = format!("http://{}{path}", self.http);
         loop {
             let text = match reqwest::get(&url).await {
@@ -191,7 +199,11 @@ fn free_port() -> SocketAddr {
     loop {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = tcp.local_addr().unwrap();
-        if UdpSocket::bind(address).is_ok() {
+        let other = (Ipv6Addr::LOCALHOST, address.port());
+        if UdpSocket::bind(address).is_ok()
+            && UdpSocket::bind(other).is_ok()
+            && TcpListener::bind(other).is_ok()
+        {
             return address;
         }
     }

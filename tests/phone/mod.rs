@@ -1,6 +1,8 @@
 //! A SIP phone made of plain text and sockets, with nothing of the server's own stack in it, so that
-//! a mistake there cannot hide behind the same mistake here. UDP, PCMU, one call at a time.
+//! a mistake there cannot hide behind the same mistake here. UDP, G.711, one call at a time.
 #![allow(dead_code, reason = "the tests and the load tool each use a part of it")]
+
+mod more;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,6 +25,8 @@ pub const SILENCE: [u8; FRAME] = [0xff; FRAME];
 pub struct Phone {
     sip: UdpSocket,
     rtp: UdpSocket,
+    /// 0 speaks PCMU, 8 speaks PCMA.
+    payload_type: u8,
     /// What it says it is.
     pub name: String,
     pub number: String,
@@ -32,6 +36,7 @@ pub struct Phone {
 pub struct Call {
     sip: UdpSocket,
     rtp: UdpSocket,
+    payload_type: u8,
     server: SocketAddr,
     media: SocketAddr,
     target: String,
@@ -55,39 +60,13 @@ pub struct Refused {
 
 impl Phone {
     pub async fn new() -> io::Result<Self> {
-        let (sip, rtp) = (socket().await?, socket().await?);
-        Ok(Self { sip, rtp, name: "Marie Dupont".into(), number: "5551234".into() })
+        Self::at("127.0.0.1", 0).await
     }
 
     /// Calls a number; `Err(Refused)` is the server's own word.
     pub async fn call(self, server: SocketAddr, number: &str) -> io::Result<Result<Call, Refused>> {
-        let Self { sip, rtp, name, number: own } = self;
-        let (here, media) = (sip.local_addr()?, rtp.local_addr()?);
-        let unique = here.port();
-        let random: u64 = rand::random();
-        let target = format!("sip:{number}@{server}");
-        let mut call = Call {
-            server,
-            media: server,
-            from: format!("\"{name}\" <sip:{own}@{here}>;tag=f{random:x}"),
-            to: format!("<{target}>"),
-            call_id: format!("{random:x}-{unique}@phone"),
-            target,
-            cseq: 1,
-            seq: 1_000,
-            timestamp: 160_000,
-            ssrc: random as u32,
-            answered_in: Duration::ZERO,
-            sip,
-            rtp,
-        };
-        let offer = format!(
-            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n\
-             a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n",
-            ip = media.ip(),
-            port = media.port(),
-        );
+        let mut call = self.place(server, number)?;
+        let offer = call.offer("sendrecv")?;
         let invite = call.request("INVITE", &offer)?;
         let began = Instant::now();
         let answer = call.transact(&invite, "INVITE").await?;
@@ -109,6 +88,31 @@ impl Phone {
         let ack = call.request("ACK", "")?;
         call.sip.send_to(ack.as_bytes(), server).await?;
         Ok(Ok(call))
+    }
+
+    /// A call that is not begun.
+    fn place(self, server: SocketAddr, number: &str) -> io::Result<Call> {
+        let Self { sip, rtp, payload_type, name, number: own } = self;
+        let here = sip.local_addr()?;
+        let unique = here.port();
+        let random: u64 = rand::random();
+        let target = format!("sip:{number}@{server}");
+        Ok(Call {
+            payload_type,
+            server,
+            media: server,
+            from: format!("\"{name}\" <sip:{own}@{here}>;tag=f{random:x}"),
+            to: format!("<{target}>"),
+            call_id: format!("{random:x}-{unique}@phone"),
+            target,
+            cseq: 1,
+            seq: 1_000,
+            timestamp: 160_000,
+            ssrc: random as u32,
+            answered_in: Duration::ZERO,
+            sip,
+            rtp,
+        })
     }
 }
 
@@ -159,7 +163,7 @@ impl Call {
             let received = tokio::select! {
                 received = self.rtp.recv_from(&mut packet) => received,
                 _ = ticks.tick() => {
-                    self.frame(&SILENCE).await?;
+                    self.frame(&self.silence()).await?;
                     continue;
                 }
             };
@@ -171,7 +175,7 @@ impl Call {
             }
         }
         // A packet that only keeps the way open is no sound.
-        heard.retain(|_, it| *it != SILENCE);
+        heard.retain(|_, it| *it != self.silence());
         Ok(heard.into_values().flatten().collect())
     }
 
@@ -208,7 +212,7 @@ impl Call {
     }
 
     async fn frame(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.send(0, frame, false).await?;
+        self.send(self.payload_type, frame, false).await?;
         self.timestamp = self.timestamp.wrapping_add(frame.len() as u32);
         Ok(())
     }
@@ -279,10 +283,6 @@ impl Call {
     }
 }
 
-async fn socket() -> io::Result<UdpSocket> {
-    UdpSocket::bind("127.0.0.1:0").await
-}
-
 fn replace_branch(message: &str, branch: &str) -> String {
     let (before, after) = message.split_once("branch=").unwrap_or((message, ""));
     let rest = after.split_once("\r\n").map_or("", |it| it.1);
@@ -311,7 +311,7 @@ pub fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
 
 fn media_of(answer: &str) -> Option<SocketAddr> {
     let line = |start: &str| answer.lines().find_map(|line| line.strip_prefix(start));
-    let address = line("c=IN IP4 ")?.trim();
-    let port = line("m=audio ")?.split(' ').next()?;
-    format!("{address}:{port}").parse().ok()
+    let address = line("c=IN IP4 ").or_else(|| line("c=IN IP6 "))?.trim().parse().ok()?;
+    let port = line("m=audio ")?.split(' ').next()?.parse().ok()?;
+    Some(SocketAddr::new(address, port))
 }
