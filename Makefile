@@ -5,22 +5,25 @@ MODEL := tiny.en
 CARGO := cargo
 PROGRAM := target/release/afterbeep
 
-# What building and running needs, and what the tests need on top.
+# What building and running needs, and what the tests and guards need on top.
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
-TEST_PACKAGES := sip-tester pocketsphinx-testdata asterisk-core-sounds-en-wav python3-venv
+TEST_PACKAGES := sip-tester pocketsphinx-testdata asterisk-core-sounds-en-wav
+GUARD_PACKAGES := python3-venv
 
-.PHONY: run demo build test guards bench load kills models prompts setup test-setup rust
+.NOTPARALLEL:
+.PHONY: run demo build test guards bench models rust setup test-setup guard-setup
 
 ## Builds, starts the server on its defaults and shows a demonstration call. Ctrl-C stops it.
 run: build models
-	@$(PROGRAM) serve --demo
+	@exec $(PROGRAM) serve --demo
 
 ## The same, ending by itself once the call has been shown.
 demo: build models
-	@$(PROGRAM) serve --demo --once
+	@exec $(PROGRAM) serve --demo --once
 
-build: setup rust
-	@echo "Building Afterbeep (the first time takes some minutes: SQLite and whisper.cpp are built too)."
+build: rust setup
+	@test -x $(PROGRAM) || echo "Building Afterbeep in target/. The first time takes some minutes," \
+	    "for SQLite and whisper.cpp are built too."
 	@$(CARGO) build --release --locked
 
 ## Runs every test. What a test needs is installed first; a test that cannot run fails.
@@ -28,7 +31,7 @@ test: build test-setup models
 	@$(CARGO) test --release --locked
 
 ## Formatting, lints, documentation, licences and bans.
-guards: setup test-setup rust
+guards: rust setup test-setup guard-setup
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --release --locked --all-targets -- -D warnings
 	@$(CARGO) clippy --release --locked --no-default-features -- -D warnings
@@ -43,37 +46,55 @@ guards: setup test-setup rust
 bench: build models
 	@$(CARGO) bench --locked
 
-## Speech models, into models/.
+## The speech model of the demonstration and the tests, into models/.
 models: build
-	@test -f models/ggml-$(MODEL).bin || $(PROGRAM) model fetch $(MODEL)
+	@test -f models/ggml-$(MODEL).bin || { \
+	    echo "Fetching the speech model $(MODEL) (78 MB) into models/."; \
+	    $(PROGRAM) model fetch $(MODEL); }
 
 # --- what has to be there first -------------------------------------------------------------------
 
+# $(call install,PACKAGES,REASON): those of the packages that are missing, named first.
 define install
 	@missing=""; for package in $(1); do \
 	    dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed \
 	        || missing="$$missing $$package"; \
 	done; \
-	if [ -n "$$missing" ]; then \
-	    echo "Installing with apt, $(2):$$missing"; \
-	    sudo=""; if [ "$$(id -u)" != 0 ]; then sudo="sudo"; fi; \
-	    $$sudo apt-get update -qq && \
-	    $$sudo env DEBIAN_FRONTEND=noninteractive \
-	        apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	fi
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "Needed $(2), by the names they have on Debian:$$missing"; \
+	    echo "Only Debian's and Ubuntu's packages are installed from here. Going on without."; \
+	    exit 0; \
+	fi; \
+	sudo=""; if [ "$$(id -u)" != 0 ]; then sudo="sudo"; fi; \
+	if [ -n "$$sudo" ] && ! command -v sudo >/dev/null; then \
+	    echo "Missing $(2):$$missing"; \
+	    echo "There is no sudo here, so install them as root: apt-get install$$missing"; \
+	    exit 1; \
+	fi; \
+	echo "Installing $(2), with apt$${sudo:+ and sudo}:$$missing"; \
+	$$sudo apt-get update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
 setup:
 	$(call install,$(BUILD_PACKAGES),to build and run Afterbeep)
 
 test-setup:
-	$(call install,$(TEST_PACKAGES),for the tests (sipp; recorded speech))
+	$(call install,$(TEST_PACKAGES),for the tests (a SIP call generator and recorded speech))
+
+guard-setup:
+	$(call install,$(GUARD_PACKAGES),for the guards)
 
 rust:
 	@version=$$(rustc --version 2>/dev/null | cut -d' ' -f2); \
 	lowest=$$(printf '%s\n%s\n' "$(RUST)" "$$version" | sort -V | head -n 1); \
-	if [ "$$lowest" != "$(RUST)" ]; then \
-	    echo "Afterbeep needs Rust $(RUST) or later; this machine has $${version:-none}."; \
-	    echo "This brings it (rustup from https://rustup.rs): rustup toolchain install $(RUST).0"; \
-	    exit 1; \
-	fi
+	if [ "$$lowest" = "$(RUST)" ]; then exit 0; fi; \
+	echo "Afterbeep needs Rust $(RUST) or later; this machine has $${version:-none}. This brings it:"; \
+	if command -v rustup >/dev/null; then \
+	    echo "  rustup toolchain install $(RUST).0 --component clippy,rustfmt"; \
+	else \
+	    echo "  curl -sSf https://sh.rustup.rs | sh -s -- -y --default-toolchain $(RUST).0 && . ~/.cargo/env"; \
+	fi; \
+	exit 1

@@ -9,9 +9,10 @@ use std::process::{Command, ExitCode};
 
 use afterbeep::speech::{Recogniser, Settings};
 
-/// Jobs of one round, and rounds, taken in turns because the machine is not ours alone.
+/// Jobs of one round, and rounds, taken in turns because the machine is not ours alone; for the same
+/// reason the least of each side counts.
 const JOBS: usize = 3;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// What our side may cost more, as promised.
 const TARGET: f64 = 1.05;
 
@@ -35,17 +36,16 @@ fn main() -> ExitCode {
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     println!("{:>6} {:>12} {:>12} {:>12} {:>7}", "round", "worker", "server", "bare", "ratio");
-    let (mut ours, mut theirs) = (0.0, 0.0);
+    let (mut ours, mut theirs) = (f64::MAX, f64::MAX);
     for round in 1..=ROUNDS {
         let (worker, server) = runtime.block_on(through_our_worker(&models));
         let bare = in_a_child(&model);
         let ratio = (worker + server) / bare;
         println!("{round:>6} {worker:>10.2} s {server:>10.2} s {bare:>10.2} s {ratio:>7.3}");
-        ours += worker + server;
-        theirs += bare;
+        (ours, theirs) = (ours.min(worker + server), theirs.min(bare));
     }
     let ratio = ours / theirs;
-    println!("ratio {ratio:.3}, to be at most {TARGET}");
+    println!("ratio of the least of each {ratio:.3}, to be at most {TARGET}");
     if ratio <= TARGET { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

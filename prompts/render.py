@@ -36,10 +36,7 @@ DEMO = "../assets/demo/message.wav"
 DEMO_VOICE = (
     "en-us", "af_bella", "f69d836209b78eb8c66e75e3cda491e26ea838a3674257e9d4e5703cbaf55c8b",
 )  # fmt: skip
-DEMO_TEXT = (
-    "Hello, this is Marie Dupont from the bicycle shop. Your bicycle is ready. "
-    "You can pick it up tomorrow after nine. Goodbye."
-)
+DEMO_TEXT = "Hello, this is Marie Dupont from the bicycle shop. Your bicycle is ready. Goodbye."
 
 SPOKEN_RATE = 24_000
 RATE = 16_000

@@ -50,6 +50,17 @@ pub enum FileError {
     Store(#[from] StoreError),
 }
 
+impl FileError {
+    /// Whether the same takes may be filed later without anybody's doing.
+    fn is_temporary(&self) -> bool {
+        match self {
+            Self::Spool(_) => false,
+            Self::Blob(error) => error.is_temporary(),
+            Self::Store(error) => error.is_temporary(),
+        }
+    }
+}
+
 /// Files takes. A cheap handle on the one task that does it.
 #[derive(Debug, Clone)]
 pub struct Filer {
@@ -192,10 +203,24 @@ impl Filing {
             }
         }
         if let Err(error) = self.commit(&mut there).await {
-            self.put_off(there, &error);
+            self.part(there, &error).await;
         }
         if self.failed.is_empty() {
             self.failures = 0;
+        }
+    }
+
+    /// What cannot be filed together is tried one by one, if trying the same again is no use: one
+    /// take must not keep the others from their mailboxes.
+    async fn part(&mut self, group: Vec<Request>, error: &FileError) {
+        if group.len() == 1 || error.is_temporary() {
+            return self.put_off(group, error);
+        }
+        for request in group {
+            let mut alone = vec![request];
+            if let Err(error) = self.commit(&mut alone).await {
+                self.put_off(alone, &error);
+            }
         }
     }
 
@@ -212,6 +237,9 @@ impl Filing {
         self.app.bell.notify_waiters();
         for (request, filed) in group.iter_mut().zip(filed) {
             tell(&request.kept.take, filed);
+            if filed == Filed::Purged {
+                remove(&self.app, &blobs::message(&request.kept.take.id)).await?;
+            }
             self.spool.filed(request.kept.take.id).await;
             request.answer(filed != Filed::NoMailbox);
         }
@@ -259,6 +287,14 @@ fn tell(take: &Take, filed: Filed) {
             "the mailbox was removed during the call; the recording is kept as {}",
             blobs::message(&take.id)),
     }
+}
+
+/// The recording of a message that was purged has just been written again.
+async fn remove(app: &App, blob: &str) -> Result<(), FileError> {
+    if !messages::has_blob(&app.db, blob).await? {
+        app.blobs.delete(blob).await?;
+    }
+    Ok(())
 }
 
 async fn write(app: &App, spool: &Spool, id: MessageId) -> Result<(), FileError> {

@@ -63,8 +63,9 @@ pub(super) async fn run(
         if !actions.is_empty() {
             stage.replace(actions);
         }
-        // BYE is answered as soon as the take is safe; filing it may take a little longer.
-        if !stage.is_recording()
+        // BYE is answered as soon as the take is safe and what it replaced is gone for good; filing
+        // it may take a little longer.
+        if !stage.is_writing()
             && let Some(farewell) = farewell.take()
         {
             farewell.answer().await;

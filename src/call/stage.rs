@@ -143,13 +143,13 @@ impl Stage {
         self.caller_left = true;
     }
 
-    pub(super) fn is_recording(&self) -> bool {
-        self.recording.is_some()
+    /// Whether a take is not yet sealed on disk, or not yet gone from there.
+    pub(super) fn is_writing(&self) -> bool {
+        self.recording.is_some() || self.discarding.is_some()
     }
 
     pub(super) fn is_over(&self) -> bool {
-        let at_work =
-            self.recording.is_some() || self.filing.is_some() || self.discarding.is_some();
+        let at_work = self.is_writing() || self.filing.is_some();
         (self.hung_up || self.caller_left && self.queue.is_empty()) && !at_work
     }
 
@@ -242,7 +242,8 @@ impl Stage {
             }
             _ = some(&mut self.discarding) => {
                 self.discarding = None;
-                None
+                // The session may have waited for this with its answer to BYE.
+                self.caller_left.then_some(Event::Idle)
             }
         }
     }

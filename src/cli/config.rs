@@ -8,9 +8,9 @@ use crate::config::{Config, ConfigError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Print every setting with its value, as a settings file. Secrets are not shown.
+    /// Print every setting with its value, as a settings file; secrets are not shown
     Show,
-    /// Check the settings file.
+    /// Check the settings file
     Check,
 }
 

@@ -1,17 +1,17 @@
 //! `afterbeep greeting`: what callers of a mailbox hear before the beep.
 
 use std::{
-    io::{Cursor, Read, Write},
+    io::Write,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 use super::{mailbox, tenant};
 use crate::{
+    audio::{resample::resample, wav},
     blobs::{self, Blobs},
     clock::Clock,
     store::{
@@ -21,7 +21,10 @@ use crate::{
 };
 
 /// Longest greeting taken, in seconds.
-const LONGEST: u32 = 300;
+const LONGEST: u64 = 300;
+
+/// What greetings are kept at, in samples a second: twice as fine as telephones speak today.
+const RATE: u32 = 16_000;
 
 /// What can be done with greetings.
 #[derive(Debug, Subcommand)]
@@ -40,12 +43,6 @@ pub enum Command {
     },
 }
 
-/// A recording as it is kept: mono, 16 bits.
-struct Recording {
-    samples: Vec<i16>,
-    rate: u32,
-}
-
 /// Does it, and says so.
 pub async fn run(
     command: Command,
@@ -56,11 +53,10 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let Command::Set { mailbox: number, file, of } = command;
     let mailbox = mailbox::find(db, &of, &number).await?;
-    let recording = at_a_kept_rate(read(&file)?)
-        .with_context(|| format!("{} cannot be a greeting", file.display()))?;
-    let length = recording.length();
+    let samples = read(&file)?;
+    let length = Duration::from_secs_f64(samples.len() as f64 / f64::from(RATE));
     let blob = blobs::greeting(&clock.message_id().0);
-    blobs.put(&blob, recording.wav()?.into()).await?;
+    blobs.put(&blob, wav::to_wav(&samples, RATE).into()).await?;
     let greeting = Greeting { blob, length };
     let old = greetings::set(db, &mailbox.id, Kind::Unavailable, &greeting, clock.now()).await?;
     if let Some(old) = old {
@@ -71,75 +67,13 @@ pub async fn run(
 }
 
 /// Reads any uncompressed WAV; several channels are heard together.
-fn read(file: &Path) -> anyhow::Result<Recording> {
-    let reader = WavReader::open(file).with_context(|| {
-        format!("{} cannot be read as an uncompressed WAV file", file.display())
-    })?;
-    let WavSpec { channels, sample_rate: rate, bits_per_sample: bits, sample_format } =
-        reader.spec();
-    if !(4_000..=192_000).contains(&rate) || !(1..=8).contains(&channels) {
-        bail!("{} claims {rate} samples a second in {channels} channels", file.display());
+fn read(file: &Path) -> anyhow::Result<Vec<i16>> {
+    let name = file.display();
+    let bytes = std::fs::read(file).with_context(|| format!("{name} cannot be read"))?;
+    let sound = wav::from_wav(&bytes, LONGEST)
+        .with_context(|| format!("{name} cannot be a greeting; convert it to a plain WAV file"))?;
+    if sound.samples.is_empty() {
+        bail!("{name} has no sound in it");
     }
-    let most = rate as usize * LONGEST as usize * usize::from(channels) + 1;
-    let interleaved: Vec<i16> = match sample_format {
-        SampleFormat::Int if bits <= 16 => {
-            samples(reader, most, |it: i32| (it << (16 - bits)) as i16)
-        }
-        SampleFormat::Int => samples(reader, most, |it: i32| (it >> (bits - 16)) as i16),
-        SampleFormat::Float => samples(reader, most, |it: f32| (it * 32_767.0) as i16),
-    }
-    .with_context(|| format!("{} is damaged", file.display()))?;
-    if interleaved.is_empty() {
-        bail!("{} has no sound in it", file.display());
-    }
-    if interleaved.len() == most {
-        bail!("{} is longer than {LONGEST} seconds", file.display());
-    }
-    let mix = |it: &[i16]| {
-        let sum: i32 = it.iter().map(|it| i32::from(*it)).sum();
-        (sum / i32::from(channels)) as i16
-    };
-    let samples = interleaved.chunks_exact(usize::from(channels)).map(mix).collect();
-    Ok(Recording { samples, rate })
-}
-
-fn samples<S: hound::Sample>(
-    reader: WavReader<impl Read>,
-    most: usize,
-    convert: impl Fn(S) -> i16,
-) -> Result<Vec<i16>, hound::Error> {
-    reader.into_samples().take(most).map(|it| it.map(&convert)).collect()
-}
-
-/// Greetings are kept as telephones speak, or twice as fine.
-fn at_a_kept_rate(recording: Recording) -> anyhow::Result<Recording> {
-    match recording.rate {
-        8_000 | 16_000 => Ok(recording),
-        rate => bail!(
-            "it has {rate} samples a second; convert it to 16000 or 8000 first, for example with \
-             `ffmpeg -i IN.wav -ar 16000 OUT.wav`"
-        ),
-    }
-}
-
-impl Recording {
-    fn length(&self) -> Duration {
-        Duration::from_micros(self.samples.len() as u64 * 1_000_000 / u64::from(self.rate))
-    }
-
-    fn wav(&self) -> anyhow::Result<Vec<u8>> {
-        let spec = WavSpec {
-            channels: 1,
-            sample_rate: self.rate,
-            bits_per_sample: 16,
-            sample_format: SampleFormat::Int,
-        };
-        let mut bytes = Cursor::new(Vec::new());
-        let mut writer = WavWriter::new(&mut bytes, spec)?;
-        for sample in &self.samples {
-            writer.write_sample(*sample)?;
-        }
-        writer.finalize()?;
-        Ok(bytes.into_inner())
-    }
+    Ok(resample(&sound.samples, sound.rate, RATE))
 }

@@ -10,7 +10,7 @@ use crate::mail::Mailer;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Connect and log in to the mail server, sending nothing.
+    /// Connect and log in to the mail server, sending nothing
     Test,
 }
 

@@ -83,7 +83,7 @@ pub struct Wishes {
     #[arg(long, value_name = "CODE")]
     spoken: Option<String>,
     /// Whether messages are transcribed
-    #[arg(long, value_name = "YES|NO|INHERIT")]
+    #[arg(long, value_name = "yes|no|inherit", hide_possible_values = true)]
     transcribe: Option<Choice>,
 }
 

@@ -6,11 +6,13 @@
 mod check;
 mod config;
 mod demo;
+mod figures;
 pub mod greeting;
 mod mail;
 pub mod mailbox;
 pub mod message;
 mod model;
+mod pulse;
 mod serve;
 mod table;
 pub mod tenant;
@@ -22,7 +24,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, reload::Handle};
 
 use crate::blobs::Blobs;
 use crate::clock::Clock;
@@ -31,20 +33,34 @@ use crate::store::Db;
 
 /// Voicemail for any SIP phone system: records, keeps, transcribes and mails messages.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true)]
+#[command(version, after_help = FIRST_STEPS)]
 struct Cli {
-    /// The settings file (TOML). Without one every setting has its default.
+    /// The settings file (TOML); without one every setting has its default
     #[arg(long, short, global = true, env = "AFTERBEEP_CONFIG", value_name = "FILE")]
+    #[arg(help_heading = EVERYWHERE, hide_env = true)]
     config: Option<PathBuf>,
-    /// What is logged: error, warn, info, debug, or a filter like `afterbeep::sip=debug`.
+    /// What is logged: error, warn, info, debug, or a filter like `afterbeep::sip=debug`
     #[arg(long, global = true, env = "AFTERBEEP_LOG", value_name = "LEVEL")]
+    #[arg(help_heading = EVERYWHERE, hide_env = true)]
     log: Option<String>,
-    /// How logs are written to standard error.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    /// How logs are written to standard error
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    #[arg(help_heading = EVERYWHERE)]
     log_format: LogFormat,
     #[command(subcommand)]
     verb: Verb,
 }
+
+/// The heading of the options that every verb has.
+const EVERYWHERE: &str = "Options of every verb";
+
+const FIRST_STEPS: &str = "\
+First steps:
+  afterbeep serve --demo          start on the defaults and see one call become a mail
+  afterbeep config show           every setting with its value, as a settings file
+  afterbeep mailbox add 1001 --name Ann --recipients ann@example.org
+
+AFTERBEEP_CONFIG and AFTERBEEP_LOG in the environment stand for --config and --log.";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LogFormat {
@@ -54,33 +70,33 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Take calls, until Ctrl-C or SIGTERM.
+    /// Take calls, until Ctrl-C or SIGTERM
     Serve(serve::Serve),
-    /// Show or check the settings.
+    /// Show or check the settings
     #[command(subcommand)]
     Config(config::Command),
-    /// Who owns mailboxes.
+    /// Tenants: each has users and mailboxes of its own
     #[command(subcommand)]
     Tenant(tenant::Command),
-    /// People, who own mailboxes and get mail.
+    /// People, who own mailboxes and get mail
     #[command(subcommand)]
     User(user::Command),
-    /// Mailboxes and their settings.
+    /// Mailboxes and their settings
     #[command(subcommand)]
     Mailbox(mailbox::Command),
-    /// What callers hear.
+    /// What callers hear before the beep
     #[command(subcommand)]
     Greeting(greeting::Command),
-    /// What callers left.
+    /// What callers left: list, show, export
     #[command(subcommand)]
     Message(message::Command),
-    /// Speech models.
+    /// Speech models: fetch them, and see which are there
     #[command(subcommand)]
     Model(model::Command),
-    /// Try the way mail goes.
+    /// Try the mail server
     #[command(subcommand)]
     Mail(mail::Command),
-    /// See it work.
+    /// Place a call to the running server and see what becomes of it
     #[command(subcommand)]
     Demo(demo::Command),
     /// What the server starts to keep native code at arm's length.
@@ -94,15 +110,15 @@ pub fn main() -> ExitCode {
     if let Verb::Worker(command) = cli.verb {
         return told(worker::run(command));
     }
-    log(&cli);
+    let voice = log(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return told(Err(error.into())),
     };
-    told(runtime.block_on(run(cli)))
+    told(runtime.block_on(run(cli, voice)))
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
+async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
     let path = cli.config.as_deref();
     let config = || match path {
         Some(path) => Config::read(path),
@@ -112,7 +128,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let out = &mut out;
     let clock = &Clock::default();
     match cli.verb {
-        Verb::Serve(serve) => serve::run(serve, config()?, path.is_some()).await,
+        Verb::Serve(serve) => serve::run(serve, config()?, path.is_some(), voice).await,
         Verb::Config(command) => config::run(command, config, out),
         Verb::Tenant(command) => tenant::run(command, &open(&config()?).await?.0, clock, out).await,
         Verb::User(command) => user::run(command, &open(&config()?).await?.0, clock, out).await,
@@ -143,17 +159,46 @@ async fn open(config: &Config) -> anyhow::Result<(Db, Blobs)> {
     Ok((db, Blobs::open(&config.blobs())?))
 }
 
-fn log(cli: &Cli) {
-    let filter = cli.log.clone().unwrap_or_else(|| match cli.verb {
-        Verb::Serve(_) => "info".into(),
-        _ => "warn".into(),
-    });
+/// Lets a server that began quietly, for the demonstration, be heard from then on.
+struct Voice(Box<dyn Fn()>);
+
+impl Voice {
+    fn of<S: 'static>(handle: Handle<EnvFilter, S>, chosen: bool) -> Self {
+        Self(Box::new(move || {
+            if !chosen {
+                handle.reload("info").ok();
+            }
+        }))
+    }
+
+    fn raise(&self) {
+        (self.0)();
+    }
+}
+
+fn log(cli: &Cli) -> Voice {
+    let usual = match &cli.verb {
+        Verb::Serve(serve) if !serve.is_demonstration() => "info",
+        _ => "warn",
+    };
+    let filter = cli.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let start = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let start = start.with_ansi(io::stderr().is_terminal()).with_target(false);
+    let chosen = cli.log.is_some();
     match cli.log_format {
-        LogFormat::Text => start.init(),
-        LogFormat::Json => start.json().init(),
+        LogFormat::Text => {
+            let start = start.with_filter_reloading();
+            let voice = Voice::of(start.reload_handle(), chosen);
+            start.init();
+            voice
+        }
+        LogFormat::Json => {
+            let start = start.json().with_filter_reloading();
+            let voice = Voice::of(start.reload_handle(), chosen);
+            start.init();
+            voice
+        }
     }
 }
 

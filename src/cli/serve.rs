@@ -15,7 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::demo;
+use super::pulse::Pulse;
+use super::{Voice, demo, figures};
 use crate::app::App;
 use crate::blobs::Blobs;
 use crate::call::spool::{self, Spool};
@@ -35,19 +36,30 @@ use crate::store::{self, Db, mailboxes};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Place a demonstration call once the server is up, and show what becomes of it.
+    /// Place a demonstration call to mailbox 1000 and show what becomes of it
     #[arg(long)]
     demo: bool,
-    /// End after the demonstration.
+    /// End after the demonstration
     #[arg(long, requires = "demo")]
     once: bool,
+}
+
+impl Serve {
+    pub(super) fn is_demonstration(&self) -> bool {
+        self.demo
+    }
 }
 
 /// How long what is left to do may take once the calls are over.
 const CLOSING: Duration = Duration::from_secs(4);
 
-pub(super) async fn run(serve: Serve, config: Config, own: bool) -> anyhow::Result<()> {
-    let house = House::open(config, own).await?;
+pub(super) async fn run(
+    serve: Serve,
+    config: Config,
+    own: bool,
+    voice: Voice,
+) -> anyhow::Result<()> {
+    let house = House::open(config, own && !serve.demo).await?;
     house.tell(&mut io::stdout())?;
 
     let shown = async {
@@ -57,6 +69,7 @@ pub(super) async fn run(serve: Serve, config: Config, own: bool) -> anyhow::Resu
         let shown = demo::show(&house.desk.app, house.endpoint.addresses()[0]).await;
         if !serve.once && shown.is_ok() {
             writeln!(io::stdout(), "\nThe server runs on. Ctrl-C stops it.").ok();
+            voice.raise();
             return std::future::pending().await;
         }
         shown
@@ -114,12 +127,16 @@ impl House {
         store::jobs::reclaim(&app.db, app.clock.now()).await?;
 
         let desk = Desk { app: app.clone(), plane, spool, filer };
-        let work = jobs::run(app, stopped.clone());
-        let (web, site) = open_site(&desk, stopped).await?;
+        let work = tokio::spawn(jobs::run(app, stopped.clone()));
+        let listener = listen(&config).await?;
+        let web = listener.local_addr()?;
         let (endpoint, invitations) = Endpoint::listen(&config.sip).await?;
+        let (site, pulse) = open_site(&desk, &endpoint, calls_stop.clone())?;
+        let pulse = tokio::spawn(pulse.run(stopped.clone()));
+        let site = tokio::spawn(show(listener, site, stopped));
         let calls = tokio::spawn(call::run(desk.clone(), invitations, calls_stop));
         tracing::info!("ready after {} ms", began.elapsed().as_millis());
-        let work = vec![tokio::spawn(work), site];
+        let work = vec![work, site, pulse];
         Ok(Self { desk, endpoint, web, stopping, stop, calls, filing, work })
     }
 
@@ -127,8 +144,10 @@ impl House {
     fn tell(&self, out: &mut impl Write) -> io::Result<()> {
         let app = &self.desk.app;
         let sip = self.endpoint.addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
-        writeln!(out, "Afterbeep {}", env!("CARGO_PKG_VERSION"))?;
+        let allowed = app.config.sip.allow.join(", ");
+        writeln!(out, "Afterbeep {} takes calls.\n", env!("CARGO_PKG_VERSION"))?;
         writeln!(out, "  Calls      sip:NUMBER@{} (UDP and TCP)", sip.join(", "))?;
+        writeln!(out, "  From       {allowed} ([sip] allow)")?;
         writeln!(out, "  Data       {}", app.config.data.display())?;
         match app.speech.readiness() {
             Readiness::Ready { model } => writeln!(out, "  Speech     whisper {model}")?,
@@ -140,7 +159,7 @@ impl House {
             Readiness::Disabled => writeln!(out, "  Speech     built without")?,
         }
         match app.mailer.caught() {
-            Some(_) => writeln!(out, "  Mail       caught, not sent: http://{}/mail", self.web)?,
+            Some(_) => writeln!(out, "  Mail       caught and not sent: http://{}/mail", self.web)?,
             None => writeln!(out, "  Mail       sent by the server in [mail.server]")?,
         }
         writeln!(out, "  Health     http://{}/readyz", self.web)?;
@@ -230,40 +249,34 @@ async fn furnish(app: &App) -> anyhow::Result<()> {
     Ok(mailboxes::add(&app.db, &tenant.id, &id, "1000", &settings, now).await?)
 }
 
-async fn open_site(
+async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    let address = config.http.listen;
+    TcpListener::bind(address).await.with_context(|| {
+        format!("no web pages on {address}; if the port is taken, give http.listen another one")
+    })
+}
+
+fn open_site(
     desk: &Desk,
-    mut stopped: watch::Receiver<bool>,
-) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
-    let metrics = PrometheusBuilder::new().install_recorder().context("no metrics")?;
-    let listen = desk.app.config.http.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("{listen} is taken by another program; set [http] listen to a free address")
-    })?;
-    let address = listener.local_addr()?;
+    endpoint: &Endpoint,
+    stopping: watch::Receiver<Stopping>,
+) -> anyhow::Result<(Site, Pulse)> {
+    let recorder = PrometheusBuilder::new().install_recorder().context("no metrics")?;
+    let pulse = Pulse::new(desk.app.clone(), desk.spool.clone(), recorder.clone(), stopping);
     let site = Site {
-        metrics,
-        ready: Arc::new(readiness(desk.spool.clone())),
+        metrics: Arc::new(figures::page(desk, endpoint, recorder)),
+        ready: Arc::new(pulse.readiness()),
         caught: desk.app.mailer.caught().map(Path::to_owned),
         names: desk.app.config.http.names.clone(),
     };
+    Ok((site, pulse))
+}
+
+async fn show(listener: TcpListener, site: Site, mut stopped: watch::Receiver<bool>) {
     let stop = async move {
         stopped.wait_for(|it| *it).await.ok();
     };
-    let served = async move {
-        if let Err(error) = http::serve(listener, http::router(site), stop).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the web server ended");
-        }
-    };
-    Ok((address, tokio::spawn(served)))
-}
-
-/// What stands in the way of taking calls, in sentences.
-fn readiness(spool: Spool) -> impl Fn() -> http::Readiness + Send + Sync {
-    move || {
-        let mut reasons = Vec::new();
-        if !spool.healthy() {
-            reasons.push("Messages cannot be written: the disk is full or failing.".into());
-        }
-        http::Readiness { reasons }
+    if let Err(error) = http::serve(listener, http::router(site), stop).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the web server ended");
     }
 }

@@ -60,7 +60,7 @@ pub struct Wishes {
     #[arg(long, value_name = "CODE")]
     spoken: Option<String>,
     /// Whether messages are transcribed (at first: yes)
-    #[arg(long, value_name = "YES|NO")]
+    #[arg(long, value_name = "yes|no", hide_possible_values = true)]
     transcribe: Option<Decision>,
 }
 

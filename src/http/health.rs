@@ -44,5 +44,5 @@ pub(super) async fn ready(State(site): State<Site>) -> impl IntoResponse {
 
 /// `GET /metrics`: the figures in the Prometheus text format.
 pub(super) async fn metrics(State(site): State<Site>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], site.metrics.render())
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (site.metrics)())
 }

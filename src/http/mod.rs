@@ -14,7 +14,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 mod caught;
@@ -27,8 +26,8 @@ pub use health::Readiness;
 /// What the web side shows.
 #[derive(Clone)]
 pub struct Site {
-    /// The figures of `/metrics`.
-    pub metrics: PrometheusHandle,
+    /// Asked at each `/metrics`: the figures in the Prometheus text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Asked at each `/readyz`; must answer at once.
     pub ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
     /// The folder of caught letters; without one there is no page of them.

@@ -1,8 +1,9 @@
 //! Work after the call, one kind of worker for each kind of job.
 //!
 //! A worker claims the next due job, does it, and says how it went; between jobs it waits for the
-//! bell or for the next due time. What a worker holds when the server dies comes back when its
-//! lease ends, so everything here may happen twice.
+//! bell or for the next due time. It renews its lease while it works, and stops when the job is no
+//! longer its own. What it holds when the server dies comes back when the lease ends, so everything
+//! here may happen twice.
 
 mod notify;
 mod transcribe;
@@ -13,15 +14,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::clock::Clock;
 use crate::speech::Readiness;
-use crate::store::StoreError;
 use crate::store::jobs::{self, Job, Kind};
+use crate::store::{Db, StoreError};
 
 /// How many mails are on their way at once.
 const MAILERS: usize = 4;
 /// Longest wait between two looks at the table, should a bell ever be missed.
 const LOOK: Duration = Duration::from_secs(30);
-/// How long a worker holds a job before somebody else may take it.
+/// How long a job stays with a worker that no longer renews its lease.
 const LEASE: Duration = Duration::from_secs(300);
 
 /// A job that failed this often for reasons of our own (a missing file, say) is left to an operator.
@@ -85,16 +87,43 @@ async fn turn(app: &App, kind: Kind) -> Result<bool, StoreError> {
     let Some(job) = jobs::claim(&app.db, kind, app.clock.now(), LEASE).await? else {
         return Ok(false);
     };
-    let outcome = match kind {
-        Kind::Transcribe => transcribe::run(app, &job).await,
-        Kind::Notify => notify::run(app, &job).await,
+    let work = async {
+        match kind {
+            Kind::Transcribe => transcribe::run(app, &job).await,
+            Kind::Notify => notify::run(app, &job).await,
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        () = hold(&app.db, &app.clock, &job, LEASE) => {
+            tracing::debug!(message = %job.subject, "{} is no longer ours", kind.as_str());
+            return Ok(true);
+        }
     };
     let outcome = outcome.unwrap_or_else(|error| match job.attempts {
-        ..ATTEMPTS => Outcome::Later(backoff(&job), format!("{error:#}")),
+        ..ATTEMPTS => Outcome::Later(backoff(app, &job), format!("{error:#}")),
         _ => Outcome::Hopeless(format!("{error:#}")),
     });
     settle(app, &job, outcome).await?;
     Ok(true)
+}
+
+/// Keeps a claimed job for as long as this is waited for, renewing its lease in good time; ends
+/// only when the job was lost, to another worker or with its message.
+pub async fn hold(db: &Db, clock: &Clock, job: &Job, lease: Duration) {
+    loop {
+        tokio::time::sleep(lease / 3).await;
+        match jobs::renew(db, job, clock.now() + lease).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // There is time for another try before the lease ends.
+            Err(error) => tracing::warn!(
+                message = %job.subject,
+                error = &error as &dyn std::error::Error,
+                "a lease could not be renewed"
+            ),
+        }
+    }
 }
 
 async fn settle(app: &App, job: &Job, outcome: Outcome) -> Result<(), StoreError> {
@@ -103,7 +132,7 @@ async fn settle(app: &App, job: &Job, outcome: Outcome) -> Result<(), StoreError
         Outcome::Done => jobs::finish(&app.db, job).await?,
         Outcome::Later(wait, error) => {
             tracing::warn!(message = %job.subject, attempt = job.attempts, "{kind}: {error}; \
-                trying again in {} s", wait.as_secs());
+                trying again in {:.1} s", wait.as_secs_f64());
             jobs::retry(&app.db, job, &error, app.clock.now() + wait).await?
         }
         Outcome::Hopeless(error) => {
@@ -118,8 +147,8 @@ async fn settle(app: &App, job: &Job, outcome: Outcome) -> Result<(), StoreError
     Ok(())
 }
 
-fn backoff(job: &Job) -> Duration {
-    jobs::backoff(job.attempts, rand::random())
+fn backoff(app: &App, job: &Job) -> Duration {
+    jobs::backoff(app.config.mail.retry_first, job.attempts, rand::random())
 }
 
 async fn until_due(app: &App, kind: Kind) -> Option<Duration> {

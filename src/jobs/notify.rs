@@ -28,7 +28,7 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let letter = write(app, &message, &mailbox).await?;
-    let wait = super::backoff(job);
+    let wait = super::backoff(app, job);
     let hopeless = message.envelope.received + PATIENCE < app.clock.now();
     let mut deferred = None;
 

@@ -17,6 +17,10 @@ pub struct Settings {
     /// Longest a whole conversation with the mail server may take, recording included.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// How long a letter that was refused for now waits before it is tried again. The waits grow
+    /// from there to 120 times that, or an hour if that is less.
+    #[serde(with = "humantime_serde")]
+    pub retry_first: Duration,
     /// Where letters are caught while no server is set; relative to the data folder.
     pub caught: PathBuf,
     /// The mail server; without one letters are caught.
@@ -68,6 +72,7 @@ impl Default for Settings {
             from: "Voicemail <voicemail@localhost>".into(),
             base_url: None,
             timeout: Duration::from_secs(120),
+            retry_first: Duration::from_secs(30),
             caught: "mail".into(),
             server: None,
         }
@@ -75,6 +80,9 @@ impl Default for Settings {
 }
 
 impl Settings {
+    const HASTE: Duration = Duration::from_millis(100);
+    const SLOTH: Duration = Duration::from_secs(3_600);
+
     /// What is wrong with these settings, as a sentence for the operator.
     pub fn check(&self) -> Result<(), String> {
         if address::parse(&self.from).is_err() {
@@ -82,6 +90,9 @@ impl Settings {
         }
         if self.timeout.is_zero() {
             return Err("timeout: no mail server answers in no time".into());
+        }
+        if !(Self::HASTE..=Self::SLOTH).contains(&self.retry_first) {
+            return Err("retry_first: must be 100ms to 1h".into());
         }
         let http = |url: &str| url.starts_with("http://") || url.starts_with("https://");
         match &self.base_url {

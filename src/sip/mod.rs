@@ -72,7 +72,11 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Somebody else has the port.
-    #[error("{transport} port {} on {} is in use by another program", address.port(), address.ip())]
+    #[error(
+        "{transport} port {} on {} is in use by another program; give sip.listen another one",
+        address.port(),
+        address.ip()
+    )]
     InUse {
         /// As in the settings.
         address: SocketAddr,

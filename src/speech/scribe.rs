@@ -67,6 +67,8 @@ impl Scribe {
             .args(["--threads", &settings.threads.to_string()])
             .args(["--memory", &settings.memory.to_string()])
             .env_clear()
+            // Or else a failing assertion runs a debugger, which writes into our pipe.
+            .env("GGML_NO_BACKTRACE", "1")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -16,13 +16,17 @@ pub struct Settings {
     pub model: String,
     /// The folder of the models, each a file `ggml-NAME.bin`.
     pub models: PathBuf,
+    /// Where `afterbeep model fetch` gets them: a mirror of one's own, as an address to which
+    /// `/ggml-NAME.bin` is added. Without one, where they are published.
+    pub source: Option<String>,
     /// Threads of one worker. More than one busy-waits on a loaded machine: use `workers` instead.
     pub threads: usize,
     /// Worker processes at most, each with the model in memory (250 MiB with `base`).
     pub workers: usize,
     /// Messages that may wait for a worker; beyond it the answer is "busy, come back".
     pub queue: usize,
-    /// Address space of a worker, in MiB; `small` wants the default, `base` would do with half.
+    /// Address space of a worker, in MiB; `base` takes 900 for a short message. A worker that runs
+    /// into it dies, and the message is tried again later.
     pub memory: u64,
     /// A job that takes longer is given up and its worker replaced.
     #[serde(with = "humantime_serde")]
@@ -39,6 +43,7 @@ impl Default for Settings {
         Self {
             model: "auto".to_owned(),
             models: PathBuf::from("models"),
+            source: None,
             threads: 1,
             workers: 1,
             queue: 64,

@@ -84,7 +84,11 @@ impl Engine {
             return get_lang_str(only).context("a language without a name");
         }
         let first = &samples[..samples.len().min(WINDOW * POSITION)];
-        state.pcm_to_mel(first, self.threads)?;
+        // Detection has no window of its own and would compute 30 seconds. It takes over that of the
+        // last call, and a call for the first 100 ms sets the window but encodes nothing.
+        let mut nothing = self.parameters(first.len(), "en");
+        nothing.set_duration_ms(100);
+        state.full(nothing, first)?;
         let (likeliest, chances) = state.lang_detect(0, self.threads)?;
         let chance = |id: c_int| usize::try_from(id).ok().and_then(|it| chances.get(it).copied());
         let best = allowed

@@ -54,13 +54,14 @@ const LONGEST_ERROR: usize = 500;
 /// Most jobs one list shows.
 const LONGEST_LIST: i64 = 1_000;
 
-/// How long to wait after this failed attempt at sending mail (1 is the first). `chance`, from 0
-/// to 1, spreads those that failed together over a fifth more.
-pub fn backoff(attempt: u32, chance: f64) -> Duration {
-    const WAITS: [u64; 7] = [30, 60, 2 * 60, 5 * 60, 15 * 60, 30 * 60, 60 * 60];
-    let place = (attempt.saturating_sub(1) as usize).min(WAITS.len() - 1);
+/// How long to wait after this failed attempt at sending mail (1 is the first): `first`, and ever
+/// longer, to an hour. `chance`, from 0 to 1, spreads those that failed together over a fifth more.
+pub fn backoff(first: Duration, attempt: u32, chance: f64) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(3_600);
+    const GROWTH: [u32; 7] = [1, 2, 4, 10, 30, 60, 120];
+    let place = (attempt.saturating_sub(1) as usize).min(GROWTH.len() - 1);
     let chance = if chance.is_finite() { chance.clamp(0.0, 1.0) } else { 0.0 };
-    Duration::from_secs(WAITS[place]).mul_f64(1.0 + chance / 5.0)
+    first.saturating_mul(GROWTH[place]).min(LONGEST).mul_f64(1.0 + chance / 5.0)
 }
 
 /// Adds a job inside the caller's transaction, so that it exists only if the change does. There is
@@ -204,6 +205,30 @@ pub async fn next_due(db: &Db, kind: Kind) -> Result<Option<Timestamp>, StoreErr
     .fetch_one(pool)
     .await?);
     Ok(next.map(Timestamp))
+}
+
+/// How many jobs of a kind there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Waiting to be done, or being done.
+    pub queued: u64,
+    /// Given up.
+    pub buried: u64,
+}
+
+/// How many jobs there are, kind by kind.
+pub async fn count(db: &Db) -> Result<[(Kind, Count); 2], StoreError> {
+    let rows: Vec<(String, String, i64)> = on!(&db.reader, pool => sqlx::query_as(
+        "select kind, state, count(*) from job group by kind, state",
+    )
+    .fetch_all(pool)
+    .await?);
+    let of = |kind: Kind, state: &str| {
+        let row = rows.iter().find(|it| it.0 == kind.as_str() && it.1 == state);
+        row.map_or(0, |it| u64::try_from(it.2).unwrap_or(0))
+    };
+    Ok([Kind::Transcribe, Kind::Notify]
+        .map(|kind| (kind, Count { queued: of(kind, "queued"), buried: of(kind, "buried") })))
 }
 
 /// Jobs in the order they are due, the first thousand.

@@ -80,8 +80,9 @@ async fn eight_seconds_of_silence_end_the_message() {
 #[tokio::test]
 async fn the_owners_greeting_is_heard() {
     let house = House::start(DEAF);
-    let tone: Vec<i16> =
-        (0..16_000).map(|n| ((f64::from(n) * 0.3927).sin() * 8_000.0) as i16).collect();
+    let tone: Vec<i16> = (0..16_000)
+        .map(|n| ((f64::from(n) * std::f64::consts::FRAC_PI_8).sin() * 8_000.0) as i16)
+        .collect();
     let file = house.dir.path().join("greeting.wav");
     std::fs::write(&file, wav::to_wav(&tone, 8_000)).unwrap();
     house.run(&["greeting", "set", "--mailbox", "1000", "--file", file.to_str().unwrap()]);

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use afterbeep::audio::wav;
@@ -16,13 +16,15 @@ use tempfile::TempDir;
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// RTP ports of one house; a test needs no more calls at once.
+/// Ports of one house: two to a call, and the last two for SIP and HTTP. All lie below those the
+/// system hands out, so that no other test's socket is on one while a house starts or restarts.
 const PORTS: u16 = 200;
 
 pub struct House {
     pub dir: TempDir,
     pub sip: SocketAddr,
     pub http: SocketAddr,
+    ports: u16,
     child: Child,
 }
 
@@ -30,31 +32,20 @@ impl House {
     /// Starts a server with one mailbox, 1000. `settings` are lines of its settings file; those
     /// before the first `[section]` belong to no section.
     pub fn start(settings: &str) -> Self {
-        static HOUSES: AtomicU16 = AtomicU16::new(0);
-        let ports = 10_000 + HOUSES.fetch_add(1, Ordering::Relaxed) % 110 * PORTS;
+        let ports = free_ports();
         let dir = tempfile::tempdir().unwrap();
-        let (sip, http) = (free_port(), free_port());
-        let (top, sections) = match settings.find('[') {
-            Some(at) => settings.split_at(at),
-            None => (settings, ""),
-        };
-        // A section may stand in a file only once.
-        let rtp = format!("[rtp]\nports = \"{ports}-{}\"\n", ports + PORTS - 1);
-        let sections = match sections.contains("[rtp]\n") {
-            true => sections.replace("[rtp]\n", &rtp),
-            false => rtp + sections,
-        };
-        let file = format!(
-            "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\", \"{sip6}\"]\n\
-             [http]\nlisten = \"{http}\"\n{sections}",
-            data = dir.path().join("data").display(),
-            sip6 = SocketAddr::from((Ipv6Addr::LOCALHOST, sip.port())),
-        );
-        std::fs::write(dir.path().join("afterbeep.toml"), file).unwrap();
+        let last = ports + PORTS - 3;
+        let [sip, http] = [last + 1, last + 2].map(|it| SocketAddr::from(([127, 0, 0, 1], it)));
+        write_settings(dir.path(), (sip, http, ports), settings);
         let mailbox = ["mailbox", "add", "1000", "--name", "Ann", "--recipients", "ann@localhost"];
         afterbeep(dir.path(), &mailbox);
         let child = serve(dir.path());
-        Self { dir, sip, http, child }
+        Self { dir, sip, http, ports, child }
+    }
+
+    /// Other settings, from its next start on.
+    pub fn configure(&self, settings: &str) {
+        write_settings(self.dir.path(), (self.sip, self.http, self.ports), settings);
     }
 
     /// Ends the server as a power cut would end it.
@@ -66,6 +57,11 @@ impl House {
     /// Starts it again on what is left in its folder.
     pub fn restart(&mut self) {
         self.child = serve(self.dir.path());
+    }
+
+    /// Starts it again and does not wait until it is ready.
+    pub fn begin(&mut self) {
+        self.child = begin(self.dir.path());
     }
 
     /// Asks it to end (SIGTERM), and does not wait.
@@ -128,17 +124,19 @@ impl House {
         sound.samples
     }
 
+    /// Status and text of a page.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        // Another test may have been here first.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let answer = reqwest::get(format!("http://{}{path}", self.http)).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
     /// The text of a page once it has `word` in it.
     pub async fn page(&self, path: &str, word: &str) -> String {
         let until = Instant::now() + PATIENCE;
-        // A second one changes nothing.
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let url = format!("http://{}{path}", self.http);
         loop {
-            let text = match reqwest::get(&url).await {
-                Ok(answer) => answer.text().await.unwrap(),
-                Err(error) => error.to_string(),
-            };
+            let (_, text) = self.get(path).await;
             if text.contains(word) {
                 return text;
             }
@@ -170,9 +168,33 @@ pub fn models() -> PathBuf {
     models
 }
 
-fn serve(dir: &Path) -> Child {
+fn write_settings(dir: &Path, (sip, http, ports): (SocketAddr, SocketAddr, u16), settings: &str) {
+    let (top, sections) = match settings.find('[') {
+        Some(at) => settings.split_at(at),
+        None => (settings, ""),
+    };
+    // A section may stand in a file only once.
+    let rtp = format!("[rtp]\nports = \"{ports}-{}\"\n", ports + PORTS - 3);
+    let sections = match sections.contains("[rtp]\n") {
+        true => sections.replace("[rtp]\n", &rtp),
+        false => rtp + sections,
+    };
+    let file = format!(
+        "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\", \"{sip6}\"]\n\
+         [http]\nlisten = \"{http}\"\n{sections}",
+        data = dir.join("data").display(),
+        sip6 = SocketAddr::from((Ipv6Addr::LOCALHOST, sip.port())),
+    );
+    std::fs::write(dir.join("afterbeep.toml"), file).unwrap();
+}
+
+fn begin(dir: &Path) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).unwrap();
-    let mut child = command(dir, &["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    command(dir, &["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+}
+
+fn serve(dir: &Path) -> Child {
+    let mut child = begin(dir);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let ready = lines.any(|line| line.is_ok_and(|line| line.contains("Health")));
     if !ready {
@@ -194,17 +216,16 @@ fn command(dir: &Path, verb: &[&str]) -> Command {
     command
 }
 
-/// An address that is free for UDP and TCP alike, now and probably still in a moment.
-fn free_port() -> SocketAddr {
+/// The first of as many ports as a house needs. Tests may run in one process or in many.
+fn free_ports() -> u16 {
+    static HOUSES: AtomicU32 = AtomicU32::new(0);
     loop {
-        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = tcp.local_addr().unwrap();
-        let other = (Ipv6Addr::LOCALHOST, address.port());
-        if UdpSocket::bind(address).is_ok()
-            && UdpSocket::bind(other).is_ok()
-            && TcpListener::bind(other).is_ok()
-        {
-            return address;
+        let house = HOUSES.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id());
+        let first = 10_000 + (house % 110) as u16 * PORTS;
+        let [sip, http] = [first + PORTS - 2, first + PORTS - 1].map(|it| ("127.0.0.1", it));
+        let http = TcpListener::bind(http);
+        if http.is_ok() && TcpListener::bind(sip).is_ok() && UdpSocket::bind(sip).is_ok() {
+            return first;
         }
     }
 }

@@ -8,11 +8,15 @@ mod blobs;
 mod call;
 mod cli;
 mod config;
+mod demo;
+mod filing;
 mod flows;
+mod health;
 mod house;
 mod http;
 mod jobs;
 mod mail;
+mod model;
 #[path = "../phone/mod.rs"]
 mod phone;
 mod prompts;

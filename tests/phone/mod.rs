@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
-use tokio::time::{interval, sleep_until, timeout};
+use tokio::time::{Interval, interval, sleep_until, timeout};
 
 /// How long an answer may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -179,11 +179,67 @@ impl Call {
         Ok(heard.into_values().flatten().collect())
     }
 
+    /// Listens, sending silence meanwhile, until a frame of sound is one too many for `enough`.
+    pub async fn hear(&mut self, mut enough: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+        let gives_up = tokio::time::Instant::now() + PATIENCE;
+        let mut ticks = interval(Duration::from_millis(20));
+        while let Some(frame) = self.next_sound(&mut ticks, gives_up).await? {
+            if enough(&frame) {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("what was to be heard never came"))
+    }
+
     /// Skips the greeting and waits for the end of the beep.
     pub async fn skip_to_beep(&mut self) -> io::Result<()> {
         self.press('#').await?;
-        self.listen(Duration::from_millis(200)).await?;
-        Ok(())
+        self.until_beep_is_over().await
+    }
+
+    /// Waits for the beep, 1 kHz, and for the quiet behind it.
+    pub async fn until_beep_is_over(&mut self) -> io::Result<()> {
+        let gives_up = tokio::time::Instant::now() + PATIENCE;
+        let mut ticks = interval(Duration::from_millis(20));
+        let mut beeps = 0;
+        loop {
+            let quiet = tokio::time::Instant::now() + Duration::from_millis(100);
+            let until = if beeps >= 10 { quiet } else { gives_up };
+            match self.next_sound(&mut ticks, until).await? {
+                // Its last frames fade and are not asked what they are.
+                Some(frame) if beeps < 10 => {
+                    beeps = if self.is_beep(&frame) { beeps + 1 } else { 0 }
+                }
+                Some(_) => {}
+                None if beeps >= 10 => return Ok(()),
+                None => return Err(io::Error::other("no beep came")),
+            }
+        }
+    }
+
+    /// Speaks like [`Self::speak`] unless the server hangs up; how many frames were sent.
+    pub async fn speak_until_hung_up(&mut self, sound: &[u8]) -> io::Result<(usize, bool)> {
+        let mut due = tokio::time::Instant::now();
+        let mut buffer = [0; 4_096];
+        let mut sent = 0;
+        for frame in sound.chunks(FRAME) {
+            loop {
+                let (length, from) = tokio::select! {
+                    biased;
+                    received = self.sip.recv_from(&mut buffer) => received?,
+                    () = sleep_until(due) => break,
+                };
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if text.starts_with("BYE ") {
+                    self.sip.send_to(ok_to(&text).as_bytes(), from).await?;
+                    return Ok((sent, true));
+                }
+            }
+            self.frame(frame).await?;
+            sent += 1;
+            due += Duration::from_millis(20);
+        }
+        Ok((sent, false))
     }
 
     /// Hangs up; returns once the server has answered, with how long that took.
@@ -211,7 +267,33 @@ impl Call {
         }
     }
 
-    async fn frame(&mut self, frame: &[u8]) -> io::Result<()> {
+    /// The next frame of sound, in the order they come; `None` if there is none until then. Sends
+    /// silence meanwhile.
+    async fn next_sound(
+        &mut self,
+        ticks: &mut Interval,
+        until: tokio::time::Instant,
+    ) -> io::Result<Option<Vec<u8>>> {
+        let mut packet = [0; 2_048];
+        loop {
+            let (length, from) = tokio::select! {
+                biased;
+                received = self.rtp.recv_from(&mut packet) => received?,
+                _ = ticks.tick() => {
+                    self.frame(&self.silence()).await?;
+                    continue;
+                }
+                () = sleep_until(until) => return Ok(None),
+            };
+            // A packet that only keeps the way open is no sound.
+            if from == self.media && length > 12 && packet[12..length] != self.silence() {
+                return Ok(Some(packet[12..length].to_vec()));
+            }
+        }
+    }
+
+    /// Sends one packet of sound. Whoever calls this keeps the time.
+    pub async fn frame(&mut self, frame: &[u8]) -> io::Result<()> {
         self.send(self.payload_type, frame, false).await?;
         self.timestamp = self.timestamp.wrapping_add(frame.len() as u32);
         Ok(())

@@ -30,7 +30,7 @@ impl Phone {
         call.sip.send_to(cancel.as_bytes(), server).await?;
         let (mut cancelled, mut answer) = (false, None);
         while !cancelled || answer.is_none() {
-            let text = call.hear().await?;
+            let text = call.message().await?;
             let method = header(&text, "CSeq").and_then(|it| it.split(' ').nth(1));
             cancelled |= method == Some("CANCEL") && status(&text) == 200;
             if method == Some("INVITE") && status(&text) >= 200 {
@@ -90,7 +90,7 @@ impl Call {
     }
 
     /// The next message that comes.
-    async fn hear(&self) -> io::Result<String> {
+    async fn message(&self) -> io::Result<String> {
         let mut buffer = [0; 4_096];
         let received = timeout(PATIENCE, self.sip.recv_from(&mut buffer));
         let (length, _) = received.await.map_err(|_| io::Error::other("nothing came"))??;
@@ -100,6 +100,19 @@ impl Call {
     /// A frame of nothing.
     pub(super) fn silence(&self) -> [u8; FRAME] {
         [if self.payload_type == 8 { 0xd5 } else { 0xff }; FRAME]
+    }
+
+    /// Whether a frame is nothing but the tone the server beeps with.
+    pub(super) fn is_beep(&self, frame: &[u8]) -> bool {
+        let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
+        for (n, &byte) in frame.iter().enumerate() {
+            let value = if self.payload_type == 8 { a_law(byte) } else { mu_law(byte) };
+            let angle = std::f64::consts::FRAC_PI_4 * n as f64;
+            re += value * angle.cos();
+            im += value * angle.sin();
+            all += value * value;
+        }
+        all > 0.0 && 2.0 * (re * re + im * im) / (all * frame.len() as f64) > 0.95
     }
 
     pub(super) fn offer(&self, direction: &str) -> io::Result<String> {
@@ -115,4 +128,23 @@ impl Call {
             version = self.cseq,
         ))
     }
+}
+
+/// A sample of PCMU (ITU-T G.711).
+fn mu_law(byte: u8) -> f64 {
+    let inverted = !byte;
+    let mantissa = i32::from(inverted & 0x0f) << 3;
+    let size = ((mantissa + 0x84) << ((inverted & 0x70) >> 4)) - 0x84;
+    f64::from(if inverted & 0x80 == 0 { size } else { -size })
+}
+
+/// A sample of PCMA.
+fn a_law(byte: u8) -> f64 {
+    let even = byte ^ 0x55;
+    let mantissa = i32::from(even & 0x0f) << 4;
+    let size = match (even & 0x70) >> 4 {
+        0 => mantissa + 8,
+        segment => (mantissa + 0x108) << (segment - 1),
+    };
+    f64::from(if even & 0x80 != 0 { size } else { -size })
 }

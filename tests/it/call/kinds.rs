@@ -66,7 +66,8 @@ async fn a_caller_who_gives_up_before_the_answer_is_told_so_and_nothing_is_left(
         cancelled |= status == 487;
     }
     assert!(cancelled, "no call was cancelled in time");
-    house.page("/metrics", "afterbeep_calls 0").await;
+    house.page("/metrics", "afterbeep_rtp_legs 0").await;
+    house.page("/metrics", "afterbeep_sip_calls 0").await;
     // Their ports and places are free again.
     let mut call = beeped(&house).await;
     let said = words(2);

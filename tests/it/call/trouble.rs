@@ -23,7 +23,7 @@ async fn a_caller_who_vanishes_leaves_what_was_said() {
     assert!(place(&decoded(&said), &stored).is_some(), "what was said is not there");
     let rest = stored.len() as f64 / 8_000.0 - 3.0;
     assert!((0.5..3.0).contains(&rest), "{rest} s of nothing");
-    house.page("/metrics", "afterbeep_calls 0").await;
+    house.page("/metrics", "afterbeep_rtp_legs 0").await;
 }
 
 #[tokio::test]
@@ -31,14 +31,14 @@ async fn a_caller_who_vanishes_during_the_greeting_does_not_stay() {
     let house = House::start("[rtp]\ntimeout = \"1s\"\n[speech]\nmodels = \"/nonexistent\"\n");
     let call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
     call.until_hung_up().await.unwrap();
-    house.page("/metrics", "afterbeep_calls 0").await;
+    house.page("/metrics", "afterbeep_rtp_legs 0").await;
 }
 
 #[tokio::test]
 async fn with_the_disk_full_a_caller_hears_that_nothing_is_saved() {
     let house =
         House::start("disk_reserve_mib = 1_000_000_000\n[speech]\nmodels = \"/nonexistent\"\n");
-    house.page("/readyz", "the disk is full").await;
+    house.page("/readyz", "The disk is too full").await;
     let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
     call.press('#').await.unwrap();
     let heard = seconds(call.listen(QUIET).await.unwrap().len());

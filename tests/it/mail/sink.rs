@@ -21,6 +21,8 @@ pub(crate) enum Mode {
     Unwelcome(u16),
     /// Answers RCPT with this code.
     RefuseRecipient(u16),
+    /// Answers RCPT for this address with this code, and takes letters to others.
+    RefuseOne(&'static str, u16),
     /// Answers DATA with this code.
     RefuseData(u16),
     /// Reads the whole letter, then answers with this code.
@@ -52,30 +54,38 @@ pub(crate) struct Sink {
     pub(crate) addr: SocketAddr,
     mode: Arc<Mutex<Mode>>,
     letters: watch::Receiver<Vec<Received>>,
+    read: Arc<Mutex<Vec<Received>>>,
     connections: watch::Receiver<usize>,
 }
 
 struct Desk {
     mode: Arc<Mutex<Mode>>,
     letters: watch::Sender<Vec<Received>>,
+    read: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Sink {
     /// Starts a server on a free port.
     pub(crate) async fn start(mode: Mode) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(TcpListener::bind("127.0.0.1:0").await.unwrap(), mode)
+    }
+
+    /// Starts a server on a port of one's own.
+    pub(crate) fn start_at(listener: TcpListener, mode: Mode) -> Self {
         let addr = listener.local_addr().unwrap();
         let mode = Arc::new(Mutex::new(mode));
         let (sender, letters) = watch::channel(Vec::new());
         let (count, connections) = watch::channel(0);
-        let desk = Arc::new(Desk { mode: mode.clone(), letters: sender });
+        let read = Arc::default();
+        let desk = Desk { mode: mode.clone(), letters: sender, read: Arc::clone(&read) };
+        let desk = Arc::new(desk);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.send_modify(|it| *it += 1);
                 tokio::spawn(serve(stream, desk.clone()));
             }
         });
-        Self { addr, mode, letters, connections }
+        Self { addr, mode, letters, read, connections }
     }
 
     /// Behaves differently from the next command on.
@@ -86,6 +96,11 @@ impl Sink {
     /// All letters so far, the oldest first.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.letters.borrow().clone()
+    }
+
+    /// All letters that were read to their end, those that were then refused too.
+    pub(crate) fn read(&self) -> Vec<Received> {
+        self.read.lock().unwrap().clone()
     }
 
     /// Waits until there are this many letters.
@@ -133,6 +148,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 "250 ok".into()
             }
             ("RCPT", Mode::RefuseRecipient(code)) => format!("{code} nobody of that name"),
+            ("RCPT", Mode::RefuseOne(who, code)) if bracketed(&line) == who => {
+                format!("{code} nobody of that name")
+            }
             ("RCPT", _) => {
                 letter.to.push(bracketed(&line));
                 "250 ok".into()
@@ -141,6 +159,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             ("DATA", _) => {
                 say(stream, "354 go on").await?;
                 letter.bytes = data(stream).await?;
+                desk.read.lock().unwrap().push(letter.clone());
                 match mode() {
                     Mode::RefuseLetter(code) => format!("{code} not this one"),
                     other => {

@@ -317,6 +317,7 @@ fn remade(halves: [&[u8]; 2], vocabulary: &[u8], made: &'static str) -> Model {
     let part = |path, content| Part { path, sha256: sha256(content) };
     let weights = vec![part("p/model.bin.part1", halves[0]), part("p/model.bin.part2", halves[1])];
     let remake = Remake {
+        size: 1_000,
         sha256: made,
         packages: &["p==1.0"],
         weights: weights.leak(),

@@ -130,6 +130,13 @@ async fn a_worker_that_dies_costs_a_temporary_error_and_the_next_job_has_a_new_o
 }
 
 #[tokio::test]
+async fn a_worker_that_runs_out_of_its_memory_costs_a_temporary_error() {
+    let recogniser = Recogniser::new(Settings { memory: 100, ..settings() }, program());
+    let lost = recogniser.transcribe(&sentence(), 16_000, None).await.unwrap_err();
+    assert!(matches!(&lost, SpeechError::Lost { .. }) && lost.is_temporary(), "{lost}");
+}
+
+#[tokio::test]
 async fn a_worker_that_hangs_is_ended_when_its_time_is_up() {
     let (dir, settings) = sham_model(b"");
     let worker = sham_worker(dir.path(), "echo $$ >\"${0%/*}/pid\"; exec sleep 1000");

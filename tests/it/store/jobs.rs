@@ -171,11 +171,13 @@ async fn what_was_held_before_a_restart_is_free_after_it() {
 
 #[test]
 fn waits_grow_to_an_hour_and_chance_spreads_them_by_a_fifth() {
-    let waits: Vec<_> = (1..=9).map(|it| jobs::backoff(it, 0.0).as_secs()).collect();
+    let first = Duration::from_secs(30);
+    let waits: Vec<_> = (1..=9).map(|it| jobs::backoff(first, it, 0.0).as_secs()).collect();
     assert_eq!(waits, [30, 60, 120, 300, 900, 1800, 3600, 3600, 3600]);
-    assert_eq!(jobs::backoff(1, 1.0), Duration::from_secs(36));
-    assert_eq!(jobs::backoff(0, f64::NAN), Duration::from_secs(30));
-    assert_eq!(jobs::backoff(u32::MAX, 7.0), Duration::from_secs(4320));
+    assert_eq!(jobs::backoff(first, 1, 1.0), Duration::from_secs(36));
+    assert_eq!(jobs::backoff(first, 0, f64::NAN), first);
+    assert_eq!(jobs::backoff(first, u32::MAX, 7.0), Duration::from_secs(4320));
+    assert_eq!(jobs::backoff(Duration::MAX, 7, 0.0), Duration::from_secs(3600));
 }
 
 #[tokio::test]

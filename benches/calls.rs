@@ -1,3 +1,0 @@
-//! (to come)
-
-fn main() {}

@@ -1,0 +1,131 @@
+//! The figures of `/metrics`: what the parts counted themselves, fetched when somebody asks.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::call::Desk;
+use crate::call::spool::Spool;
+use crate::rtp::Plane;
+use crate::sip::Endpoint;
+
+/// The page itself, made anew each time.
+pub(super) fn page(
+    desk: &Desk,
+    endpoint: &Endpoint,
+    recorder: PrometheusHandle,
+) -> impl Fn() -> String + Send + Sync + use<> {
+    describe();
+    // These are counted where they happen; nobody should wonder why they are not there before.
+    counter!("afterbeep_calls_total").absolute(0);
+    counter!("afterbeep_messages_total").absolute(0);
+    counter!("afterbeep_filing_failures_total").absolute(0);
+    for state in ["accepted", "deferred", "failed"] {
+        counter!("afterbeep_mails_total", "state" => state).absolute(0);
+    }
+    let (spool, plane, endpoint) = (desk.spool.clone(), desk.plane.clone(), endpoint.clone());
+    move || {
+        signalling(&endpoint);
+        sound(&plane);
+        takes(&spool);
+        recorder.render()
+    }
+}
+
+fn signalling(endpoint: &Endpoint) {
+    let counted = endpoint.counters();
+    gauge!("afterbeep_sip_calls").set(counted.calls as f64);
+    let requests = [
+        ("invited", counted.invitations),
+        ("answered", counted.answered),
+        ("turned_away", counted.turned_away),
+    ];
+    for (outcome, count) in requests {
+        counter!("afterbeep_sip_calls_total", "outcome" => outcome).absolute(count);
+    }
+    let refused = [
+        ("stranger", counted.strangers),
+        ("scanner", counted.scanners),
+        ("malformed", counted.malformed),
+        ("overflow", counted.overflowed),
+    ];
+    for (reason, count) in refused {
+        counter!("afterbeep_sip_refused_total", "reason" => reason).absolute(count);
+    }
+}
+
+fn sound(plane: &Plane) {
+    let counted = plane.counters();
+    gauge!("afterbeep_rtp_legs").set(counted.legs as f64);
+    counter!("afterbeep_rtp_packets_total", "way" => "in").absolute(counted.received);
+    counter!("afterbeep_rtp_packets_total", "way" => "out").absolute(counted.sent);
+    let dropped = [
+        ("unsent", counted.unsent),
+        ("malformed", counted.malformed),
+        ("stranger", counted.strangers),
+        ("unexpected", counted.unexpected),
+        ("late", counted.late),
+    ];
+    for (reason, count) in dropped {
+        counter!("afterbeep_rtp_dropped_total", "reason" => reason).absolute(count);
+    }
+    counter!("afterbeep_rtp_concealed_samples_total").absolute(counted.concealed);
+    counter!("afterbeep_rtp_failed_recordings_total").absolute(counted.failed);
+    counter!("afterbeep_rtp_unheard_digits_total").absolute(counted.unheard);
+    counter!("afterbeep_rtp_late_ticks_total").absolute(counted.late_ticks);
+    gauge!("afterbeep_rtp_latest_tick_seconds").set(counted.latest.as_secs_f64());
+}
+
+fn takes(spool: &Spool) {
+    let counted = spool.counters();
+    gauge!("afterbeep_spool_recording").set(counted.recording as f64);
+    gauge!("afterbeep_spool_kept").set(counted.kept as f64);
+    gauge!("afterbeep_spool_segments").set(counted.segments as f64);
+    gauge!("afterbeep_spool_free_bytes").set(counted.free as f64);
+    counter!("afterbeep_spool_written_bytes_total").absolute(counted.bytes);
+    counter!("afterbeep_spool_syncs_total").absolute(counted.syncs);
+    counter!("afterbeep_spool_failures_total").absolute(counted.failures);
+    counter!("afterbeep_spool_failed_takes_total").absolute(counted.failed_takes);
+}
+
+fn describe() {
+    const GAUGES: [(&str, &str); 9] = [
+        ("afterbeep_calls", "Calls that are up."),
+        ("afterbeep_jobs", "Jobs in the table: queued, or given up and buried."),
+        ("afterbeep_sip_calls", "Calls that are up, and those not answered yet."),
+        ("afterbeep_rtp_legs", "Streams of sound that are open."),
+        ("afterbeep_rtp_latest_tick_seconds", "How late the latest tick of the media threads was."),
+        ("afterbeep_spool_recording", "Messages being recorded."),
+        ("afterbeep_spool_kept", "Recordings that wait to be filed or discarded."),
+        ("afterbeep_spool_segments", "Files of the spool."),
+        ("afterbeep_spool_free_bytes", "What the disk of the spool has left."),
+    ];
+    const COUNTERS: [(&str, &str); 17] = [
+        ("afterbeep_calls_total", "Calls answered."),
+        ("afterbeep_messages_total", "Messages filed."),
+        ("afterbeep_filing_failures_total", "Times that filing failed and had to be tried again."),
+        ("afterbeep_jobs_total", "Jobs done, put off or given up, by kind."),
+        (
+            "afterbeep_mails_total",
+            "Mails a server accepted, put off (deferred) or refused (failed).",
+        ),
+        ("afterbeep_sip_calls_total", "Calls that came, were answered, or were turned away."),
+        ("afterbeep_sip_refused_total", "Requests that were not served, by reason."),
+        ("afterbeep_rtp_packets_total", "RTP packets received and used, and sent."),
+        ("afterbeep_rtp_dropped_total", "RTP packets not used or not sent, by reason."),
+        ("afterbeep_rtp_concealed_samples_total", "Samples made up for packets lost or late."),
+        (
+            "afterbeep_rtp_failed_recordings_total",
+            "Recordings given up because the disk was behind.",
+        ),
+        ("afterbeep_rtp_unheard_digits_total", "Keys pressed that nobody took."),
+        ("afterbeep_rtp_late_ticks_total", "Ticks of the media threads more than 1 ms late."),
+        ("afterbeep_spool_written_bytes_total", "Bytes written to the spool."),
+        ("afterbeep_spool_syncs_total", "Syncs of the spool's files."),
+        ("afterbeep_spool_failures_total", "Writes and syncs of the spool that failed."),
+        ("afterbeep_spool_failed_takes_total", "Messages that could not be written to their end."),
+    ];
+    GAUGES.iter().for_each(|&(name, what)| describe_gauge!(name, what));
+    COUNTERS.iter().for_each(|&(name, what)| describe_counter!(name, what));
+    let what = "How long transcribing a message took.";
+    describe_histogram!("afterbeep_transcription_seconds", Unit::Seconds, what);
+}

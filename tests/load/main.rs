@@ -1,0 +1,121 @@
+//! Load: the server killed again and again, and the figures of docs/performance.md.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout)]
+#![allow(missing_docs, unreachable_pub, dead_code, reason = "modules are shared with tests/it")]
+
+mod figures;
+#[path = "../it/house.rs"]
+mod house;
+mod kills;
+#[path = "../phone/mod.rs"]
+mod phone;
+mod post;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use figures::{Figure, Findings};
+
+#[derive(Debug, Parser)]
+#[command(name = "load", about = "cargo bench --bench load -- VERB")]
+struct Command {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// Given by cargo.
+    #[arg(long, hide = true, global = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Kill the server under load and account for every call.
+    Kills(Kills),
+    /// INVITE to 200 while 20 call each second.
+    Answers,
+    /// Hang-up to row committed.
+    Hangups,
+    /// Hang-up to mail with its transcript.
+    Mails,
+    /// Gaps in recordings while transcripts are made.
+    Gaps,
+    /// All of these but the kills.
+    Figures,
+    /// A little of everything, to see that it works; the machine need not be quiet.
+    Smoke,
+}
+
+#[derive(Debug, Args)]
+struct Kills {
+    #[arg(long, default_value_t = 200)]
+    rounds: u32,
+    #[arg(long, default_value_t = 20)]
+    phones: u32,
+    /// Chooses the moments; printed, to choose the same again.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let good = runtime.block_on(async {
+        match command.verb {
+            Some(Verb::Kills(kills)) => run_kills(kills).await,
+            Some(Verb::Answers) => show(answers(false).await),
+            Some(Verb::Hangups) => show(figures::hangups(100).await),
+            Some(Verb::Mails) => show(mails(false).await),
+            Some(Verb::Gaps) => show(figures::gaps(50, 20, 20, &house::models()).await),
+            Some(Verb::Smoke) => smoke().await,
+            Some(Verb::Figures) | None => all().await,
+        }
+    });
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn all() -> bool {
+    let answers = show(answers(false).await);
+    let hangups = show(figures::hangups(100).await);
+    let mails = show(mails(false).await);
+    let gaps = show(figures::gaps(50, 20, 20, &house::models()).await);
+    answers && hangups && mails && gaps
+}
+
+/// Small enough for a minute; only what is wrong counts, not how long it took.
+async fn smoke() -> bool {
+    let mut wrongs = 0;
+    for findings in [
+        answers(true).await,
+        figures::hangups(4).await,
+        mails(true).await,
+        figures::gaps(10, 5, 8, &house::models()).await,
+    ] {
+        wrongs += findings.wrongs.len();
+        show(findings);
+    }
+    let kills = Kills { rounds: 1, phones: 10, seed: None };
+    run_kills(kills).await && wrongs == 0
+}
+
+async fn answers(smoke: bool) -> Findings {
+    figures::answers(20, Duration::from_secs(if smoke { 2 } else { 30 })).await
+}
+
+async fn mails(smoke: bool) -> Findings {
+    figures::mails(if smoke { 1 } else { 10 }, &house::models()).await
+}
+
+fn show(findings: Findings) -> bool {
+    println!("{findings}");
+    findings.wrongs.is_empty() && findings.figures.iter().all(Figure::is_met)
+}
+
+async fn run_kills(Kills { rounds, phones, seed }: Kills) -> bool {
+    let seed = seed.unwrap_or_else(rand::random);
+    println!("{rounds} rounds, {phones} phones, seed {seed}");
+    let models = Some(house::models());
+    let progress = |line: &str| println!("{line}");
+    let options = kills::Options { rounds, phones, seed, models, progress };
+    let report = kills::run(options).await;
+    println!("{report}");
+    report.wrongs.is_empty()
+}
