@@ -59,7 +59,10 @@ pub async fn run(
                 }
                 None => break,
             },
-            Some(_) = calls.join_next() => {}
+            Some(ended) = calls.join_next() => if ended.is_err() {
+                // What was said is in the spool, and is filed with what nobody is in charge of.
+                tracing::error!("a call was dropped by a fault of this program");
+            },
             _ = ended.wait_for(|it| *it == Stopping::Ending) => break,
             _ = draining.wait_for(|it| *it != Stopping::No), if calls.is_empty() => break,
         }

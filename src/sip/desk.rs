@@ -353,7 +353,7 @@ pub(super) fn retry(request: &Request, code: u16, seconds: u32) -> Option<Respon
 }
 
 /// What makes a request unanswerable whatever it is about, in the order of RFC 3261 §8.2.
-fn fault(request: &Request) -> Option<Response> {
+pub(super) fn fault(request: &Request) -> Option<Response> {
     let findings = validate_request(request);
     if findings.contains(&Finding::UnsupportedVersion) {
         return reply(request, 505, &new_tag());

@@ -29,6 +29,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::mailbox::Caller;
+
 pub use call::CallError;
 pub use desk::Counters;
 pub use dialog::{Dialog, Farewell, Signal};
@@ -159,6 +161,24 @@ impl Endpoint {
     pub async fn shutdown(self) {
         futures::future::join_all(self.wires.iter().map(wire::Wire::stop)).await;
     }
+}
+
+/// Reads a datagram as far as a request can be read before anybody takes it: whom it is for, who
+/// it is from, and by which detour. `None` for what is no request, or is refused for what it is.
+pub fn read(datagram: &[u8]) -> Option<(Called, Caller, Redirected)> {
+    let bytes = bytes::Bytes::copy_from_slice(datagram);
+    let sipx_sip::Message::Request(request) =
+        sipx_sip::parse_datagram(bytes, &sipx_sip::Limits::datagram()).ok()?
+    else {
+        return None;
+    };
+    let refused = desk::fault(&request).or_else(|| desk::wrong_body(&request));
+    let answer = refused.or_else(|| reply::reply(&request, 200, "tag"))?;
+    let headers = &request.headers;
+    if !answer.status.is_success() {
+        return None;
+    }
+    Some((identity::called(&request), identity::caller(headers), identity::redirected(&request)))
 }
 
 impl ListenError {

@@ -1,12 +1,17 @@
 //! Calls to a real server by a phone that shares nothing with it.
 
+mod changes;
+mod keys;
+mod kinds;
+mod trouble;
+
 use std::time::Duration;
 
 use afterbeep::audio::{g711, wav};
 use afterbeep::store::messages::Message;
 
 use crate::house::House;
-use crate::phone::{FRAME, Phone};
+use crate::phone::{Call, FRAME, Phone};
 
 /// No speech model and no wait for one: the mail goes out at once.
 const DEAF: &str = "[speech]\nmodels = \"/nonexistent\"\n";
@@ -105,6 +110,18 @@ async fn hanging_up_during_the_greeting_leaves_nothing() {
     call.speak(&words(2)).await.unwrap();
     call.hang_up().await.unwrap();
     assert_eq!(house.messages(1).await.len(), 1);
+}
+
+/// A call on the way from beep to hang-up.
+async fn beeped(house: &House) -> Call {
+    let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
+    call.skip_to_beep().await.unwrap();
+    call
+}
+
+/// Where these samples begin in others.
+fn place(of: &[i16], within: &[i16]) -> Option<usize> {
+    within.windows(of.len()).position(|it| it == of)
 }
 
 async fn the_message(house: &House) -> Message {

@@ -1,7 +1,7 @@
 //! A real server in a process and a folder of its own, for the tests that call it.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -175,11 +175,17 @@ fn write_settings(dir: &Path, (sip, http, ports): (SocketAddr, SocketAddr, u16),
         Some(at) => settings.split_at(at),
         None => (settings, ""),
     };
+    // A section may stand in a file only once.
+    let rtp = format!("[rtp]\nports = \"{ports}-{}\"\n", ports + PORTS - 3);
+    let sections = match sections.contains("[rtp]\n") {
+        true => sections.replace("[rtp]\n", &rtp),
+        false => rtp + sections,
+    };
     let file = format!(
-        "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\"]\n[http]\nlisten = \"{http}\"\n\
-         [rtp]\nports = \"{ports}-{last}\"\n{sections}",
+        "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\", \"{sip6}\"]\n\
+         [http]\nlisten = \"{http}\"\n{sections}",
         data = dir.join("data").display(),
-        last = ports + PORTS - 3,
+        sip6 = SocketAddr::from((Ipv6Addr::LOCALHOST, sip.port())),
     );
     std::fs::write(dir.join("afterbeep.toml"), file).unwrap();
 }

@@ -526,6 +526,18 @@ async fn a_call_from_which_nothing_comes_is_told_once() {
 }
 
 #[tokio::test]
+async fn a_call_on_hold_is_waited_for_longer_but_not_for_ever() {
+    let plane = plane_with(|it| {
+        (it.timeout, it.held) = (Duration::from_millis(50), Duration::from_millis(500));
+    });
+    let (mut leg, phone) = call(&plane).await;
+    leg.connect(Stream { send: false, ..phone.stream() }).unwrap();
+    let held = tokio::time::Instant::now();
+    assert_eq!(next(&mut leg).await, Heard::TimedOut);
+    assert!(held.elapsed() >= Duration::from_millis(450), "after {:?}", held.elapsed());
+}
+
+#[tokio::test]
 async fn a_silent_packet_keeps_the_way_open() {
     let plane = plane_with(|it| it.keep_alive = Duration::from_millis(100));
     let (_leg, phone) = call(&plane).await;

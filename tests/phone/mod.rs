@@ -1,6 +1,8 @@
 //! A SIP phone made of plain text and sockets, with nothing of the server's own stack in it, so that
-//! a mistake there cannot hide behind the same mistake here. UDP, PCMU, one call at a time.
+//! a mistake there cannot hide behind the same mistake here. UDP, G.711, one call at a time.
 #![allow(dead_code, reason = "the tests and the load tool each use a part of it")]
+
+mod more;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,6 +25,8 @@ pub const SILENCE: [u8; FRAME] = [0xff; FRAME];
 pub struct Phone {
     sip: UdpSocket,
     rtp: UdpSocket,
+    /// 0 speaks PCMU, 8 speaks PCMA.
+    payload_type: u8,
     /// What it says it is.
     pub name: String,
     pub number: String,
@@ -32,6 +36,7 @@ pub struct Phone {
 pub struct Call {
     sip: UdpSocket,
     rtp: UdpSocket,
+    payload_type: u8,
     server: SocketAddr,
     media: SocketAddr,
     target: String,
@@ -55,39 +60,13 @@ pub struct Refused {
 
 impl Phone {
     pub async fn new() -> io::Result<Self> {
-        let (sip, rtp) = (socket().await?, socket().await?);
-        Ok(Self { sip, rtp, name: "Marie Dupont".into(), number: "5551234".into() })
+        Self::at("127.0.0.1", 0).await
     }
 
     /// Calls a number; `Err(Refused)` is the server's own word.
     pub async fn call(self, server: SocketAddr, number: &str) -> io::Result<Result<Call, Refused>> {
-        let Self { sip, rtp, name, number: own } = self;
-        let (here, media) = (sip.local_addr()?, rtp.local_addr()?);
-        let unique = here.port();
-        let random: u64 = rand::random();
-        let target = format!("sip:{number}@{server}");
-        let mut call = Call {
-            server,
-            media: server,
-            from: format!("\"{name}\" <sip:{own}@{here}>;tag=f{random:x}"),
-            to: format!("<{target}>"),
-            call_id: format!("{random:x}-{unique}@phone"),
-            target,
-            cseq: 1,
-            seq: 1_000,
-            timestamp: 160_000,
-            ssrc: random as u32,
-            answered_in: Duration::ZERO,
-            sip,
-            rtp,
-        };
-        let offer = format!(
-            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n\
-             a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n",
-            ip = media.ip(),
-            port = media.port(),
-        );
+        let mut call = self.place(server, number)?;
+        let offer = call.offer("sendrecv")?;
         let invite = call.request("INVITE", &offer)?;
         let began = Instant::now();
         let answer = call.transact(&invite, "INVITE").await?;
@@ -109,6 +88,31 @@ impl Phone {
         let ack = call.request("ACK", "")?;
         call.sip.send_to(ack.as_bytes(), server).await?;
         Ok(Ok(call))
+    }
+
+    /// A call that is not begun.
+    fn place(self, server: SocketAddr, number: &str) -> io::Result<Call> {
+        let Self { sip, rtp, payload_type, name, number: own } = self;
+        let here = sip.local_addr()?;
+        let unique = here.port();
+        let random: u64 = rand::random();
+        let target = format!("sip:{number}@{server}");
+        Ok(Call {
+            payload_type,
+            server,
+            media: server,
+            from: format!("\"{name}\" <sip:{own}@{here}>;tag=f{random:x}"),
+            to: format!("<{target}>"),
+            call_id: format!("{random:x}-{unique}@phone"),
+            target,
+            cseq: 1,
+            seq: 1_000,
+            timestamp: 160_000,
+            ssrc: random as u32,
+            answered_in: Duration::ZERO,
+            sip,
+            rtp,
+        })
     }
 }
 
@@ -159,7 +163,7 @@ impl Call {
             let received = tokio::select! {
                 received = self.rtp.recv_from(&mut packet) => received,
                 _ = ticks.tick() => {
-                    self.frame(&SILENCE).await?;
+                    self.frame(&self.silence()).await?;
                     continue;
                 }
             };
@@ -171,7 +175,7 @@ impl Call {
             }
         }
         // A packet that only keeps the way open is no sound.
-        heard.retain(|_, it| *it != SILENCE);
+        heard.retain(|_, it| *it != self.silence());
         Ok(heard.into_values().flatten().collect())
     }
 
@@ -203,7 +207,9 @@ impl Call {
             let until = if beeps >= 10 { quiet } else { gives_up };
             match self.next_sound(&mut ticks, until).await? {
                 // Its last frames fade and are not asked what they are.
-                Some(frame) if beeps < 10 => beeps = if is_beep(&frame) { beeps + 1 } else { 0 },
+                Some(frame) if beeps < 10 => {
+                    beeps = if self.is_beep(&frame) { beeps + 1 } else { 0 }
+                }
                 Some(_) => {}
                 None if beeps >= 10 => return Ok(()),
                 None => return Err(io::Error::other("no beep came")),
@@ -274,13 +280,13 @@ impl Call {
                 biased;
                 received = self.rtp.recv_from(&mut packet) => received?,
                 _ = ticks.tick() => {
-                    self.frame(&SILENCE).await?;
+                    self.frame(&self.silence()).await?;
                     continue;
                 }
                 () = sleep_until(until) => return Ok(None),
             };
             // A packet that only keeps the way open is no sound.
-            if from == self.media && length > 12 && packet[12..length] != SILENCE {
+            if from == self.media && length > 12 && packet[12..length] != self.silence() {
                 return Ok(Some(packet[12..length].to_vec()));
             }
         }
@@ -288,7 +294,7 @@ impl Call {
 
     /// Sends one packet of sound. Whoever calls this keeps the time.
     pub async fn frame(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.send(0, frame, false).await?;
+        self.send(self.payload_type, frame, false).await?;
         self.timestamp = self.timestamp.wrapping_add(frame.len() as u32);
         Ok(())
     }
@@ -359,30 +365,6 @@ impl Call {
     }
 }
 
-async fn socket() -> io::Result<UdpSocket> {
-    UdpSocket::bind("127.0.0.1:0").await
-}
-
-/// Whether a frame is nothing but the tone the server beeps with.
-fn is_beep(frame: &[u8]) -> bool {
-    let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
-    for (n, &byte) in frame.iter().enumerate() {
-        let (value, angle) = (linear(byte), std::f64::consts::FRAC_PI_4 * n as f64);
-        re += value * angle.cos();
-        im += value * angle.sin();
-        all += value * value;
-    }
-    all > 0.0 && 2.0 * (re * re + im * im) / (all * frame.len() as f64) > 0.95
-}
-
-/// A sample of PCMU (ITU-T G.711).
-fn linear(byte: u8) -> f64 {
-    let inverted = !byte;
-    let mantissa = i32::from(inverted & 0x0f) << 3;
-    let size = ((mantissa + 0x84) << ((inverted & 0x70) >> 4)) - 0x84;
-    f64::from(if inverted & 0x80 == 0 { size } else { -size })
-}
-
 fn replace_branch(message: &str, branch: &str) -> String {
     let (before, after) = message.split_once("branch=").unwrap_or((message, ""));
     let rest = after.split_once("\r\n").map_or("", |it| it.1);
@@ -411,7 +393,7 @@ pub fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
 
 fn media_of(answer: &str) -> Option<SocketAddr> {
     let line = |start: &str| answer.lines().find_map(|line| line.strip_prefix(start));
-    let address = line("c=IN IP4 ")?.trim();
-    let port = line("m=audio ")?.split(' ').next()?;
-    format!("{address}:{port}").parse().ok()
+    let address = line("c=IN IP4 ").or_else(|| line("c=IN IP6 "))?.trim().parse().ok()?;
+    let port = line("m=audio ")?.split(' ').next()?.parse().ok()?;
+    Some(SocketAddr::new(address, port))
 }

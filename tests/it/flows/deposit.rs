@@ -406,13 +406,16 @@ fn a_message_is_deleted_by_the_callers_own_word() {
 fn every_key_in_every_state() {
     let good =
         || Event::Recorded(take(Duration::from_secs(9), Duration::from_secs(9)), Ended::Stopped);
-    let states: [(&str, Vec<Event>); 6] = [
+    let recording = [Event::Start, Event::Idle, Event::Recording];
+    let after = |events: &[Event]| [&recording, events].concat();
+    let states: [(&str, Vec<Event>); 7] = [
         ("greeting", vec![Event::Start]),
-        ("recording", vec![Event::Start, Event::Idle]),
-        ("leaving", vec![Event::Start, Event::Idle, Event::HungUp]),
-        ("reviewing", vec![Event::Start, Event::Idle, good()]),
-        ("filing", vec![Event::Start, Event::Idle, good(), Event::Key('1')]),
-        ("over", vec![Event::Start, Event::Idle, good(), Event::Key('4')]),
+        ("beeping", vec![Event::Start, Event::Idle]),
+        ("recording", after(&[])),
+        ("leaving", after(&[Event::HungUp])),
+        ("reviewing", after(&[good()])),
+        ("filing", after(&[good(), Event::Key('1')])),
+        ("over", after(&[good(), Event::Key('4')])),
     ];
     let keys = "0123456789*#ABCD".chars().map(|key| (format!("{key}"), Event::Key(key)));
     let moves: Vec<_> = keys.chain([("hang-up".into(), Event::HungUp)]).collect();
