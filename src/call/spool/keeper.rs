@@ -343,6 +343,7 @@ impl Keeper {
     fn report(&mut self) {
         self.counters.segments = self.log.segments();
         (self.counters.syncs, self.counters.bytes) = (self.log.syncs, self.log.bytes);
+        self.counters.safe = self.log.safe;
         self.shelf.report(self.counters, self.failing.as_ref());
     }
 

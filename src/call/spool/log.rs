@@ -68,6 +68,8 @@ pub(super) struct Log {
     written: usize,
     pub(super) syncs: u64,
     pub(super) bytes: u64,
+    /// Those of all these bytes that are known to be on disk.
+    pub(super) safe: u64,
 }
 
 impl Log {
@@ -102,6 +104,7 @@ impl Log {
             written: 0,
             syncs: 0,
             bytes: 0,
+            safe: 0,
             folder,
         })
     }
@@ -135,6 +138,7 @@ impl Log {
         let (Some(file), true) = (&self.file, self.is_dirty()) else { return Ok(()) };
         self.disk.sync(file)?;
         self.syncs += 1;
+        self.safe = self.bytes;
         self.synced += self.unsynced.len() as u64;
         self.unsynced.clear();
         self.written = 0;

@@ -112,6 +112,8 @@ pub struct Counters {
     pub segments: usize,
     /// Bytes written.
     pub bytes: u64,
+    /// Bytes of them known to be on disk.
+    pub safe: u64,
     /// Syncs of a segment.
     pub syncs: u64,
     /// Writes and syncs that failed.

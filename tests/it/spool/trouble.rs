@@ -10,11 +10,8 @@ async fn on_a_full_disk_takes_keep_what_was_safe_and_new_ones_are_refused_until_
     let bytes = sound(1, 24_000);
     producer.push_entire_slice(&bytes[..16_000]).unwrap();
     let before = house.spool.counters();
-    until("it is synced", || {
-        let now = house.spool.counters();
-        now.bytes > before.bytes + 16_000 && now.syncs > before.syncs
-    })
-    .await;
+    // Counters may lag behind a little, so they are compared with each other only.
+    until("it is synced", || house.spool.counters().safe > before.bytes + 16_000).await;
     trouble.full.store(true, Relaxed);
     producer.push_entire_slice(&bytes[16_000..]).unwrap();
 
