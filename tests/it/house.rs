@@ -1,4 +1,5 @@
 //! A real server in a process and a folder of its own, for the tests that call it.
+#![allow(dead_code, reason = "the tests and the load tool each use a part of it")]
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
