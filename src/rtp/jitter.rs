@@ -37,6 +37,8 @@ const AHEAD: u64 = 1_000 * MS;
 const FLOOD: u64 = 2_000 * MS;
 /// Packets that come too late for this long, and no others, are a new measure of time.
 const LATE_MS: u64 = 200;
+/// Packets found after a longer look away than this may have waited since then.
+const LOOK_MS: u64 = 60;
 /// The most silence in one gap.
 const GAP: u64 = 60_000 * MS;
 
@@ -69,6 +71,8 @@ pub struct Jitter {
     /// The newest sequence number.
     sequence: u16,
     begun: u64,
+    /// When it was last known that no packet waits.
+    looked: u64,
     /// The position behind the newest packet, and when that came.
     newest: (u64, u64),
     late_since: Option<u64>,
@@ -92,6 +96,7 @@ impl Jitter {
             timestamp: None,
             sequence: 0,
             begun: 0,
+            looked: 0,
             newest: (0, 0),
             late_since: None,
             gap: 0,
@@ -103,7 +108,7 @@ impl Jitter {
 
     /// Begins the recording's time at `now`; before anything is put in.
     pub fn begin(&mut self, now: u64) {
-        self.begun = now;
+        (self.begun, self.looked) = (now, now);
         self.newest.1 = now;
     }
 
@@ -157,8 +162,10 @@ impl Jitter {
         true
     }
 
-    /// Time went on: when nothing came for a while, silence is given out.
+    /// Time went on, and all packets that had come were put in: when that is a while ago, silence
+    /// is given out.
     pub fn pass(&mut self, now: u64, mut out: impl FnMut(&[u8])) {
+        self.looked = now;
         if now.saturating_sub(self.newest.1) > PAUSE_MS {
             self.release(&mut out);
             let due = self.expected(now).saturating_sub(PAUSE_MS * MS);
@@ -202,9 +209,11 @@ impl Jitter {
     /// Lets the packet be the next sample, after as much silence as the clock asks for.
     fn rebase(&mut self, now: u64, audio: Audio<'_>, out: &mut impl FnMut(&[u8])) -> i64 {
         self.release(out);
-        // The packet was being spoken while it did not come.
+        // The packet was being spoken while it did not come. If nobody looked for long, it and those
+        // behind it were there already: silence for that time would push them back by it.
         let spoken = audio.payload.len() as u64;
-        let missing = self.expected(now).saturating_sub(self.position + spoken);
+        let came = if now.saturating_sub(self.looked) > LOOK_MS { self.looked } else { now };
+        let missing = self.expected(came).saturating_sub(self.position + spoken);
         if missing > self.wait {
             self.silence(missing, out);
         }

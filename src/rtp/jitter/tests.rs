@@ -123,6 +123,18 @@ fn a_network_that_stood_still_for_less_than_half_a_second_loses_nothing() {
     assert_eq!(tape.finish(480), sent(0, 4_000));
 }
 
+/// The media thread itself stood still as a recording began: what waited lies at the beginning.
+#[test]
+fn packets_that_waited_for_us_are_not_pushed_back() {
+    let mut tape = Tape::new(160);
+    tape.jitter.begin(0);
+    tape.pass(20);
+    for n in 0..20 {
+        assert!(tape.put(420, n));
+    }
+    assert_eq!(tape.finish(440), sent(0, 3_200));
+}
+
 #[test]
 fn a_sender_whose_clock_stands_still_in_its_pauses_is_heard_again() {
     let mut tape = Tape::new(160);
@@ -158,6 +170,7 @@ fn another_sender_goes_on_where_the_clock_is() {
     tape.put(0, 0);
     tape.jitter.restart();
     tape.put_as(20, 9_000, 77_777, 160);
+    tape.pass(420);
     tape.jitter.restart();
     tape.put_as(440, 5, 3, 0);
     let heard = tape.finish(440);
