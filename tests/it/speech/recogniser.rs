@@ -78,7 +78,7 @@ async fn a_read_sentence_is_written_down() {
 
 #[tokio::test]
 async fn telephone_sound_is_written_down_whatever_language_was_asked_of_an_english_model() {
-    let (prompt, rate) = recording("/usr/share/asterisk/sounds/en/vm-intro.wav");
+    let (prompt, rate) = recording("/usr/share/asterisk/sounds/en_US_f_Allison/vm-intro.wav");
     assert_eq!(rate, 8_000);
     let recogniser = Recogniser::new(settings(), program());
     let transcript = recogniser.transcribe(&prompt, rate, Some("fr")).await.unwrap();
@@ -203,7 +203,7 @@ async fn a_worker_is_replaced_after_its_share_of_jobs() {
     let script = format!("echo x >>\"${{0%/*}}/started\"; exec {} \"$@\"", program().display());
     let worker = sham_worker(dir.path(), &script);
     let recogniser = Recogniser::new(Settings { jobs_per_worker: 2, ..settings }, worker);
-    let (prompt, rate) = recording("/usr/share/asterisk/sounds/en/vm-goodbye.wav");
+    let (prompt, rate) = recording("/usr/share/asterisk/sounds/en_US_f_Allison/vm-goodbye.wav");
     for _ in 0..3 {
         recogniser.transcribe(&prompt, rate, None).await.unwrap();
     }
