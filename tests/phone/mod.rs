@@ -171,7 +171,10 @@ impl Call {
             if from == self.media && length > 12 {
                 let timestamp = u32::from_be_bytes(packet[4..8].try_into().expect("four bytes"));
                 heard.insert(timestamp, packet[12..length].to_vec());
-                last = Some(Instant::now());
+                // A packet that only keeps the way open is not yet the beginning of something.
+                if last.is_some() || packet[12..length] != self.silence() {
+                    last = Some(Instant::now());
+                }
             }
         }
         // A packet that only keeps the way open is no sound.
