@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use crate::sys;
@@ -32,15 +33,16 @@ pub struct Trouble {
     pub broken: AtomicBool,
     /// Only the next sync fails.
     pub broken_once: AtomicBool,
+    /// Syncing does not come to an end.
+    pub stuck: AtomicBool,
+    /// Whether a sync is stuck right now.
+    pub is_stuck: AtomicBool,
 }
 
 impl Disk {
+    /// Makes a file; that it is there lasts once its folder is synced.
     pub(super) fn create(&self, path: &Path) -> io::Result<File> {
-        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(path)?;
-        if let Some(folder) = path.parent() {
-            self.sync_folder(folder)?;
-        }
-        Ok(file)
+        OpenOptions::new().create_new(true).append(true).mode(0o600).open(path)
     }
 
     pub(super) fn write(&self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
@@ -55,6 +57,13 @@ impl Disk {
 
     /// Returns once what was written is on the disk.
     pub(super) fn sync(&self, file: &File) -> io::Result<()> {
+        if let Disk::Troubled(trouble) = self {
+            while trouble.stuck.load(Ordering::Relaxed) {
+                trouble.is_stuck.store(true, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            trouble.is_stuck.store(false, Ordering::Relaxed);
+        }
         if let Disk::Troubled(trouble) = self
             && (trouble.broken.load(Ordering::Relaxed)
                 || trouble.broken_once.swap(false, Ordering::Relaxed))

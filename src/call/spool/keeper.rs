@@ -249,10 +249,17 @@ impl Keeper {
 
     fn sync(&mut self, now: Instant) {
         (self.synced, self.awaited) = (now, None);
-        match self.log.sync() {
+        match self.write_out() {
             Ok(()) => self.settle(),
             Err(cause) => self.try_elsewhere(&cause),
         }
+    }
+
+    /// Returns once what was appended is on disk. Rings are emptied meanwhile, but no take is sealed:
+    /// whoever waits for the sync is told of what was there before.
+    fn write_out(&mut self) -> io::Result<()> {
+        let takes = &mut self.takes;
+        self.log.sync(&mut |log| takes.iter_mut().for_each(|it| it.listen(log)))
     }
 
     /// Everything appended is on disk: whoever waits for that is told.
@@ -275,7 +282,7 @@ impl Keeper {
         warn!(%cause, "the spool could not be written; going on in a new segment");
         let moved = self.log.move_on();
         self.takes.iter_mut().for_each(|it| it.follow(moved));
-        match self.log.sync() {
+        match self.write_out() {
             Ok(()) => self.settle(),
             Err(cause) => self.fail(cause),
         }
@@ -310,7 +317,7 @@ impl Keeper {
             let Ended { id, kind, .. } = self.ended[at];
             self.mark(id, kind);
         }
-        match self.log.sync() {
+        match self.write_out() {
             Ok(()) => {
                 info!("the spool can write again");
                 self.failing = None;
@@ -328,7 +335,9 @@ impl Keeper {
         let busy = self.takes.iter().map(|it| it.id).chain(self.ended.iter().map(|it| it.id));
         let busy: HashSet<_> = busy.collect();
         let lives = |id: &MessageId| busy.contains(id) || self.shelf.holds(id);
-        if let Err(cause) = self.log.sweep(lives) {
+        let takes = &mut self.takes;
+        let mut meanwhile = |log: &mut Log| takes.iter_mut().for_each(|it| it.listen(log));
+        if let Err(cause) = self.log.sweep(lives, &mut meanwhile) {
             self.try_elsewhere(&cause);
         }
     }

@@ -14,6 +14,8 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, FileExt},
     path::{Path, PathBuf},
+    sync::mpsc::RecvTimeoutError,
+    time::Duration,
 };
 
 use tracing::error;
@@ -21,6 +23,7 @@ use tracing::error;
 use super::{
     Disk, Settings, SpoolError,
     block::{Block, HEADER, Kind},
+    syncer::Syncer,
 };
 use crate::mailbox::MessageId;
 
@@ -49,6 +52,12 @@ pub(super) struct Moved {
     to: u32,
 }
 
+/// What is done while the disk takes its time: more may be appended.
+pub(super) type Meanwhile<'a> = &'a mut dyn FnMut(&mut Log);
+
+/// Between two turns of that.
+const TURN: Duration = Duration::from_millis(100);
+
 /// The log, open for appending.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -61,6 +70,9 @@ pub(super) struct Log {
     current: u32,
     /// The current segment; made when there is something to write.
     file: Option<File>,
+    /// It was made since the last sync.
+    is_new: bool,
+    syncer: Syncer,
     /// How much of it is known to be on disk.
     synced: u64,
     /// What comes after that, and how much of it was handed to the file.
@@ -99,6 +111,8 @@ impl Log {
             segment_bytes: settings.segment_bytes,
             segments,
             file: None,
+            is_new: false,
+            syncer: Syncer::start().map_err(failed)?,
             synced: 0,
             unsynced: Vec::new(),
             written: 0,
@@ -124,7 +138,10 @@ impl Log {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(self.disk.create(&path(&self.folder, self.current))?),
+            none => {
+                self.is_new = true;
+                none.insert(self.disk.create(&path(&self.folder, self.current))?)
+            }
         };
         self.disk.write(file, &self.unsynced[self.written..])?;
         self.bytes += (self.unsynced.len() - self.written) as u64;
@@ -132,20 +149,53 @@ impl Log {
         Ok(())
     }
 
-    /// Returns once all that was appended is on the disk.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
+    /// Returns once all that was appended before is on the disk. What is appended meanwhile is
+    /// handed to the system and waits for the next sync.
+    pub(super) fn sync(&mut self, meanwhile: Meanwhile<'_>) -> io::Result<()> {
         self.flush()?;
         let (Some(file), true) = (&self.file, self.is_dirty()) else { return Ok(()) };
-        self.disk.sync(file)?;
+        let (disk, file) = (self.disk.clone(), file.try_clone()?);
+        let folder = self.is_new.then(|| self.folder.clone());
+        let (length, bytes) = (self.unsynced.len(), self.bytes);
+        let work = move || {
+            disk.sync(&file)?;
+            folder.map_or(Ok(()), |it| disk.sync_folder(&it))
+        };
+        // A segment can be left only when nothing was appended meanwhile: at twice its size it is.
+        let mut nothing = |_: &mut Self| {};
+        let is_long = self.synced >= 2 * self.segment_bytes;
+        self.patiently(work, if is_long { &mut nothing } else { meanwhile })?;
+        self.is_new = false;
         self.syncs += 1;
-        self.safe = self.bytes;
-        self.synced += self.unsynced.len() as u64;
-        self.unsynced.clear();
-        self.written = 0;
-        if self.synced >= self.segment_bytes {
+        self.safe = bytes;
+        self.synced += length as u64;
+        self.unsynced.drain(..length);
+        self.written -= length;
+        if self.synced >= self.segment_bytes && !self.is_dirty() {
             self.rotate();
         }
         Ok(())
+    }
+
+    /// Lets the disk work, and does other things until it is done.
+    fn patiently(
+        &mut self,
+        work: impl FnOnce() -> io::Result<()> + Send + 'static,
+        meanwhile: Meanwhile<'_>,
+    ) -> io::Result<()> {
+        let done = self.syncer.begin(work);
+        loop {
+            match done.recv_timeout(TURN) {
+                Ok(outcome) => return outcome,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("the thread that syncs is gone"));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    meanwhile(self);
+                    self.flush()?;
+                }
+            }
+        }
     }
 
     /// Whether something was appended since the last sync.
@@ -188,7 +238,11 @@ impl Log {
     }
 
     /// Removes every segment without a living take. All end-marks must be synced.
-    pub(super) fn sweep(&mut self, lives: impl Fn(&MessageId) -> bool) -> io::Result<()> {
+    pub(super) fn sweep(
+        &mut self,
+        lives: impl Fn(&MessageId) -> bool,
+        meanwhile: Meanwhile<'_>,
+    ) -> io::Result<()> {
         self.rotate_if_spent(&lives);
         let dead = |segment: &Segment| !segment.takes.iter().any(&lives);
         let spent = self.segments.range(..self.current).filter(|it| dead(it.1));
@@ -199,22 +253,23 @@ impl Log {
                 self.append(&Block { kind, take, number: 0, payload: &[] });
             }
             if !needed.is_empty() {
-                self.sync()?;
+                self.sync(meanwhile)?;
             }
-            self.clear_away(number)?;
+            self.clear_away(number, meanwhile)?;
         }
         Ok(())
     }
 
-    fn clear_away(&mut self, number: u32) -> io::Result<()> {
+    fn clear_away(&mut self, number: u32, meanwhile: Meanwhile<'_>) -> io::Result<()> {
         let path = path(&self.folder, number);
+        let (disk, folder) = (self.disk.clone(), self.folder.clone());
         if self.segments.get(&number).is_some_and(|it| it.is_damaged) {
             let aside = path.with_extension("damaged");
             error!("segment {number} of the spool was damaged and is kept as {aside:?}");
-            fs::rename(&path, aside)?;
-            self.disk.sync_folder(&self.folder)?;
+            let work = move || fs::rename(&path, aside).and_then(|()| disk.sync_folder(&folder));
+            self.patiently(work, meanwhile)?;
         } else {
-            self.disk.remove(&path)?;
+            self.patiently(move || disk.remove(&path), meanwhile)?;
         }
         self.segments.remove(&number);
         Ok(())
@@ -239,6 +294,7 @@ impl Log {
 
     fn rotate(&mut self) {
         self.file = None;
+        self.is_new = false;
         self.current += 1;
         self.synced = 0;
         self.written = 0;

@@ -2,9 +2,10 @@
 //!
 //! One thread writes them all to one append-only log. The media plane pushes encoded bytes into a
 //! ring per take and never waits; the thread empties the rings every 100 ms, lets a
-//! [`Listener`](crate::audio::listener::Listener) judge what came, and syncs once a second for all
-//! calls, at once when a take is complete or taken back. What a crash leaves is found by
-//! [`Spool::open`]: sealed takes whole, others up to their last good block.
+//! [`Listener`](crate::audio::listener::Listener) judge what came, and has it synced once a second for
+//! all calls, at once when a take is complete or taken back. A slow sync holds up what waits for
+//! it, not the emptying of rings. What a crash leaves is found by [`Spool::open`]: sealed takes whole,
+//! others up to their last good block.
 //!
 //! It ends where a take is filed. It knows no mailbox beyond the label it was given, no database
 //! and no call; it never decides that a take is kept or not.
@@ -17,6 +18,7 @@ mod log;
 mod recover;
 mod settings;
 mod shelf;
+mod syncer;
 mod take;
 
 use std::{

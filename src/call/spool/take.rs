@@ -92,25 +92,28 @@ impl Recorded {
 
     /// Empties the ring into the log, and seals the take if that was all.
     pub(super) fn drain(&mut self, log: &mut Log) {
-        if self.is_sealed {
-            return;
-        }
         // Asked before the ring is emptied: what was pushed before the producer went is in it then.
         let over = self.is_over();
-        let waiting = self.ring.slots();
-        if waiting > 0
-            && let Ok(chunk) = self.ring.read_chunk(waiting)
-        {
-            let (one, two) = chunk.as_slices();
-            let bytes = [one, two].concat();
-            chunk.commit_all();
-            self.hear(log, &bytes);
-        }
-        if over {
+        self.listen(log);
+        if over && !self.is_sealed {
             let samples = self.samples();
             let voiced = samples_in(self.listener.voiced(samples));
             self.append(log, Kind::Seal, &Seal { samples, voiced }.to_bytes());
             self.is_sealed = true;
+        }
+    }
+
+    /// Empties the ring into the log.
+    pub(super) fn listen(&mut self, log: &mut Log) {
+        let waiting = self.ring.slots();
+        if self.is_sealed || waiting == 0 {
+            return;
+        }
+        if let Ok(chunk) = self.ring.read_chunk(waiting) {
+            let (one, two) = chunk.as_slices();
+            let bytes = [one, two].concat();
+            chunk.commit_all();
+            self.hear(log, &bytes);
         }
     }
 

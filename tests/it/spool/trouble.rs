@@ -41,6 +41,32 @@ async fn on_a_full_disk_takes_keep_what_was_safe_and_new_ones_are_refused_until_
 }
 
 #[tokio::test]
+async fn while_a_sync_takes_its_time_what_is_spoken_goes_on_to_survive_a_crash() {
+    let (house, trouble) = House::troubled();
+    let (mut producer, mut recording) = house.begin(Codec::Pcmu);
+    let bytes = sound(1, 24_000);
+    trouble.stuck.store(true, Relaxed);
+    producer.push_entire_slice(&bytes[..12_000]).unwrap();
+    until("it is stuck", || trouble.is_stuck.load(Relaxed)).await;
+    producer.push_entire_slice(&bytes[12_000..]).unwrap();
+    until("the rest is written", || {
+        let (after, found) = house.crash();
+        let read = |kept: &Kept| after.spool.read_encoded(kept.take.id).unwrap().1;
+        found.first().is_some_and(|it| it.interrupted && read(it) == bytes)
+    })
+    .await;
+    assert!(trouble.is_stuck.load(Relaxed));
+
+    trouble.stuck.store(false, Relaxed);
+    drop(producer);
+    let kept = sealed(&mut recording).await;
+    assert_eq!(house.spool.read_encoded(kept.take.id).unwrap().1, bytes);
+    let (after, found) = house.crash();
+    assert_eq!(found, std::slice::from_ref(&kept));
+    assert_eq!(after.spool.read_encoded(kept.take.id).unwrap().1, bytes);
+}
+
+#[tokio::test]
 async fn one_failed_sync_costs_nothing() {
     let (house, trouble) = House::troubled();
     let (mut producer, mut recording) = house.begin(Codec::Pcmu);

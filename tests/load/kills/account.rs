@@ -10,7 +10,7 @@ use afterbeep::store::messages::{self, Message, Page};
 use afterbeep::store::{Db, mailboxes};
 
 use super::super::post::Letter;
-use super::ledger::{Call, Entry, Plan, Spoken};
+use super::ledger::{Call, Entry, Plan, Stall};
 use super::{FRAME_TIME, Report};
 use crate::house::House;
 use crate::phone::FRAME;
@@ -22,8 +22,6 @@ const SPOKEN: Duration = Duration::from_secs(3);
 /// Silence before the first word and behind the last, at most, in samples: on a busy machine the
 /// phone takes a while to notice that the beep is over.
 const QUIET: usize = 24_000;
-/// A phone that paused so long while it spoke cannot say what should have been recorded.
-const STALLED: Duration = Duration::from_millis(300);
 
 /// What is to be found of a call.
 struct Due {
@@ -42,7 +40,13 @@ struct Found {
 }
 
 /// Compares; the server is stopped.
-pub async fn settle(house: &House, ledger: &[Entry], letters: &[Letter], report: &mut Report) {
+pub async fn settle(
+    house: &House,
+    ledger: &[Entry],
+    stalls: &[Stall],
+    letters: &[Letter],
+    report: &mut Report,
+) {
     let db = house.db().await;
     let blobs = Blobs::open(&house.data().join("blobs")).unwrap();
     let mut by_number: BTreeMap<String, Vec<Found>> = BTreeMap::new();
@@ -64,7 +68,7 @@ pub async fn settle(house: &House, ledger: &[Entry], letters: &[Letter], report:
     for entry in ledger {
         let call = entry.note();
         let found = by_number.remove(&call.number).unwrap_or_default();
-        check(&call, &found, report);
+        check(&call, &found, stalls, report);
     }
     for number in by_number.keys() {
         report.wrong(number, "nobody called from there".into());
@@ -83,7 +87,7 @@ pub async fn settle(house: &House, ledger: &[Entry], letters: &[Letter], report:
     }
 }
 
-fn check(call: &Call, found: &[Found], report: &mut Report) {
+fn check(call: &Call, found: &[Found], stalls: &[Stall], report: &mut Report) {
     report.count(call);
     let due = due(call);
     let wrong = |report: &mut Report, what: String| {
@@ -107,7 +111,7 @@ fn check(call: &Call, found: &[Found], report: &mut Report) {
         let Some((take, kept)) =
             takes.enumerate().filter_map(|(n, it)| Some((n, it?))).max_by_key(|it| it.1)
         else {
-            if call.takes.iter().any(|it| it.longest_pause() >= STALLED) {
+            if call.takes.iter().any(|it| it.stalled(stalls)) {
                 report.stalled += 1;
                 there.extend(0..call.takes.len());
                 continue;
@@ -145,7 +149,6 @@ fn check(call: &Call, found: &[Found], report: &mut Report) {
 /// Where a recording and what was said part.
 fn story(stored: &[i16], call: &Call) -> String {
     let lead = stored.iter().take_while(|it| **it == 0).count();
-    let pauses: Vec<_> = call.takes.iter().map(Spoken::longest_pause).collect();
     let takes = call.takes.iter().map(|it| {
         let said: Vec<i16> = it.sound().iter().map(|&it| g711::ULAW[usize::from(it)]).collect();
         let first = said.iter().take_while(|it| **it == 0).count();
@@ -153,7 +156,7 @@ fn story(stored: &[i16], call: &Call) -> String {
         both.take_while(|(stored, said)| stored == said).count()
     });
     let same: Vec<_> = takes.collect();
-    format!("{} samples, {lead} silent, then {same:?} right, pauses {pauses:?}", stored.len())
+    format!("{} samples, {lead} silent, then {same:?} right", stored.len())
 }
 
 /// The promise, as the caller could see it.

@@ -119,7 +119,7 @@ async fn speak(
 ) -> io::Result<()> {
     let take = {
         let mut call = entry.note();
-        call.takes.push(Spoken { seed, sent: Vec::new() });
+        call.takes.push(Spoken { seed, began: Instant::now(), sent: Vec::new() });
         call.takes.len() - 1
     };
     // The beep is over here before the recording has begun there.

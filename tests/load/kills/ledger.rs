@@ -51,10 +51,24 @@ pub struct Call {
     pub failed: Option<String>,
 }
 
+/// All phones stood still.
+#[derive(Debug, Clone, Copy)]
+pub struct Stall {
+    pub since: Instant,
+    pub until: Instant,
+}
+
+/// Whoever is not let on the processor for so long has stalled.
+pub const STALLED: Duration = Duration::from_millis(250);
+/// So long before its beep is noticed a recording may have begun.
+const AROUND: Duration = Duration::from_millis(500);
+
 /// What was said after one beep.
 #[derive(Debug)]
 pub struct Spoken {
     pub seed: u64,
+    /// When the beep was over.
+    pub began: Instant,
     /// When each frame was sent.
     pub sent: Vec<Instant>,
 }
@@ -95,10 +109,12 @@ impl Spoken {
         FRAME_TIME * (self.until(moment) / FRAME) as u32
     }
 
-    /// The longest pause between two frames: a phone that is kept from the processor for half a
-    /// second is silent to the server, and its sound is not what it meant to say.
-    pub fn longest_pause(&self) -> Duration {
-        self.sent.windows(2).map(|it| it[1] - it[0]).max().unwrap_or_default()
+    /// Whether its phone was kept from the processor around then: half a second without a packet is
+    /// silence to the server, and what comes late is not what the phone meant to say.
+    pub fn stalled(&self, stalls: &[Stall]) -> bool {
+        let last = *self.sent.last().unwrap_or(&self.began);
+        let near = |it: &Stall| it.until + AROUND >= self.began && it.since <= last + AROUND;
+        stalls.iter().any(near) || self.sent.windows(2).any(|it| it[1] - it[0] >= STALLED)
     }
 
     /// All that was sent, encoded.

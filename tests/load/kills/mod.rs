@@ -27,7 +27,7 @@ pub use account::kept;
 use caller::Known;
 #[allow(unused_imports, reason = "the other figures use it")]
 pub use ledger::words;
-use ledger::{Call, Entry, Plan};
+use ledger::{Call, Entry, Plan, STALLED, Stall};
 
 /// The time a frame takes.
 pub const FRAME_TIME: Duration = Duration::from_millis(20);
@@ -100,6 +100,8 @@ pub async fn run(options: Options) -> Report {
         .map(|_| tokio::spawn(office.clone().phone(watched.clone(), random.random())))
         .collect();
 
+    let stalls: Arc<Mutex<Vec<Stall>>> = Arc::default();
+    tokio::spawn(watch_for_stalls(stalls.clone()));
     for round in 1..=options.rounds {
         let work = Duration::from_millis(random.random_range(500..10_000));
         tokio::time::sleep(work).await;
@@ -137,9 +139,23 @@ pub async fn run(options: Options) -> Report {
         report.wrong("the server", line.to_owned());
     }
     let entries = std::mem::take(&mut *ledger.lock().unwrap());
-    account::settle(&house, &entries, &post.letters(), &mut report).await;
+    let stalls = stalls.lock().unwrap().clone();
+    account::settle(&house, &entries, &stalls, &post.letters(), &mut report).await;
     report.took = began.elapsed();
     report
+}
+
+/// Notes when this process was kept from the processor, and the phones with it.
+async fn watch_for_stalls(stalls: Arc<Mutex<Vec<Stall>>>) {
+    let mut since = Instant::now();
+    loop {
+        tokio::time::sleep(FRAME_TIME).await;
+        let until = Instant::now();
+        if until - since >= STALLED {
+            stalls.lock().unwrap().push(Stall { since, until });
+        }
+        since = until;
+    }
 }
 
 async fn kill(house: &mut House, state: &watch::Sender<Server>) {
