@@ -310,7 +310,7 @@ async fn write(app: &App, spool: &Spool, id: MessageId) -> Result<(), FileError>
 async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
     let Kept { take, label, interrupted, .. } = kept;
     let mailbox = mailboxes::held(&app.db, &label.tenant, &label.mailbox).await?;
-    let transcribe = mailbox.as_ref().is_some_and(|it| it.transcribe);
+    let transcribe = mailbox.as_ref().is_some_and(|it| it.settings.transcribe);
     // Without a model there is nothing to wait for.
     let ready = matches!(app.speech.readiness(), Readiness::Ready { .. });
     let wait = if transcribe && ready { app.config.mail_within } else { Duration::ZERO };
@@ -326,6 +326,6 @@ async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
         blob: blobs::message(&take.id),
         transcribe,
         notify_due: app.clock.now() + wait,
-        recipients: mailbox.map(|it| it.recipients).unwrap_or_default(),
+        recipients: mailbox.map(|it| it.recipients()).unwrap_or_default(),
     })
 }

@@ -362,7 +362,7 @@ impl Stage {
 
     /// The clips of a prompt. What cannot be loaded is left out: a missing clip drops no call.
     fn load(&mut self, prompt: Prompt) -> JoinHandle<Vec<Arc<Clip>>> {
-        let (desk, language) = (self.desk.clone(), self.setting.mailbox.language.clone());
+        let (desk, language) = (self.desk.clone(), self.setting.mailbox.settings.prompts.clone());
         let number = self.setting.mailbox.number.clone();
         let greeting = match prompt {
             Prompt::Greeting => self.setting.greeting.take(),

@@ -3,8 +3,7 @@
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
 
-/// The word that takes a setting away, so that the one above it applies.
-pub(super) const INHERIT: &str = "inherit";
+use crate::mailbox::Settings;
 
 /// The word for "nobody" and "nothing".
 pub(super) const NONE: &str = "none";
@@ -55,6 +54,21 @@ pub(super) fn language(text: &str) -> anyhow::Result<()> {
         && region.bytes().all(|it| it.is_ascii_uppercase());
     if !fine {
         bail!("{text:?} is not a language; write its code, like en, de or pt-BR");
+    }
+    Ok(())
+}
+
+/// What cannot be told from the words alone: that zones, languages and addresses exist.
+pub(crate) fn settings(settings: &Settings) -> anyhow::Result<()> {
+    settings.time_zone.as_deref().map_or(Ok(()), time_zone)?;
+    let spoken = settings.spoken.as_deref().filter(|it| *it != Settings::DETECTED);
+    for code in [settings.pages.as_deref(), settings.prompts.as_deref(), spoken] {
+        code.map_or(Ok(()), language)?;
+    }
+    settings.translate_to.as_deref().map_or(Ok(()), language)?;
+    let lists = [&settings.notify_to, &settings.notify_short_to];
+    for address in lists.into_iter().flatten().flat_map(|it| it.iter()) {
+        email(address)?;
     }
     Ok(())
 }

@@ -3,15 +3,15 @@
 use std::io::Write;
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{check, table, tenant, user};
+use super::{check, table, tenant, user, wishes};
 use crate::{
     blobs::Blobs,
     clock::Clock,
-    mailbox::{Folder, Mailbox, MailboxId},
-    store::{Db, StoreError, mailboxes, mailboxes::Settings, messages},
+    mailbox::{Folder, Mailbox, MailboxId, Notice, Preferences, Recipient, Settings},
+    store::{Db, StoreError, mailboxes, mailboxes::Entry, messages, tenants},
 };
 
 /// What can be done with mailboxes.
@@ -48,6 +48,17 @@ pub enum Command {
         #[command(flatten)]
         of: tenant::Of,
     },
+    /// Show every setting of a mailbox, and whether it is its own, its tenant's or the default
+    Show {
+        /// Which one
+        number: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
     /// Remove a mailbox
     Rm {
         /// Which one
@@ -61,7 +72,7 @@ pub enum Command {
     },
 }
 
-/// Settings of a mailbox; "inherit" is as the tenant has it.
+/// What can be told of a mailbox.
 #[derive(Debug, Args)]
 pub struct Wishes {
     /// The owner's name, as mails address it (at first: the owner's, else the number)
@@ -70,32 +81,9 @@ pub struct Wishes {
     /// Whose it is: a user's address, or "none"
     #[arg(long, value_name = "EMAIL")]
     owner: Option<String>,
-    /// Who gets mail, separated by commas; "owner" for the owner alone (at first: owner)
-    #[arg(long, value_name = "EMAIL,...", value_delimiter = ',')]
-    recipients: Option<Vec<String>>,
-    /// Dates in mails are told in it, e.g. Europe/Vienna, or "inherit"
-    #[arg(long, value_name = "ZONE")]
-    time_zone: Option<String>,
-    /// Of prompts and mails, e.g. en, or "inherit"
-    #[arg(long, value_name = "CODE")]
-    language: Option<String>,
-    /// Spoken in messages, e.g. en; "auto" detects it; or "inherit"
-    #[arg(long, value_name = "CODE")]
-    spoken: Option<String>,
-    /// Whether messages are transcribed
-    #[arg(long, value_name = "yes|no|inherit", hide_possible_values = true)]
-    transcribe: Option<Choice>,
-}
-
-/// Yes, no, or as the tenant has it.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Choice {
-    /// Do it.
-    Yes,
-    /// Do not.
-    No,
-    /// As the tenant has it.
-    Inherit,
+    /// What it sets itself.
+    #[command(flatten)]
+    settings: wishes::Wishes,
 }
 
 /// Does it, and says so.
@@ -110,12 +98,15 @@ pub async fn run(
         Command::Add { number, wishes, of } => add(db, clock, &number, wishes, &of, out).await,
         Command::Set { number, wishes, of } => {
             let mailbox = find(db, &of, &number).await?;
-            let settings = mailboxes::settings(db, &mailbox.tenant, &mailbox.id).await?;
-            let mut settings = settings.context("the mailbox has just been removed")?;
-            wishes.apply(db, &of, &mut settings).await?;
-            mailboxes::set(db, &mailbox.tenant, &mailbox.id, &settings).await?;
-            Ok(writeln!(out, "Mailbox {number} is changed.")?)
+            let entry = mailboxes::entry(db, &mailbox.tenant, &mailbox.id).await?;
+            let mut entry = entry.context("the mailbox has just been removed")?;
+            wishes.apply(db, &of, &mut entry).await?;
+            mailboxes::set(db, &mailbox.tenant, &mailbox.id, &entry).await?;
+            write!(out, "Mailbox {number} is changed.")?;
+            let mailbox = find(db, &of, &number).await?;
+            Ok(writeln!(out, "{}", silent(&mailbox, &of))?)
         }
+        Command::Show { number, json, of } => show(db, &of, &number, json, out).await,
         Command::List { json, of } => list(db, &of, json, out).await,
         Command::Rm { number, with_messages, of } => {
             let mailbox = find(db, &of, &number).await?;
@@ -160,13 +151,13 @@ async fn add(
 ) -> anyhow::Result<()> {
     check::handle("mailbox number", number)?;
     let tenant = tenant::find(db, &of.tenant).await?.id;
-    let mut settings = Settings { name: number.to_owned(), ..Settings::default() };
+    let mut entry = Entry { name: number.to_owned(), ..Entry::default() };
     if let Some(email) = wishes.owner.as_deref().filter(|it| *it != check::NONE) {
-        settings.name = user::find(db, of, email).await?.name;
+        entry.name = user::find(db, of, email).await?.name;
     }
-    wishes.apply(db, of, &mut settings).await?;
+    wishes.apply(db, of, &mut entry).await?;
     let id = MailboxId(clock.message_id().to_string());
-    match mailboxes::add(db, &tenant, &id, number, &settings, clock.now()).await {
+    match mailboxes::add(db, &tenant, &id, number, &entry, clock.now()).await {
         Err(StoreError::Taken { .. }) => bail!(
             "there is already a mailbox {number} at tenant {}; change it with \
              `afterbeep mailbox set {number}{}`",
@@ -176,15 +167,20 @@ async fn add(
         other => other?,
     }
     write!(out, "Mailbox {number} is there.")?;
-    if mailboxes::recipients(db, &tenant, &id).await?.is_empty() {
-        write!(
-            out,
-            " Nobody gets mail from it yet: `afterbeep mailbox set {number} \
-             --recipients EMAIL{}`.",
-            of.suffix()
-        )?;
+    let mailbox = find(db, of, number).await?;
+    Ok(writeln!(out, "{}", silent(&mailbox, of))?)
+}
+
+/// What to do about a mailbox whose messages reach nobody, if that is so.
+fn silent(mailbox: &Mailbox, of: &tenant::Of) -> String {
+    if !mailbox.settings.notify || !mailbox.recipients().is_empty() {
+        return String::new();
     }
-    Ok(writeln!(out)?)
+    let (number, suffix) = (&mailbox.number, of.suffix());
+    format!(
+        " Nobody gets mail from it yet: `afterbeep mailbox set {number} --notify-to EMAIL{suffix}`, \
+         or give it an owner."
+    )
 }
 
 /// Purges everything in a mailbox.
@@ -232,16 +228,27 @@ async fn list(db: &Db, of: &tenant::Of, json: bool, out: &mut impl Write) -> any
 }
 
 fn row(mailbox: Mailbox, new: u64) -> [String; 8] {
+    let recipients = mailbox.recipients();
+    let to: Vec<_> = recipients.iter().map(named).collect();
+    let Preferences { time_zone, pages, spoken, transcribe, .. } = mailbox.settings;
     [
         mailbox.number,
         mailbox.name,
         new.to_string(),
-        mailbox.time_zone,
-        mailbox.language,
-        mailbox.spoken.unwrap_or_else(|| Settings::DETECTED.to_owned()),
-        tenant::Decision::from(mailbox.transcribe).as_str().to_owned(),
-        if mailbox.recipients.is_empty() { "-".to_owned() } else { mailbox.recipients.join(", ") },
+        time_zone,
+        pages,
+        spoken,
+        table::yes(transcribe).to_owned(),
+        if to.is_empty() { "-".to_owned() } else { to.join(", ") },
     ]
+}
+
+/// A recipient, with what is special about them.
+fn named(recipient: &Recipient) -> String {
+    match recipient.kind {
+        Notice::Full => recipient.address.clone(),
+        Notice::Short => format!("{} (short)", recipient.address),
+    }
 }
 
 fn described(mailbox: &Mailbox, new: u64) -> serde_json::Value {
@@ -250,72 +257,55 @@ fn described(mailbox: &Mailbox, new: u64) -> serde_json::Value {
         "number": mailbox.number,
         "name": mailbox.name,
         "new_messages": new,
-        "time_zone": mailbox.time_zone,
-        "language": mailbox.language,
-        "spoken": mailbox.spoken,
-        "transcribe": mailbox.transcribe,
-        "recipients": mailbox.recipients,
+        "settings": mailbox.settings,
+        "recipients": mailbox.recipients(),
     })
 }
 
+async fn show(
+    db: &Db,
+    of: &tenant::Of,
+    number: &str,
+    json: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let mailbox = find(db, of, number).await?;
+    let gone = "the mailbox has just been removed";
+    let entry = mailboxes::entry(db, &mailbox.tenant, &mailbox.id).await?.context(gone)?;
+    let tenant = tenants::named(db, &of.tenant).await?.context(gone)?;
+    let lines = Settings::lines(&entry.settings, &tenant.settings);
+    if json {
+        let new = messages::count(db, &mailbox.id, Folder::New).await?;
+        let mut all = described(&mailbox, new);
+        all["lines"] = json!(lines);
+        return table::json(out, &all);
+    }
+    let owner = mailbox.owner_email.as_deref().unwrap_or("nobody");
+    writeln!(out, "Mailbox {number} ({}), owned by {owner}\n", table::plain(&mailbox.name))?;
+    let mut rows: Vec<_> = lines
+        .into_iter()
+        .map(|it| [it.label.to_owned(), it.value, it.from.as_str().to_owned()])
+        .collect();
+    // There is no menu yet to use one in.
+    rows.push(["Voicemail PIN".into(), "not set".into(), "default".into()]);
+    table::table(out, ["SETTING", "VALUE", "FROM"], &rows)?;
+    let recipients = mailbox.recipients();
+    let to: Vec<_> = recipients.iter().map(named).collect();
+    let to = if to.is_empty() { "nobody".to_owned() } else { to.join(", ") };
+    Ok(writeln!(out, "\nMail goes to {}.", table::plain(&to))?)
+}
+
 impl Wishes {
-    async fn apply(self, db: &Db, of: &tenant::Of, settings: &mut Settings) -> anyhow::Result<()> {
+    async fn apply(self, db: &Db, of: &tenant::Of, entry: &mut Entry) -> anyhow::Result<()> {
         if let Some(name) = self.name {
             check::name(&name)?;
-            settings.name = name;
+            entry.name = name;
         }
         match self.owner.as_deref() {
             None => {}
-            Some(check::NONE) => settings.owner = None,
-            Some(email) => settings.owner = Some(user::find(db, of, email).await?.id),
+            Some(check::NONE) => entry.owner = None,
+            Some(email) => entry.owner = Some(user::find(db, of, email).await?.id),
         }
-        if let Some(recipients) = self.recipients {
-            settings.recipients = addresses(recipients)?;
-        }
-        if let Some(zone) = self.time_zone {
-            settings.time_zone = own(zone, check::time_zone)?;
-        }
-        if let Some(language) = self.language {
-            settings.language = own(language, check::language)?;
-        }
-        if let Some(spoken) = self.spoken {
-            let fine = |it: &str| match it {
-                Settings::DETECTED => Ok(()),
-                language => check::language(language),
-            };
-            settings.spoken = own(spoken, fine)?;
-        }
-        match self.transcribe {
-            None => {}
-            Some(Choice::Yes) => settings.transcribe = Some(true),
-            Some(Choice::No) => settings.transcribe = Some(false),
-            Some(Choice::Inherit) => settings.transcribe = None,
-        }
-        Ok(())
+        self.settings.apply(&mut entry.settings)
     }
-}
-
-/// A mailbox's own setting, or none where it says "inherit".
-fn own(word: String, check: impl Fn(&str) -> anyhow::Result<()>) -> anyhow::Result<Option<String>> {
-    if word == check::INHERIT {
-        return Ok(None);
-    }
-    check(&word)?;
-    Ok(Some(word))
-}
-
-/// Recipients, each once.
-fn addresses(said: Vec<String>) -> anyhow::Result<Vec<String>> {
-    let mut addresses: Vec<String> = Vec::new();
-    for address in said.iter().map(|it| it.trim()).filter(|it| *it != "owner") {
-        check::email(address)?;
-        if !addresses.iter().any(|it| it == address) {
-            addresses.push(address.to_owned());
-        }
-    }
-    if said.len() > 1 && addresses.len() < said.len() && said.iter().any(|it| it.trim() == "owner")
-    {
-        bail!("\"owner\" stands alone; to add others, write the owner's address too");
-    }
-    Ok(addresses)
 }

@@ -200,7 +200,7 @@ fn opening(text: &str) -> String {
 
 /// A moment where the mailbox's owner lives.
 fn local(at: Timestamp, mailbox: &Mailbox) -> String {
-    let zone = TimeZone::get(&mailbox.time_zone).unwrap_or(TimeZone::UTC);
+    let zone = TimeZone::get(&mailbox.settings.time_zone).unwrap_or(TimeZone::UTC);
     let moment = Moment::from_millisecond(at.0).unwrap_or_default();
     moment.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }

@@ -17,6 +17,7 @@ mod serve;
 mod table;
 pub mod tenant;
 pub mod user;
+mod wishes;
 mod worker;
 
 use std::io::{self, IsTerminal, Write};
@@ -58,7 +59,7 @@ const FIRST_STEPS: &str = "\
 First steps:
   afterbeep serve --demo          start on the defaults and see one call become a mail
   afterbeep config show           every setting with its value, as a settings file
-  afterbeep mailbox add 1001 --name Ann --recipients ann@example.org
+  afterbeep mailbox add 1001 --name Ann --notify-to ann@example.org
 
 AFTERBEEP_CONFIG and AFTERBEEP_LOG in the environment stand for --config and --log.";
 

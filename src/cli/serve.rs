@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::http::{self, Site};
 use crate::jobs;
 use crate::mail::Mailer;
-use crate::mailbox::{MailboxId, TenantId};
+use crate::mailbox::{MailboxId, Settings, TenantId};
 use crate::prompts::Prompts;
 use crate::rtp::Plane;
 use crate::sip::Endpoint;
@@ -227,10 +227,10 @@ pub(super) async fn settle(db: &Db, clock: &Clock) -> anyhow::Result<bool> {
         id: TenantId(clock.message_id().to_string()),
         name: "default".into(),
         sip_domain: None,
-        time_zone: TimeZone::system().iana_name().unwrap_or("UTC").into(),
-        language: "en".into(),
-        spoken: None,
-        transcribe: true,
+        settings: Settings {
+            time_zone: TimeZone::system().iana_name().map(str::to_owned),
+            ..Settings::default()
+        },
     };
     tenants::add(db, &tenant, clock.now()).await?;
     Ok(true)
@@ -239,14 +239,15 @@ pub(super) async fn settle(db: &Db, clock: &Clock) -> anyhow::Result<bool> {
 /// A house that nobody has set up gets a mailbox to try.
 async fn furnish(app: &App) -> anyhow::Result<()> {
     let tenant = tenants::named(&app.db, "default").await?.context("there is no tenant")?;
-    let settings = mailboxes::Settings {
-        name: "Reception".into(),
-        recipients: vec!["reception@localhost".into()],
-        ..Default::default()
+    let settings = Settings {
+        use_login_email: Some(false),
+        notify_to: Some(vec!["reception@localhost".to_owned()].into()),
+        ..Settings::default()
     };
+    let entry = mailboxes::Entry { name: "Reception".into(), owner: None, settings };
     let id = MailboxId(app.clock.message_id().to_string());
     let now = app.clock.now();
-    Ok(mailboxes::add(&app.db, &tenant.id, &id, "1000", &settings, now).await?)
+    Ok(mailboxes::add(&app.db, &tenant.id, &id, "1000", &entry, now).await?)
 }
 
 async fn listen(config: &Config) -> anyhow::Result<TcpListener> {

@@ -36,6 +36,11 @@ pub(super) fn json(out: &mut impl Write, value: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A decision as it is written.
+pub(super) fn yes(it: bool) -> &'static str {
+    if it { "yes" } else { "no" }
+}
+
 /// One line of harmless text.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()

@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
-use super::{check, table};
+use super::{check, table, wishes};
 use crate::{
     clock::Clock,
-    mailbox::TenantId,
-    store::{Db, StoreError, mailboxes::Settings, tenants, tenants::Tenant},
+    mailbox::{Preferences, Settings, TenantId},
+    store::{Db, StoreError, tenants, tenants::Tenant},
 };
 
 /// What can be done with tenants.
@@ -50,27 +50,9 @@ pub struct Wishes {
     /// Calls to this host reach its mailboxes; "none" for no host of its own
     #[arg(long, value_name = "HOST")]
     sip_domain: Option<String>,
-    /// Dates in mails are told in it, e.g. Europe/Vienna (at first: UTC)
-    #[arg(long, value_name = "ZONE")]
-    time_zone: Option<String>,
-    /// Of prompts and mails, e.g. en (at first: en)
-    #[arg(long, value_name = "CODE")]
-    language: Option<String>,
-    /// Spoken in messages, e.g. en; "auto" detects it (at first: auto)
-    #[arg(long, value_name = "CODE")]
-    spoken: Option<String>,
-    /// Whether messages are transcribed (at first: yes)
-    #[arg(long, value_name = "yes|no", hide_possible_values = true)]
-    transcribe: Option<Decision>,
-}
-
-/// Yes or no.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Decision {
-    /// Do it.
-    Yes,
-    /// Do not.
-    No,
+    /// What its mailboxes start from.
+    #[command(flatten)]
+    settings: wishes::Wishes,
 }
 
 /// Whose things a verb is about.
@@ -133,10 +115,7 @@ async fn add(
         id: TenantId(clock.message_id().to_string()),
         name: name.to_owned(),
         sip_domain: None,
-        time_zone: "UTC".to_owned(),
-        language: "en".to_owned(),
-        spoken: None,
-        transcribe: true,
+        settings: Settings::default(),
     };
     wishes.apply(&mut tenant)?;
     tenants::add(db, &tenant, clock.now()).await.map_err(explained)?;
@@ -157,19 +136,21 @@ async fn list(db: &Db, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let rows: Vec<_> = tenants.into_iter().map(row).collect();
     table::table(
         out,
-        ["NAME", "SIP DOMAIN", "TIME ZONE", "LANGUAGE", "SPOKEN", "TRANSCRIBE"],
+        ["NAME", "SIP DOMAIN", "LIMIT", "TIME ZONE", "LANGUAGE", "SPOKEN", "TRANSCRIBE"],
         &rows,
     )
 }
 
-fn row(tenant: Tenant) -> [String; 6] {
+fn row(tenant: Tenant) -> [String; 7] {
+    let settings = Preferences::of(Settings::default(), tenant.settings);
     [
         tenant.name,
         tenant.sip_domain.unwrap_or_else(|| "-".to_owned()),
-        tenant.time_zone,
-        tenant.language,
-        tenant.spoken.unwrap_or_else(|| Settings::DETECTED.to_owned()),
-        Decision::from(tenant.transcribe).as_str().to_owned(),
+        settings.limit.to_string(),
+        settings.time_zone,
+        settings.pages,
+        settings.spoken,
+        table::yes(settings.transcribe).to_owned(),
     ]
 }
 
@@ -198,40 +179,6 @@ impl Wishes {
             check::host(&host)?;
             tenant.sip_domain = (host != check::NONE).then(|| host.to_ascii_lowercase());
         }
-        if let Some(zone) = self.time_zone {
-            check::time_zone(&zone)?;
-            tenant.time_zone = zone;
-        }
-        if let Some(language) = self.language {
-            check::language(&language)?;
-            tenant.language = language;
-        }
-        if let Some(language) = self.spoken {
-            let detected = language == Settings::DETECTED;
-            if !detected {
-                check::language(&language)?;
-            }
-            tenant.spoken = (!detected).then_some(language);
-        }
-        if let Some(decision) = self.transcribe {
-            tenant.transcribe = matches!(decision, Decision::Yes);
-        }
-        Ok(())
-    }
-}
-
-impl Decision {
-    /// As it is written.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Decision::Yes => "yes",
-            Decision::No => "no",
-        }
-    }
-}
-
-impl From<bool> for Decision {
-    fn from(yes: bool) -> Self {
-        if yes { Decision::Yes } else { Decision::No }
+        self.settings.apply(&mut tenant.settings)
     }
 }

@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
         Err(error) => return give_up(app, job, &format!("damaged recording: {error}")).await,
     };
 
-    let spoken = mailbox.spoken.as_deref();
+    let spoken = mailbox.settings.spoken();
     let began = crate::clock::instant();
     match app.speech.transcribe(&sound.samples, sound.rate, spoken).await {
         Ok(transcript) => {

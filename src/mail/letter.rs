@@ -95,7 +95,7 @@ impl Letter {
         wav: Bytes,
         base_url: Option<&str>,
     ) -> Result<Self, minijinja::Error> {
-        let local = local(envelope.received, &mailbox.time_zone);
+        let local = local(envelope.received, &mailbox.settings.time_zone);
         let caller =
             Caller::claimed(envelope.caller.name.as_deref(), envelope.caller.number.as_deref());
         let known = caller.name.is_some() || caller.number.is_some();
@@ -115,7 +115,7 @@ impl Letter {
         };
         let write = |part: &str| {
             let of = |language: &str| TEMPLATES.get_template(&format!("{language}/{part}"));
-            of(&mailbox.language).or_else(|_| of(FALLBACK))?.render(&facts)
+            of(&mailbox.settings.pages).or_else(|_| of(FALLBACK))?.render(&facts)
         };
         Ok(Self {
             id,

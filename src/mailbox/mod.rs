@@ -5,6 +5,10 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub mod settings;
+
+pub use settings::{Preferences, Settings};
+
 /// Names a tenant everywhere: a UUIDv7 as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -99,7 +103,7 @@ pub struct Segment {
     pub confidence: f32,
 }
 
-/// A mailbox with the settings that apply to it (its own, or its tenant's).
+/// A mailbox with the settings that apply to it (its own, its tenant's, or the defaults).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mailbox {
     /// What names it everywhere.
@@ -110,16 +114,29 @@ pub struct Mailbox {
     pub number: String,
     /// The owner's name, as mails address it.
     pub name: String,
-    /// IANA name, e.g. `Europe/Vienna`; dates in mails are told in it.
-    pub time_zone: String,
-    /// Language of prompts and mails, e.g. `en`.
-    pub language: String,
-    /// Language spoken in messages, or `None` to detect it.
-    pub spoken: Option<String>,
-    /// Whether messages are transcribed.
-    pub transcribe: bool,
-    /// Who gets a mail with the recording for each message.
-    pub recipients: Vec<String>,
+    /// Where its owner logs in and gets mail, if it has one.
+    pub owner_email: Option<String>,
+    /// What applies to it.
+    pub settings: Preferences,
+}
+
+/// Somebody who gets a mail for each message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recipient {
+    /// The address.
+    pub address: String,
+    /// What they get.
+    pub kind: Notice,
+}
+
+/// What a mail about a message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notice {
+    /// Everything, with the recording.
+    Full,
+    /// That it is there, without the recording.
+    Short,
 }
 
 impl Caller {
@@ -152,6 +169,49 @@ impl fmt::Display for Caller {
             (Some(name), Some(number)) if name != number => write!(f, "{name} ({number})"),
             (Some(known), _) | (_, Some(known)) => f.write_str(known),
             (None, None) => f.write_str("unknown caller"),
+        }
+    }
+}
+
+impl Mailbox {
+    /// Who gets mail for a message, each address once: with "Use login email" exactly the owner,
+    /// else those named, with the recording; and those who get a short one.
+    pub fn recipients(&self) -> Vec<Recipient> {
+        let Preferences { notify, use_login_email, notify_to, notify_short_to, .. } =
+            &self.settings;
+        if !notify {
+            return Vec::new();
+        }
+        let full: Vec<&str> = match use_login_email {
+            true => self.owner_email.as_deref().into_iter().collect(),
+            false => notify_to.iter().collect(),
+        };
+        let short = notify_short_to
+            .iter()
+            .filter(|it| !full.iter().any(|other| other.eq_ignore_ascii_case(it)));
+        let to = |kind| move |it: &str| Recipient { address: it.to_owned(), kind };
+        full.iter().copied().map(to(Notice::Full)).chain(short.map(to(Notice::Short))).collect()
+    }
+}
+
+impl Notice {
+    /// The word used in SQL and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Notice::Full => "full",
+            Notice::Short => "short",
+        }
+    }
+}
+
+impl FromStr for Notice {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "full" => Ok(Notice::Full),
+            "short" => Ok(Notice::Short),
+            _ => Err(()),
         }
     }
 }

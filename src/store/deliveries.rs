@@ -4,7 +4,7 @@
 use sqlx::FromRow;
 
 use super::{Db, StoreError};
-use crate::mailbox::{MessageId, Timestamp};
+use crate::mailbox::{MessageId, Notice, Timestamp};
 
 /// How far the mail to one recipient got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum State {
     Deferred,
     /// Refused for good.
     Failed,
+    /// Accepted, and returned by a server further on.
+    Bounced,
 }
 
 /// The mail to one recipient.
@@ -24,6 +26,8 @@ pub enum State {
 pub struct Delivery {
     /// The address.
     pub recipient: String,
+    /// What they get.
+    pub kind: Notice,
     /// How far it got.
     pub state: State,
     /// How often it was tried.
@@ -42,6 +46,7 @@ impl State {
             State::Accepted => "accepted",
             State::Deferred => "deferred",
             State::Failed => "failed",
+            State::Bounced => "bounced",
         }
     }
 }
@@ -59,7 +64,7 @@ impl Delivery {
 /// A message's deliveries, by address.
 pub async fn of(db: &Db, message: &MessageId) -> Result<Vec<Delivery>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
-        "select recipient, state, attempts, reply, next_try
+        "select recipient, kind, state, attempts, reply, next_try
            from delivery where message = $1 order by recipient",
     )
     .bind(message.to_string())
@@ -129,6 +134,7 @@ async fn note(
 #[derive(FromRow)]
 struct Row {
     recipient: String,
+    kind: String,
     state: String,
     attempts: i64,
     reply: Option<String>,
@@ -144,13 +150,19 @@ impl TryFrom<Row> for Delivery {
             "accepted" => State::Accepted,
             "deferred" => State::Deferred,
             "failed" => State::Failed,
+            "bounced" => State::Bounced,
             _ => {
                 let wanted = "state of a delivery";
                 return Err(StoreError::Unreadable { wanted, found: row.state });
             }
         };
+        let kind = row
+            .kind
+            .parse()
+            .map_err(|()| StoreError::Unreadable { wanted: "kind of notice", found: row.kind })?;
         Ok(Delivery {
             recipient: row.recipient,
+            kind,
             state,
             attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
             reply: row.reply,

@@ -4,30 +4,17 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use super::{Db, StoreError};
-use crate::mailbox::{Mailbox, MailboxId, TenantId, Timestamp, UserId};
+use crate::mailbox::{Mailbox, MailboxId, Preferences, Settings, TenantId, Timestamp, UserId};
 
-/// What a mailbox sets itself; `None` is as its tenant has it.
+/// What is told of a mailbox when it is added or changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Settings {
+pub struct Entry {
     /// The owner's name, as mails address it.
     pub name: String,
     /// Whose it is.
     pub owner: Option<UserId>,
-    /// IANA name.
-    pub time_zone: Option<String>,
-    /// Of prompts and mails.
-    pub language: Option<String>,
-    /// Language of messages; [`Settings::DETECTED`] overrides a tenant that names one.
-    pub spoken: Option<String>,
-    /// Whether messages are transcribed.
-    pub transcribe: Option<bool>,
-    /// Who gets mail; nobody named means the owner.
-    pub recipients: Vec<String>,
-}
-
-impl Settings {
-    /// The word for "detect the language of each message".
-    pub const DETECTED: &'static str = "auto";
+    /// What it sets itself.
+    pub settings: Settings,
 }
 
 /// Adds a mailbox. [`StoreError::Taken`] if the tenant has the number already.
@@ -36,24 +23,19 @@ pub async fn add(
     tenant: &TenantId,
     id: &MailboxId,
     number: &str,
-    settings: &Settings,
+    entry: &Entry,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     on!(&db.writer, pool => sqlx::query(
-        "insert into mailbox (id, tenant, number, name, owner, time_zone, language, spoken,
-                transcribe, recipients, created)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "insert into mailbox (id, tenant, number, name, owner, settings, created)
+         values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&id.0)
     .bind(&tenant.0)
     .bind(number)
-    .bind(&settings.name)
-    .bind(settings.owner.as_ref().map(|it| &it.0))
-    .bind(&settings.time_zone)
-    .bind(&settings.language)
-    .bind(&settings.spoken)
-    .bind(settings.transcribe)
-    .bind(written(&settings.recipients))
+    .bind(&entry.name)
+    .bind(entry.owner.as_ref().map(|it| &it.0))
+    .bind(super::written(&entry.settings))
     .bind(now.0)
     .execute(pool)
     .await
@@ -118,60 +100,37 @@ pub async fn list(db: &Db, tenant: &TenantId) -> Result<Vec<Mailbox>, StoreError
     rows.into_iter().map(Mailbox::try_from).collect()
 }
 
-/// Who gets mail for a message left there now; nobody if there is no such mailbox.
-pub async fn recipients(
+/// What was told of a mailbox.
+pub async fn entry(
     db: &Db,
     tenant: &TenantId,
     mailbox: &MailboxId,
-) -> Result<Vec<String>, StoreError> {
-    let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
-        "select * from mailbox_in_effect where tenant = $1 and id = $2",
-    )
-    .bind(&tenant.0)
-    .bind(&mailbox.0)
-    .fetch_optional(pool)
-    .await?);
-    Ok(row.map(Mailbox::try_from).transpose()?.map(|it| it.recipients).unwrap_or_default())
-}
-
-/// What a mailbox sets itself.
-pub async fn settings(
-    db: &Db,
-    tenant: &TenantId,
-    mailbox: &MailboxId,
-) -> Result<Option<Settings>, StoreError> {
+) -> Result<Option<Entry>, StoreError> {
     let row: Option<OwnRow> = on!(&db.reader, pool => sqlx::query_as(
-        "select name, owner, time_zone, language, spoken, transcribe, recipients
-           from mailbox where tenant = $1 and id = $2",
+        "select name, owner, settings from mailbox where tenant = $1 and id = $2",
     )
     .bind(&tenant.0)
     .bind(&mailbox.0)
     .fetch_optional(pool)
     .await?);
-    row.map(Settings::try_from).transpose()
+    row.map(Entry::try_from).transpose()
 }
 
-/// Changes what a mailbox sets itself; `false` if the tenant has no such mailbox.
+/// Changes what was told of a mailbox; `false` if the tenant has no such mailbox.
 pub async fn set(
     db: &Db,
     tenant: &TenantId,
     mailbox: &MailboxId,
-    settings: &Settings,
+    entry: &Entry,
 ) -> Result<bool, StoreError> {
     let changed = on!(&db.writer, pool => sqlx::query(
-        "update mailbox set name = $3, owner = $4, time_zone = $5, language = $6, spoken = $7,
-                transcribe = $8, recipients = $9
-          where tenant = $1 and id = $2",
+        "update mailbox set name = $3, owner = $4, settings = $5 where tenant = $1 and id = $2",
     )
     .bind(&tenant.0)
     .bind(&mailbox.0)
-    .bind(&settings.name)
-    .bind(settings.owner.as_ref().map(|it| &it.0))
-    .bind(&settings.time_zone)
-    .bind(&settings.language)
-    .bind(&settings.spoken)
-    .bind(settings.transcribe)
-    .bind(written(&settings.recipients))
+    .bind(&entry.name)
+    .bind(entry.owner.as_ref().map(|it| &it.0))
+    .bind(super::written(&entry.settings))
     .execute(pool)
     .await?
     .rows_affected());
@@ -221,11 +180,8 @@ pub(super) struct Row {
     tenant: String,
     number: String,
     name: String,
-    time_zone: String,
-    language: String,
-    spoken: Option<String>,
-    transcribe: bool,
-    recipients: String,
+    own_settings: String,
+    tenant_settings: String,
     owner_email: Option<String>,
 }
 
@@ -233,20 +189,15 @@ impl TryFrom<Row> for Mailbox {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let mut recipients = read(row.recipients)?;
-        if recipients.is_empty() {
-            recipients.extend(row.owner_email);
-        }
+        let (own, shared) =
+            (super::settings(row.own_settings)?, super::settings(row.tenant_settings)?);
         Ok(Mailbox {
             id: MailboxId(row.id),
             tenant: TenantId(row.tenant),
             number: row.number,
             name: row.name,
-            time_zone: row.time_zone,
-            language: row.language,
-            spoken: row.spoken,
-            transcribe: row.transcribe,
-            recipients,
+            owner_email: row.owner_email,
+            settings: Preferences::of(own, shared),
         })
     }
 }
@@ -255,34 +206,17 @@ impl TryFrom<Row> for Mailbox {
 struct OwnRow {
     name: String,
     owner: Option<String>,
-    time_zone: Option<String>,
-    language: Option<String>,
-    spoken: Option<String>,
-    transcribe: Option<bool>,
-    recipients: String,
+    settings: String,
 }
 
-impl TryFrom<OwnRow> for Settings {
+impl TryFrom<OwnRow> for Entry {
     type Error = StoreError;
 
     fn try_from(row: OwnRow) -> Result<Self, StoreError> {
-        Ok(Settings {
+        Ok(Entry {
             name: row.name,
             owner: row.owner.map(UserId),
-            time_zone: row.time_zone,
-            language: row.language,
-            spoken: row.spoken,
-            transcribe: row.transcribe,
-            recipients: read(row.recipients)?,
+            settings: super::settings(row.settings)?,
         })
     }
-}
-
-fn written(recipients: &[String]) -> String {
-    serde_json::json!(recipients).to_string()
-}
-
-fn read(recipients: String) -> Result<Vec<String>, StoreError> {
-    serde_json::from_str(&recipients)
-        .map_err(|_| StoreError::Unreadable { wanted: "list of recipients", found: recipients })
 }

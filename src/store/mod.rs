@@ -14,6 +14,8 @@ use std::{
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
+use crate::mailbox::Settings;
+
 /// Runs one body on whichever engine is behind a pool or a transaction.
 macro_rules! on {
     ($engine:expr, $it:ident => $body:expr) => {
@@ -172,6 +174,17 @@ impl Tx {
         on!(self, tx => tx.rollback().await?);
         Ok(())
     }
+}
+
+/// Settings as stored.
+fn written(settings: &Settings) -> String {
+    serde_json::json!(settings).to_string()
+}
+
+/// Stored settings.
+fn settings(text: String) -> Result<Settings, StoreError> {
+    serde_json::from_str(&text)
+        .map_err(|_| StoreError::Unreadable { wanted: "set of settings", found: text })
 }
 
 /// A length as stored.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use super::{Db, StoreError};
-use crate::mailbox::{TenantId, Timestamp};
+use crate::mailbox::{Settings, TenantId, Timestamp};
 
 /// A tenant with the settings its mailboxes start from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,29 +15,19 @@ pub struct Tenant {
     pub name: String,
     /// Calls to this host reach its mailboxes.
     pub sip_domain: Option<String>,
-    /// IANA name, e.g. `Europe/Vienna`.
-    pub time_zone: String,
-    /// Of prompts and mails, e.g. `en`.
-    pub language: String,
-    /// Language of messages; `None` is detected.
-    pub spoken: Option<String>,
-    /// Whether messages are transcribed.
-    pub transcribe: bool,
+    /// What its mailboxes start from.
+    pub settings: Settings,
 }
 
 /// Adds a tenant. [`StoreError::Taken`] if its name or domain is another's.
 pub async fn add(db: &Db, tenant: &Tenant, now: Timestamp) -> Result<(), StoreError> {
     on!(&db.writer, pool => sqlx::query(
-        "insert into tenant (id, name, sip_domain, time_zone, language, spoken, transcribe, created)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into tenant (id, name, sip_domain, settings, created) values ($1, $2, $3, $4, $5)",
     )
     .bind(&tenant.id.0)
     .bind(&tenant.name)
     .bind(tenant.sip_domain.as_deref().map(str::to_ascii_lowercase))
-    .bind(&tenant.time_zone)
-    .bind(&tenant.language)
-    .bind(&tenant.spoken)
-    .bind(tenant.transcribe)
+    .bind(super::written(&tenant.settings))
     .bind(now.0)
     .execute(pool)
     .await
@@ -48,40 +38,33 @@ pub async fn add(db: &Db, tenant: &Tenant, now: Timestamp) -> Result<(), StoreEr
 /// The tenant of this name.
 pub async fn named(db: &Db, name: &str) -> Result<Option<Tenant>, StoreError> {
     let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
-        "select id, name, sip_domain, time_zone, language, spoken, transcribe
-           from tenant where name = $1",
+        "select id, name, sip_domain, settings from tenant where name = $1",
     )
     .bind(name)
     .fetch_optional(pool)
     .await?);
-    Ok(row.map(Tenant::from))
+    row.map(Tenant::try_from).transpose()
 }
 
 /// All of them, by name.
 pub async fn list(db: &Db) -> Result<Vec<Tenant>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
-        "select id, name, sip_domain, time_zone, language, spoken, transcribe
-           from tenant order by name",
+        "select id, name, sip_domain, settings from tenant order by name",
     )
     .fetch_all(pool)
     .await?);
-    Ok(rows.into_iter().map(Tenant::from).collect())
+    rows.into_iter().map(Tenant::try_from).collect()
 }
 
 /// Changes everything but the id; `false` if there is no such tenant.
 pub async fn set(db: &Db, tenant: &Tenant) -> Result<bool, StoreError> {
     let changed = on!(&db.writer, pool => sqlx::query(
-        "update tenant set name = $2, sip_domain = $3, time_zone = $4, language = $5, spoken = $6,
-                transcribe = $7
-          where id = $1",
+        "update tenant set name = $2, sip_domain = $3, settings = $4 where id = $1",
     )
     .bind(&tenant.id.0)
     .bind(&tenant.name)
     .bind(tenant.sip_domain.as_deref().map(str::to_ascii_lowercase))
-    .bind(&tenant.time_zone)
-    .bind(&tenant.language)
-    .bind(&tenant.spoken)
-    .bind(tenant.transcribe)
+    .bind(super::written(&tenant.settings))
     .execute(pool)
     .await
     .map_err(|error| refusal(error, tenant))?
@@ -129,22 +112,18 @@ struct Row {
     id: String,
     name: String,
     sip_domain: Option<String>,
-    time_zone: String,
-    language: String,
-    spoken: Option<String>,
-    transcribe: bool,
+    settings: String,
 }
 
-impl From<Row> for Tenant {
-    fn from(row: Row) -> Self {
-        Tenant {
+impl TryFrom<Row> for Tenant {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Tenant {
             id: TenantId(row.id),
             name: row.name,
             sip_domain: row.sip_domain,
-            time_zone: row.time_zone,
-            language: row.language,
-            spoken: row.spoken,
-            transcribe: row.transcribe,
-        }
+            settings: super::settings(row.settings)?,
+        })
     }
 }

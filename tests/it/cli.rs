@@ -31,21 +31,69 @@ async fn a_tenant_a_user_and_a_mailbox_are_added_changed_listed_and_removed() {
          1000    Ann   0    Europe/Vienna  de        de      no          ann@acme.example\n"
     );
     desk.says("mailbox set 1000 --language inherit --transcribe inherit --spoken auto").await;
-    desk.says("mailbox set 1000 --recipients bob@acme.example,eve@acme.example").await;
+    let set = "mailbox set 1000 --notify-to bob@acme.example,eve@acme.example";
+    desk.says(&format!("{set} --notify-short-to 5551234@sms.example")).await;
     let listed: serde_json::Value =
         serde_json::from_str(&desk.says("mailbox list --json").await).unwrap();
-    assert_eq!(listed[0]["language"], "en");
-    assert_eq!(listed[0]["spoken"], serde_json::Value::Null);
-    assert_eq!(listed[0]["transcribe"], true);
-    assert_eq!(listed[0]["recipients"][1], "eve@acme.example");
+    assert_eq!(listed[0]["settings"]["pages"], "en");
+    assert_eq!(listed[0]["settings"]["spoken"], "auto");
+    assert_eq!(listed[0]["settings"]["transcribe"], true);
+    assert_eq!(listed[0]["recipients"][1]["address"], "eve@acme.example");
+    assert_eq!(listed[0]["recipients"][2]["kind"], "short");
 
     desk.says("user set ann@acme.example --email-to a@acme.example").await;
-    desk.says("mailbox set 1000 --recipients owner").await;
-    assert!(desk.says("mailbox list").await.contains("a@acme.example"));
+    desk.says("mailbox set 1000 --use-login-email yes").await;
+    let list = desk.says("mailbox list").await;
+    assert!(list.contains("a@acme.example, 5551234@sms.example (short)"), "{list}");
+    assert!(!list.contains("eve@acme.example"), "the list is kept but unused: {list}");
+    let nobody = desk.says("mailbox set 1000 --owner none --notify-short-to none").await;
+    assert!(nobody.contains("Nobody gets mail from it yet"), "{nobody}");
     desk.says("user rm a@acme.example").await;
     desk.says("mailbox rm 1000").await;
     desk.says("tenant rm default").await;
     assert!(desk.says("tenant list").await.contains("No tenants yet"));
+}
+
+#[tokio::test]
+async fn every_setting_of_the_voicemail_tab_is_shown_with_where_it_comes_from() {
+    let desk = desk().await;
+    desk.says("tenant add default --time-zone Europe/Vienna --limit 50 --language fr").await;
+    desk.says("user add ann@acme.example").await;
+    desk.says("mailbox add 1000 --owner ann@acme.example --limit 20 --hours 12").await;
+    let shown = desk.says("mailbox show 1000").await;
+    let rows = [
+        ["Voicemail Limit", "20", "mailbox"],
+        ["Play CID", "yes", "default"],
+        ["Play Envelope", "yes", "default"],
+        ["Disable VM rotate", "no", "default"],
+        ["Enable Transcription", "yes", "default"],
+        ["Enable Translation", "no", "default"],
+        ["Enable Notification", "yes", "default"],
+        ["Use login email", "yes", "default"],
+        ["Send notification to", "none", "default"],
+        ["Send short notification to", "none", "default"],
+        ["Delete voicemail after notification", "no", "default"],
+        ["Voicemail PIN", "not set", "default"],
+        ["Time Zone", "Europe/Vienna", "tenant"],
+        ["12/24 h", "12", "mailbox"],
+        ["Language of pages and mails", "fr", "tenant"],
+        ["Language of prompts", "fr", "tenant"],
+        ["Language of transcription", "auto", "default"],
+        ["Language of translation", "fr", "default"],
+    ];
+    for [label, value, from] in rows {
+        let there = shown.lines().any(|line| {
+            let rest = line.strip_prefix(label).map(str::split_whitespace);
+            rest.is_some_and(|it| it.collect::<Vec<_>>().join(" ") == format!("{value} {from}"))
+        });
+        assert!(there, "{label} is not {value} by {from}:\n{shown}");
+    }
+    assert!(shown.ends_with("Mail goes to ann@acme.example.\n"), "{shown}");
+    desk.says("mailbox set 1000 --limit inherit").await;
+    let shown = desk.says("mailbox show 1000 --json").await;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let limit = &shown["lines"][0];
+    assert_eq!((&limit["value"], &limit["from"]), (&"50".into(), &"tenant".into()));
 }
 
 #[tokio::test]
@@ -73,8 +121,10 @@ async fn errors_name_the_next_step() {
         ("mailbox add 10/00", "use 1 to 64 letters"),
         ("mailbox set 2000 --name B", "`afterbeep mailbox add 2000`"),
         ("mailbox add 2000 --owner x@acme.example", "`afterbeep user add x@acme.example`"),
-        ("mailbox set 1000 --recipients a@acme.example,b", "not an email address"),
-        ("mailbox set 1000 --recipients owner,b@acme.example", "stands alone"),
+        ("mailbox set 1000 --notify-to a@acme.example,b", "not an email address"),
+        ("mailbox set 1000 --limit many", "limit cannot be \"many\": say a number"),
+        ("mailbox set 1000 --disable-rotate maybe", "say yes or no"),
+        ("mailbox set 1000 --attach ogg", "say wav or mp3"),
         ("message list --mailbox 3000", "`afterbeep mailbox list`"),
         ("message show 0190b1d6-0000-7000-8000-000000000000", "`afterbeep message list"),
         ("greeting set --mailbox 1000 --file missing.wav", "missing.wav cannot be read"),
@@ -89,7 +139,7 @@ async fn errors_name_the_next_step() {
 async fn messages_are_listed_shown_and_exported() {
     let desk = desk().await;
     desk.says("tenant add default --time-zone Europe/Vienna").await;
-    desk.says("mailbox add 1000 --name Ann --recipients ann@acme.example").await;
+    desk.says("mailbox add 1000 --name Ann --notify-to ann@acme.example").await;
     assert_eq!(desk.says("message list --mailbox 1000").await, "No messages in mailbox 1000.\n");
     let id = desk.message().await;
     let listed = desk.says("message list --mailbox 1000").await;
@@ -282,12 +332,12 @@ impl Desk {
         };
         let filing = Filing {
             id,
-            mailbox: mailbox.id,
+            mailbox: mailbox.id.clone(),
             envelope,
             blob,
             transcribe: true,
             notify_due: now,
-            recipients: mailbox.recipients,
+            recipients: mailbox.recipients(),
         };
         messages::file(&self.db, &[filing], now).await.unwrap();
         let text = "Hello Ann,\u{1b}call me.".to_owned();

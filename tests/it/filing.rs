@@ -13,7 +13,7 @@ use afterbeep::call::spool::{self, Kept, Label, Spool, TakeEvent};
 use afterbeep::clock::Clock;
 use afterbeep::config::Config;
 use afterbeep::mail::Mailer;
-use afterbeep::mailbox::{Caller, Envelope, MailboxId, MessageId, TenantId};
+use afterbeep::mailbox::{Caller, Envelope, MailboxId, MessageId, Settings, TenantId};
 use afterbeep::prompts::Prompts;
 use afterbeep::speech::Recogniser;
 use afterbeep::store::messages::{self, Filing};
@@ -83,13 +83,10 @@ impl House {
             id: TenantId("t".into()),
             name: "default".into(),
             sip_domain: None,
-            time_zone: "UTC".into(),
-            language: "en".into(),
-            spoken: None,
-            transcribe: false,
+            settings: Settings { transcribe: Some(false), ..Settings::default() },
         };
         tenants::add(&db, &tenant, clock.now()).await.unwrap();
-        let settings = mailboxes::Settings { name: "Ann".into(), ..Default::default() };
+        let settings = mailboxes::Entry { name: "Ann".into(), ..Default::default() };
         let mailbox = MailboxId("m".into());
         mailboxes::add(&db, &tenant.id, &mailbox, "1000", &settings, clock.now()).await.unwrap();
         let directory = config.spooled();

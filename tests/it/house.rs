@@ -40,7 +40,7 @@ impl House {
         let last = ports + PORTS - 3;
         let [sip, http] = [last + 1, last + 2].map(|it| SocketAddr::from(([127, 0, 0, 1], it)));
         write_settings(dir.path(), (sip, http, ports), settings);
-        let mailbox = ["mailbox", "add", "1000", "--name", "Ann", "--recipients", "ann@localhost"];
+        let mailbox = ["mailbox", "add", "1000", "--name", "Ann", "--notify-to", "ann@localhost"];
         afterbeep(dir.path(), &mailbox);
         let child = serve(dir.path());
         Self { dir, sip, http, ports, child }

@@ -77,11 +77,8 @@ async fn catch(data: &Path, number: u128) -> String {
         tenant: TenantId("t".into()),
         number: "1000".into(),
         name: "Reception".into(),
-        time_zone: "Europe/Vienna".into(),
-        language: "en".into(),
-        spoken: None,
-        transcribe: true,
-        recipients: vec![],
+        owner_email: Some("ann@example.org".into()),
+        settings: Preferences { time_zone: "Europe/Vienna".into(), ..Default::default() },
     };
     let envelope = Envelope {
         caller: Caller { name: Some(NAME.into()), number: Some("5551234".into()) },

@@ -26,11 +26,8 @@ fn reception() -> Mailbox {
         tenant: TenantId("t".into()),
         number: "1000".into(),
         name: "Reception".into(),
-        time_zone: "Europe/Vienna".into(),
-        language: "en".into(),
-        spoken: None,
-        transcribe: true,
-        recipients: vec!["ann@example.org".into()],
+        owner_email: Some("ann@example.org".into()),
+        settings: Preferences { time_zone: "Europe/Vienna".into(), ..Default::default() },
     }
 }
 

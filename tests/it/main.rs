@@ -23,6 +23,7 @@ mod prompts;
 mod recovery;
 mod rtp;
 mod say;
+mod settings;
 mod sip;
 mod sipp;
 mod speech;

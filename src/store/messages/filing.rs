@@ -1,7 +1,7 @@
 //! Filing: a take becomes a message, together with the work that follows from it, or nothing does.
 
 use crate::{
-    mailbox::{Envelope, Folder, MailboxId, MessageId, Timestamp},
+    mailbox::{Envelope, Folder, MailboxId, MessageId, Recipient, Timestamp},
     store::{Db, StoreError, Tx, jobs, ms},
 };
 
@@ -21,7 +21,7 @@ pub struct Filing {
     /// When the mail goes at the latest, transcript or not.
     pub notify_due: Timestamp,
     /// Who gets the mail; nobody, no mail.
-    pub recipients: Vec<String>,
+    pub recipients: Vec<Recipient>,
 }
 
 /// What became of a filing. In each case it is settled, and the take may go.
@@ -81,11 +81,12 @@ async fn file_one(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<Filed,
     }
     for recipient in &filing.recipients {
         on!(tx, tx => sqlx::query(
-            "insert into delivery (message, recipient, state) values ($1, $2, 'queued')
+            "insert into delivery (message, recipient, kind, state) values ($1, $2, $3, 'queued')
              on conflict do nothing",
         )
         .bind(filing.id.to_string())
-        .bind(recipient)
+        .bind(&recipient.address)
+        .bind(recipient.kind.as_str())
         .execute(&mut **tx)
         .await?);
     }

@@ -1,15 +1,12 @@
 -- One text for SQLite and PostgreSQL: text ids (UUIDv7), bigint for milliseconds since 1970 in UTC,
--- JSON as text. A null setting of a mailbox means: as its tenant has it.
+-- JSON as text.
 
 create table tenant (
-    id         text    primary key,
-    name       text    not null unique,
-    sip_domain text    unique,                 -- lower case; calls to it reach this tenant
-    time_zone  text    not null,
-    language   text    not null,
-    spoken     text,                           -- null: detected per message
-    transcribe boolean not null,
-    created    bigint  not null
+    id         text   primary key,
+    name       text   not null unique,
+    sip_domain text   unique,                  -- lower case; calls to it reach this tenant
+    settings   text   not null,                -- JSON: what its mailboxes start from
+    created    bigint not null
 );
 
 create table person (
@@ -22,41 +19,35 @@ create table person (
 );
 
 create table mailbox (
-    id         text   primary key,
-    tenant     text   not null references tenant (id),
-    number     text   not null,
-    name       text   not null,
-    owner      text   references person (id) on delete set null,
-    time_zone  text,
-    language   text,
-    spoken     text,                           -- 'auto': detected, whatever the tenant says
-    transcribe boolean,
-    recipients text   not null,                -- JSON array; empty: the owner's address
-    version    bigint not null default 0,      -- goes up with every change of what lies in it
-    created    bigint not null,
+    id       text   primary key,
+    tenant   text   not null references tenant (id),
+    number   text   not null,
+    name     text   not null,
+    owner    text   references person (id) on delete set null,
+    settings text   not null,                  -- JSON; what is missing is as the tenant has it
+    version  bigint not null default 0,        -- goes up with every change of what lies in it
+    created  bigint not null,
     unique (tenant, number)
 );
 
 create index mailbox_owner on mailbox (owner);
 
--- A mailbox with the settings that apply to it.
+-- A mailbox with both levels of its settings and its owner's address.
 create view mailbox_in_effect as
 select mailbox.id, mailbox.tenant, mailbox.number, mailbox.name,
-       coalesce(mailbox.time_zone, tenant.time_zone)            as time_zone,
-       coalesce(mailbox.language, tenant.language)              as language,
-       nullif(coalesce(mailbox.spoken, tenant.spoken), 'auto')  as spoken,
-       coalesce(mailbox.transcribe, tenant.transcribe)          as transcribe,
-       mailbox.recipients,
-       person.email                                             as owner_email
+       mailbox.settings as own_settings,
+       tenant.settings  as tenant_settings,
+       person.email     as owner_email
   from mailbox
   join tenant on tenant.id = mailbox.tenant
   left join person on person.id = mailbox.owner;
 
 create table greeting (
     mailbox   text   not null references mailbox (id) on delete cascade,
-    kind      text   not null check (kind in ('unavailable')),
+    kind      text   not null check (kind in ('unavailable', 'busy', 'temporary')),
     blob      text   not null,
     length_ms bigint not null,
+    until     bigint,                          -- a temporary one ends here
     created   bigint not null,
     primary key (mailbox, kind)
 );
@@ -67,18 +58,29 @@ create table message (
     folder              text    not null check (folder in ('new', 'saved', 'deleted')),
     caller_name         text,
     caller_number       text,
+    reason              text,                  -- why the call came here, as far as it told
     received            bigint  not null,
     length_ms           bigint  not null,
     interrupted         boolean not null,
+    urgent              boolean not null default false,
+    pinned              boolean not null default false,
+    held                boolean not null default false,
     blob                text    not null,
     transcription       text    not null
                         check (transcription in ('off', 'waiting', 'done', 'failed')),
     transcription_error text,
+    translation         text    not null default 'off'
+                        check (translation in ('off', 'waiting', 'done', 'failed')),
+    translation_error   text,
+    made_room           text,                  -- JSON: how full the mailbox was, and what gave way
+    deleted             bigint,                -- when it went into the trash
+    deleted_by          text,                  -- the rule or person that put it there
     created             bigint  not null
 );
 
 create index message_in_mailbox on message (mailbox, folder, received, id);
 create index message_blob on message (blob);
+create index message_trash on message (folder, deleted);
 
 create table transcript (
     message  text   primary key references message (id) on delete cascade,
@@ -88,14 +90,34 @@ create table transcript (
     created  bigint not null
 );
 
+create table translation (
+    message  text   primary key references message (id) on delete cascade,
+    language text   not null,
+    text     text   not null,
+    numbers  text   not null,                  -- JSON: numbers that are not the original's
+    engine   text   not null,
+    created  bigint not null
+);
+
 create table delivery (
-    message   text   not null references message (id) on delete cascade,
-    recipient text   not null,
-    state     text   not null check (state in ('queued', 'accepted', 'deferred', 'failed')),
-    attempts  bigint not null default 0,
-    reply     text,                            -- what the mail server said last
-    next_try  bigint,
+    message    text    not null references message (id) on delete cascade,
+    recipient  text    not null,
+    kind       text    not null check (kind in ('full', 'short')),
+    state      text    not null
+               check (state in ('queued', 'accepted', 'deferred', 'failed', 'bounced')),
+    with_audio boolean not null default false, -- the recording was in what was accepted
+    attempts   bigint  not null default 0,
+    reply      text,                           -- what the mail server said last
+    next_try   bigint,
     primary key (message, recipient)
+);
+
+-- Who asked not to get any more mail from a mailbox.
+create table unsubscribed (
+    mailbox   text   not null references mailbox (id) on delete cascade,
+    recipient text   not null,
+    created   bigint not null,
+    primary key (mailbox, recipient)
 );
 
 create table job (
@@ -116,4 +138,24 @@ create index job_due on job (kind, state, due, id);
 create table tombstone (
     message text   primary key,
     purged  bigint not null
+);
+
+-- Who may use the API, and for what. The token itself is not kept.
+create table token (
+    id      text   primary key,
+    tenant  text   references tenant (id) on delete cascade, -- null: every tenant
+    name    text   not null,
+    scopes  text   not null,                   -- JSON array
+    sha256  text   not null unique,
+    created bigint not null,
+    expires bigint,
+    used    bigint,
+    revoked bigint
+);
+
+-- What this server made for itself, such as the key that signs links in mails.
+create table secret (
+    name    text   primary key,
+    value   text   not null,
+    created bigint not null
 );

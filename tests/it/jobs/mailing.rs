@@ -122,7 +122,7 @@ async fn one_recipients_trouble_gives_the_other_no_second_copy() {
     let [ann, bob] = ["ann@localhost", "bob@localhost"];
     let sink = Sink::start(Mode::RefuseOne(ann, 451)).await;
     let house = House::start(&(DEAF.to_owned() + &mailing_to(&sink)));
-    house.run(&["mailbox", "set", "1000", "--recipients", &[ann, bob].join(",")]);
+    house.run(&["mailbox", "set", "1000", "--notify-to", &[ann, bob].join(",")]);
     let id = leave(&house, &words(2)).await;
     let db = house.db().await;
     until("one was tried twice", async || {

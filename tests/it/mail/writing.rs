@@ -84,7 +84,8 @@ fn dates_are_told_in_the_owners_time_zone() {
         ("Asia/Kolkata", "Monday, 23 November 2026, 19:02 IST"),
         ("Nowhere/Atall", "Monday, 23 November 2026, 13:32 UTC"),
     ] {
-        let mailbox = Mailbox { time_zone: zone.into(), ..reception() };
+        let settings = Preferences { time_zone: zone.into(), ..reception().settings };
+        let mailbox = Mailbox { settings, ..reception() };
         let letter = Letter::about(ID, &mailbox, &from_marie(), &Text::Off, sound(), None).unwrap();
         assert!(letter.text.contains(date), "{zone}: {}", letter.text);
     }
@@ -94,7 +95,8 @@ fn dates_are_told_in_the_owners_time_zone() {
 fn impossible_dates_and_unknown_languages_still_make_a_letter() {
     for received in [i64::MIN, -1, 0, i64::MAX] {
         let envelope = Envelope { received: Timestamp(received), ..from_marie() };
-        let mailbox = Mailbox { language: "../en".into(), ..reception() };
+        let settings = Preferences { pages: "../en".into(), ..reception().settings };
+        let mailbox = Mailbox { settings, ..reception() };
         let letter = Letter::about(ID, &mailbox, &envelope, &Text::NoSpeech, sound(), None);
         assert!(letter.unwrap().text.contains("No speech"));
     }

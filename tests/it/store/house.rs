@@ -5,11 +5,12 @@ use std::{path::Path, time::Duration};
 use afterbeep::{
     clock::Clock,
     mailbox::{
-        Caller, Envelope, Mailbox, MailboxId, MessageId, Segment, TenantId, Timestamp, Transcript,
+        Caller, Envelope, Mailbox, MailboxId, MessageId, Notice, Recipient, Segment, Settings,
+        TenantId, Timestamp, Transcript,
     },
     store::{
         Db,
-        mailboxes::{self, Settings},
+        mailboxes::{self, Entry},
         messages::Filing,
         tenants::{self, Tenant},
     },
@@ -47,7 +48,7 @@ impl House {
     }
 
     pub(crate) async fn mailbox(&self, tenant: &TenantId, number: &str) -> Mailbox {
-        self.mailbox_with(tenant, number, &Settings::default()).await;
+        self.mailbox_with(tenant, number, &Entry::default()).await;
         mailboxes::at(&self.db, tenant, number).await.unwrap().unwrap()
     }
 
@@ -55,7 +56,7 @@ impl House {
         &self,
         tenant: &TenantId,
         number: &str,
-        own: &Settings,
+        own: &Entry,
     ) -> MailboxId {
         let id = MailboxId(self.clock.message_id().to_string());
         mailboxes::add(&self.db, tenant, &id, number, own, NOW).await.unwrap();
@@ -76,7 +77,7 @@ impl House {
             blob: afterbeep::blobs::message(&id),
             transcribe: true,
             notify_due: NOW + LEASE,
-            recipients: vec!["ann@acme.example".into(), "bob@acme.example".into()],
+            recipients: vec![full("ann@acme.example"), full("bob@acme.example")],
         }
     }
 }
@@ -86,11 +87,17 @@ pub(crate) fn tenant(name: &str, domain: Option<&str>) -> Tenant {
         id: TenantId(Clock::Real.message_id().to_string()),
         name: name.into(),
         sip_domain: domain.map(str::to_owned),
-        time_zone: "Europe/Vienna".into(),
-        language: "de".into(),
-        spoken: Some("de".into()),
-        transcribe: true,
+        settings: Settings {
+            time_zone: Some("Europe/Vienna".into()),
+            pages: Some("de".into()),
+            spoken: Some("de".into()),
+            ..Settings::default()
+        },
     }
+}
+
+pub(crate) fn full(address: &str) -> Recipient {
+    Recipient { address: address.into(), kind: Notice::Full }
 }
 
 pub(crate) fn transcript() -> Transcript {

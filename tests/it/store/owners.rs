@@ -3,45 +3,54 @@
 use std::time::Duration;
 
 use afterbeep::{
-    mailbox::{MailboxId, UserId},
+    mailbox::{MailboxId, Preferences, Settings, UserId},
     store::{
         StoreError,
         greetings::{self, Greeting},
-        mailboxes::{self, Settings},
+        mailboxes::{self, Entry},
         messages::{self, Filed},
         people::{self, Person},
         tenants::{self},
     },
 };
 
-use super::house::{NOW, house, tenant};
+use super::house::{NOW, full, house, tenant};
 
 #[tokio::test]
 async fn a_mailbox_has_its_tenants_settings_until_it_has_its_own() {
     let house = house().await;
     let tenant = house.tenant("acme", Some("voice.acme.example")).await;
-    let id = house.mailbox_with(&tenant, "1000", &Settings::default()).await;
+    let id = house.mailbox_with(&tenant, "1000", &Entry::default()).await;
     let seen = mailboxes::at(&house.db, &tenant, "1000").await.unwrap().unwrap();
-    assert_eq!((seen.time_zone.as_str(), seen.language.as_str()), ("Europe/Vienna", "de"));
-    assert_eq!((seen.spoken.as_deref(), seen.transcribe), (Some("de"), true));
-    assert!(seen.recipients.is_empty());
+    let Preferences { time_zone, pages, prompts, transcribe, .. } = &seen.settings;
+    assert_eq!(
+        (time_zone.as_str(), pages.as_str(), prompts.as_str()),
+        ("Europe/Vienna", "de", "en")
+    );
+    assert_eq!((seen.settings.spoken(), *transcribe), (Some("de"), true));
+    assert!(seen.recipients().is_empty());
 
-    let own = Settings {
+    let own = Entry {
         name: "Ann".into(),
         owner: None,
-        time_zone: Some("America/Lima".into()),
-        language: Some("es".into()),
-        spoken: Some(Settings::DETECTED.into()),
-        transcribe: Some(false),
-        recipients: vec!["ann@acme.example".into()],
+        settings: Settings {
+            time_zone: Some("America/Lima".into()),
+            pages: Some("es".into()),
+            spoken: Some(Settings::DETECTED.into()),
+            transcribe: Some(false),
+            use_login_email: Some(false),
+            notify_to: Some(vec!["ann@acme.example".to_owned()].into()),
+            ..Settings::default()
+        },
     };
     assert!(mailboxes::set(&house.db, &tenant, &id, &own).await.unwrap());
-    let read = mailboxes::settings(&house.db, &tenant, &id).await.unwrap();
+    let read = mailboxes::entry(&house.db, &tenant, &id).await.unwrap();
     assert_eq!(read.as_ref(), Some(&own));
     let seen = mailboxes::at(&house.db, &tenant, "1000").await.unwrap().unwrap();
-    assert_eq!((seen.time_zone.as_str(), seen.language.as_str()), ("America/Lima", "es"));
-    assert_eq!((seen.spoken, seen.transcribe), (None, false));
-    assert_eq!(seen.recipients, ["ann@acme.example"]);
+    let Preferences { time_zone, pages, transcribe, .. } = &seen.settings;
+    assert_eq!((time_zone.as_str(), pages.as_str()), ("America/Lima", "es"));
+    assert_eq!((seen.settings.spoken(), *transcribe), (None, false));
+    assert_eq!(seen.recipients(), [full("ann@acme.example")]);
 }
 
 #[tokio::test]
@@ -55,15 +64,17 @@ async fn mail_goes_to_the_owner_when_nobody_else_is_named() {
         email: "bob@acme.example".into(),
     };
     people::add(&house.db, &bob, NOW).await.unwrap();
-    let settings = Settings { owner: Some(bob.id.clone()), ..Settings::default() };
-    let id = house.mailbox_with(&tenant, "1000", &settings).await;
-    let to = mailboxes::recipients(&house.db, &tenant, &id).await.unwrap();
-    assert_eq!(to, ["bob@acme.example"]);
+    let entry = Entry { owner: Some(bob.id.clone()), ..Entry::default() };
+    let id = house.mailbox_with(&tenant, "1000", &entry).await;
+    let recipients = async || {
+        let mailbox = mailboxes::held(&house.db, &tenant, &id).await.unwrap().unwrap();
+        mailbox.recipients()
+    };
+    assert_eq!(recipients().await, [full("bob@acme.example")]);
 
     assert!(people::remove(&house.db, &tenant, &bob.id).await.unwrap());
     assert!(people::list(&house.db, &tenant).await.unwrap().is_empty());
-    assert!(mailboxes::recipients(&house.db, &tenant, &id).await.unwrap().is_empty());
-    assert!(mailboxes::at(&house.db, &tenant, "1000").await.unwrap().is_some());
+    assert!(recipients().await.is_empty());
 }
 
 #[tokio::test]
@@ -75,11 +86,11 @@ async fn tenants_cannot_see_each_others_mailboxes_and_messages() {
     assert_ne!(here.id, there.id);
     assert_eq!(mailboxes::at(&house.db, &ours, "2000").await.unwrap(), None);
     assert_eq!(mailboxes::list(&house.db, &ours).await.unwrap(), [here]);
-    let settings = Settings::default();
-    assert!(!mailboxes::set(&house.db, &ours, &private.id, &settings).await.unwrap());
-    assert_eq!(mailboxes::settings(&house.db, &ours, &private.id).await.unwrap(), None);
+    let entry = Entry::default();
+    assert!(!mailboxes::set(&house.db, &ours, &private.id, &entry).await.unwrap());
+    assert_eq!(mailboxes::entry(&house.db, &ours, &private.id).await.unwrap(), None);
     assert_eq!(mailboxes::remove(&house.db, &ours, &private.id).await.unwrap(), None);
-    assert!(mailboxes::recipients(&house.db, &ours, &there.id).await.unwrap().is_empty());
+    assert_eq!(mailboxes::held(&house.db, &ours, &there.id).await.unwrap(), None);
 
     let filing = house.filing(&there);
     messages::file(&house.db, std::slice::from_ref(&filing), NOW).await.unwrap();
@@ -127,7 +138,7 @@ async fn names_and_numbers_are_given_once() {
     assert!(!error.is_temporary());
 
     let id = MailboxId("another".into());
-    let added = mailboxes::add(&house.db, &acme, &id, "1000", &Settings::default(), NOW).await;
+    let added = mailboxes::add(&house.db, &acme, &id, "1000", &Entry::default(), NOW).await;
     assert!(matches!(added, Err(StoreError::Taken { what: "mailbox", .. })));
 }
 

@@ -1,0 +1,161 @@
+//! The settings a mailbox and its tenant can have, as options of their verbs.
+
+use clap::Args;
+
+use super::check;
+use crate::mailbox::Settings;
+
+/// Settings of a tenant or a mailbox; "inherit" takes one away, so that the level above applies.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Voicemail")]
+pub struct Wishes {
+    /// Messages it holds, the trash not counted; 0 plays the greeting and takes none [100]
+    #[arg(long, value_name = "N")]
+    limit: Option<String>,
+    /// At the limit refuse new messages, instead of the oldest giving way [no]
+    #[arg(long, value_name = "yes|no")]
+    disable_rotate: Option<String>,
+    /// Tell owners who called before each message [yes]
+    #[arg(long, value_name = "yes|no")]
+    play_cid: Option<String>,
+    /// Tell owners when each message was left [yes]
+    #[arg(long, value_name = "yes|no")]
+    play_envelope: Option<String>,
+    /// Write messages down [yes]
+    #[arg(long, value_name = "yes|no")]
+    transcribe: Option<String>,
+    /// Translate what was written down [no]
+    #[arg(long, value_name = "yes|no")]
+    translate: Option<String>,
+
+    /// Mail messages [yes]
+    #[arg(long, value_name = "yes|no", help_heading = MAIL)]
+    notify: Option<String>,
+    /// Mail them to the owner's address and nobody else [yes]
+    #[arg(long, value_name = "yes|no", help_heading = MAIL)]
+    use_login_email: Option<String>,
+    /// Who gets the mail instead of the owner, separated by commas, or "none" [none]
+    #[arg(long, value_name = "EMAIL,...", help_heading = MAIL)]
+    notify_to: Option<String>,
+    /// Who gets a short mail without the recording, or "none" [none]
+    #[arg(long, value_name = "EMAIL,...", help_heading = MAIL)]
+    notify_short_to: Option<String>,
+    /// Put a message into the trash once its mail was accepted everywhere [no]
+    #[arg(long, value_name = "yes|no", help_heading = MAIL)]
+    delete_after_notify: Option<String>,
+    /// What the recording is attached as [wav]
+    #[arg(long, value_name = "wav|mp3", help_heading = MAIL)]
+    attach: Option<String>,
+
+    /// Dates and times are told in it, e.g. Europe/Vienna [UTC]
+    #[arg(long, value_name = "ZONE", help_heading = PLACE)]
+    time_zone: Option<String>,
+    /// How times are told [24]
+    #[arg(long, value_name = "12|24", help_heading = PLACE)]
+    hours: Option<String>,
+    /// Of pages, mails and prompts, e.g. en
+    #[arg(long, value_name = "CODE", help_heading = PLACE)]
+    language: Option<String>,
+    /// Of pages and mails alone [en]
+    #[arg(long, value_name = "CODE", help_heading = PLACE)]
+    pages: Option<String>,
+    /// Of what callers and owners hear alone [en]
+    #[arg(long, value_name = "CODE", help_heading = PLACE)]
+    prompts: Option<String>,
+    /// Spoken in messages, e.g. en; "auto" detects it [auto]
+    #[arg(long, value_name = "CODE", help_heading = PLACE)]
+    spoken: Option<String>,
+    /// What messages are translated to [fr]
+    #[arg(long, value_name = "CODE", help_heading = PLACE)]
+    translate_to: Option<String>,
+}
+
+const MAIL: &str = "Voicemail to email";
+const PLACE: &str = "Time and languages";
+
+impl Wishes {
+    /// Puts what was said over what is there; nothing of it counts if one word is wrong.
+    pub(super) fn apply(&self, settings: &mut Settings) -> anyhow::Result<()> {
+        let mut new = settings.clone();
+        for (name, word) in self.said() {
+            new.set(name, word)?;
+        }
+        // Somebody who names recipients wants them to get mail.
+        let named =
+            self.notify_to.is_some() && !new.notify_to.as_ref().is_none_or(|it| it.is_empty());
+        if named && self.use_login_email.is_none() {
+            new.use_login_email = Some(false);
+        }
+        check::settings(&new)?;
+        *settings = new;
+        Ok(())
+    }
+
+    fn said(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("pages", &self.language),
+            ("prompts", &self.language),
+            ("limit", &self.limit),
+            ("disable_rotate", &self.disable_rotate),
+            ("play_cid", &self.play_cid),
+            ("play_envelope", &self.play_envelope),
+            ("transcribe", &self.transcribe),
+            ("translate", &self.translate),
+            ("notify", &self.notify),
+            ("use_login_email", &self.use_login_email),
+            ("notify_to", &self.notify_to),
+            ("notify_short_to", &self.notify_short_to),
+            ("delete_after_notify", &self.delete_after_notify),
+            ("attach", &self.attach),
+            ("time_zone", &self.time_zone),
+            ("hours", &self.hours),
+            ("pages", &self.pages),
+            ("prompts", &self.prompts),
+            ("spoken", &self.spoken),
+            ("translate_to", &self.translate_to),
+        ];
+        all.into_iter().filter_map(|(name, word)| Some((name, word.as_deref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+
+    use super::*;
+
+    #[test]
+    fn every_setting_has_an_option() {
+        let command = Wishes::augment_args(Command::new("test"));
+        for name in Settings::NAMES {
+            assert!(command.get_arguments().any(|it| it.get_id() == name), "{name} has none");
+        }
+    }
+
+    #[test]
+    fn nothing_changes_when_one_word_is_wrong() {
+        let wishes = Wishes {
+            limit: Some("5".into()),
+            time_zone: Some("Europe/Wien".into()),
+            ..Wishes::default()
+        };
+        let mut settings = Settings::default();
+        let error = wishes.apply(&mut settings).unwrap_err();
+        assert!(error.to_string().contains("Europe/Vienna"), "{error}");
+        assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn recipients_that_are_named_replace_the_owner_unless_that_is_said_too() {
+        let mut settings = Settings::default();
+        let named = |use_login_email: Option<&str>| Wishes {
+            notify_to: Some("bob@example.org".into()),
+            use_login_email: use_login_email.map(str::to_owned),
+            ..Wishes::default()
+        };
+        named(None).apply(&mut settings).unwrap();
+        assert_eq!(settings.use_login_email, Some(false));
+        named(Some("yes")).apply(&mut settings).unwrap();
+        assert_eq!(settings.use_login_email, Some(true));
+    }
+}
