@@ -26,6 +26,9 @@ pub struct Config {
     /// A message is mailed after this long, transcript or not.
     #[serde(with = "humantime_serde")]
     pub mail_within: Duration,
+    /// What lies in the trash can be fetched back for this long, then it is gone for good.
+    #[serde(with = "humantime_serde")]
+    pub keep_trash: Duration,
     /// No new message is taken when the disk has less room than this, in MiB.
     pub disk_reserve_mib: u64,
     /// `[sip]`
@@ -65,6 +68,7 @@ impl Default for Config {
             prompts: None,
             stop_within: Duration::from_secs(30),
             mail_within: Duration::from_secs(60),
+            keep_trash: Duration::from_secs(30 * 24 * 3_600),
             disk_reserve_mib: 256,
             sip: Default::default(),
             rtp: Default::default(),

@@ -310,6 +310,8 @@ async fn write(app: &App, spool: &Spool, id: MessageId) -> Result<(), FileError>
 async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
     let Kept { take, label, interrupted, .. } = kept;
     let mailbox = mailboxes::held(&app.db, &label.tenant, &label.mailbox).await?;
+    let (limit, rotates) =
+        mailbox.as_ref().map_or((0, false), |it| (it.limit(), !it.settings.disable_rotate));
     let transcribe = mailbox.as_ref().is_some_and(|it| it.settings.transcribe);
     // Without a model there is nothing to wait for.
     let ready = matches!(app.speech.readiness(), Readiness::Ready { .. });
@@ -324,6 +326,8 @@ async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
             interrupted: *interrupted,
         },
         blob: blobs::message(&take.id),
+        limit,
+        rotates,
         transcribe,
         notify_due: app.clock.now() + wait,
         recipients: mailbox.map(|it| it.recipients()).unwrap_or_default(),

@@ -18,10 +18,10 @@ pub use session::Stopping;
 use crate::app::App;
 use crate::audio::{Clip, Codec, listener::Rules, resample::resample, wav};
 use crate::flow::{Deposit, Flow, Policy};
-use crate::mailbox::{Mailbox, Take};
+use crate::mailbox::{Mailbox, Take, room::Door};
 use crate::rtp::{Leg, Plane, Stream};
 use crate::sip::{Invitation, Media, Refusal};
-use crate::store::{greetings, mailboxes};
+use crate::store::{greetings, mailboxes, messages};
 use spool::{Kept, Spool};
 use stage::{Setting, Stage};
 
@@ -111,6 +111,13 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
             return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
         }
     };
+    let door = match messages::door(&desk.app.db, &mailbox).await {
+        Ok(door) => door,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "cannot count messages");
+            return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
+        }
+    };
     let leg = match desk.plane.open(invitation.own) {
         Ok(leg) => leg,
         Err(error) => {
@@ -118,13 +125,14 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
             return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
         }
     };
-    answer(desk, invitation, mailbox, leg, stopping).await;
+    answer(desk, invitation, mailbox, door, leg, stopping).await;
 }
 
 async fn answer(
     desk: Desk,
     invitation: Invitation,
     mailbox: Mailbox,
+    door: Door,
     leg: Leg,
     stopping: watch::Receiver<Stopping>,
 ) {
@@ -145,9 +153,13 @@ async fn answer(
     };
     tracing::info!(mailbox = %setting.mailbox.id, "call answered");
     metrics::counter!("afterbeep_calls_total").increment(1);
+    if door == Door::Full {
+        tracing::info!(mailbox = %setting.mailbox.id, "the mailbox is full, its caller is told so");
+        metrics::counter!("afterbeep_calls_full_total").increment(1);
+    }
 
     let stage = Stage::new(desk, leg, &dialog.media, setting);
-    session::run(Flow::Deposit(Deposit::new(policy)), stage, dialog, stopping).await;
+    session::run(Flow::Deposit(Deposit::at(door, policy)), stage, dialog, stopping).await;
     tracing::info!("call over");
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
 
-use crate::mailbox::Settings;
+use crate::mailbox::{Settings, settings::Addresses};
 
 /// The word for "nobody" and "nothing".
 pub(super) const NONE: &str = "none";
@@ -58,7 +58,7 @@ pub(super) fn language(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What cannot be told from the words alone: that zones, languages and addresses exist.
+/// Settings however they came: zones, languages and addresses exist, and no list is too long.
 pub(crate) fn settings(settings: &Settings) -> anyhow::Result<()> {
     settings.time_zone.as_deref().map_or(Ok(()), time_zone)?;
     let spoken = settings.spoken.as_deref().filter(|it| *it != Settings::DETECTED);
@@ -66,9 +66,14 @@ pub(crate) fn settings(settings: &Settings) -> anyhow::Result<()> {
         code.map_or(Ok(()), language)?;
     }
     settings.translate_to.as_deref().map_or(Ok(()), language)?;
-    let lists = [&settings.notify_to, &settings.notify_short_to];
-    for address in lists.into_iter().flatten().flat_map(|it| it.iter()) {
-        email(address)?;
+    if settings.limit.is_some_and(|it| it > Settings::MOST) {
+        bail!("a mailbox holds {} messages at most", Settings::MOST);
+    }
+    for list in [&settings.notify_to, &settings.notify_short_to].into_iter().flatten() {
+        if list.len() > Addresses::MOST {
+            bail!("one list has {} addresses at most", Addresses::MOST);
+        }
+        list.iter().try_for_each(email)?;
     }
     Ok(())
 }

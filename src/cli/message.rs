@@ -11,12 +11,13 @@ use uuid::Uuid;
 use super::{mailbox, table, tenant};
 use crate::{
     blobs::Blobs,
+    clock::Clock,
     mailbox::{Folder, Mailbox, MessageId, Timestamp, Transcript},
     store::{
         Db, deliveries,
         deliveries::Delivery,
         messages,
-        messages::{Message, Page, Transcription},
+        messages::{Marks, Message, Page, Transcription},
         transcripts,
     },
 };
@@ -53,6 +54,34 @@ pub enum Command {
         #[command(flatten)]
         of: tenant::Of,
     },
+    /// Move a message to another folder; from the trash, that fetches it back
+    Move {
+        /// Its id, as `message list` shows it
+        id: Uuid,
+        /// Where to: new, saved or deleted (the trash)
+        #[arg(long)]
+        to: Folder,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
+    /// Say what sets a message apart; a pinned or held one never gives way to a new one
+    Mark {
+        /// Its id, as `message list` shows it
+        id: Uuid,
+        /// Whether its owner wants to keep it
+        #[arg(long, value_name = "yes|no", value_parser = table::decision)]
+        pinned: Option<bool>,
+        /// Whether it must be kept whatever its owner does
+        #[arg(long, value_name = "yes|no", value_parser = table::decision)]
+        held: Option<bool>,
+        /// Whether its caller called it urgent
+        #[arg(long, value_name = "yes|no", value_parser = table::decision)]
+        urgent: Option<bool>,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
     /// Write the sound of a message to a WAV file
     Export {
         /// Its id, as `message list` shows it
@@ -71,9 +100,25 @@ pub async fn run(
     command: Command,
     db: &Db,
     blobs: &Blobs,
+    clock: &Clock,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     match command {
+        Command::Move { id, to, of } => {
+            let (message, mailbox) = find(db, &of, id).await?;
+            messages::move_to(db, &mailbox.id, &message.id, to, OPERATOR, clock.now()).await?;
+            Ok(writeln!(out, "Message {id} is in the folder {}.", to.as_str())?)
+        }
+        Command::Mark { id, pinned, held, urgent, of } => {
+            let (message, mailbox) = find(db, &of, id).await?;
+            let marks = Marks {
+                pinned: pinned.unwrap_or(message.marks.pinned),
+                held: held.unwrap_or(message.marks.held),
+                urgent: urgent.unwrap_or(message.marks.urgent),
+            };
+            messages::mark(db, &mailbox.id, &message.id, marks).await?;
+            Ok(writeln!(out, "Message {id} is {}.", marked(marks))?)
+        }
         Command::List { mailbox, folder, most, json, of } => {
             let mailbox = mailbox::find(db, &of, &mailbox).await?;
             let messages = messages::list(db, &mailbox.id, folder, Page::first(most)).await?;
@@ -102,6 +147,16 @@ pub async fn run(
             Ok(writeln!(out, "{} is written, {} bytes.", to.display(), sound.len())?)
         }
     }
+}
+
+/// Who put a message into the trash by a verb.
+const OPERATOR: &str = "operator";
+
+/// What sets a message apart, in words.
+fn marked(marks: Marks) -> String {
+    let words = [(marks.urgent, "urgent"), (marks.pinned, "pinned"), (marks.held, "held")];
+    let said: Vec<_> = words.into_iter().filter_map(|(is, word)| is.then_some(word)).collect();
+    if said.is_empty() { "like any other".to_owned() } else { said.join(", ") }
 }
 
 async fn find(db: &Db, of: &tenant::Of, id: Uuid) -> anyhow::Result<(Message, Mailbox)> {
@@ -169,6 +224,21 @@ fn show(
     for (field, value) in fields {
         writeln!(out, "{:10}{}", format!("{field}:"), table::plain(&value))?;
     }
+    if message.marks != Marks::default() {
+        writeln!(out, "{:10}{}", "Marked:", marked(message.marks))?;
+    }
+    if let Some(by) = &message.deleted_by {
+        writeln!(out, "{:10}{}", "Trashed:", table::plain(&format!("by {by}")))?;
+    }
+    if let Some(room) = &message.made_room {
+        let line = format!(
+            "{} of {} messages; {} gave way for it",
+            room.used,
+            room.limit,
+            room.rotated.len()
+        );
+        writeln!(out, "{:10}{line}", "Room:")?;
+    }
     for it in deliveries {
         let reply = it.reply.as_deref().map(|it| format!(" ({it})")).unwrap_or_default();
         let line = format!("{}, {}{reply}", it.recipient, it.state.as_str());
@@ -224,6 +294,9 @@ fn described(
         "received": received.to_string(),
         "length_ms": u64::try_from(message.envelope.length.as_millis()).unwrap_or(u64::MAX),
         "interrupted": message.envelope.interrupted,
+        "marks": message.marks,
+        "deleted_by": message.deleted_by,
+        "made_room": message.made_room,
         "transcription": message.transcription,
         "transcript": transcript,
         "text": transcript.map(Transcript::text),

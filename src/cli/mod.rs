@@ -143,7 +143,7 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
         }
         Verb::Message(command) => {
             let (db, blobs) = open(&config()?).await?;
-            message::run(command, &db, &blobs, out).await
+            message::run(command, &db, &blobs, clock, out).await
         }
         Verb::Model(command) => model::run(command, &config()?, out).await,
         Verb::Mail(command) => mail::run(command, &config()?, out).await,

@@ -41,6 +41,15 @@ pub(super) fn yes(it: bool) -> &'static str {
     if it { "yes" } else { "no" }
 }
 
+/// What was decided, in the same words.
+pub(super) fn decision(word: &str) -> Result<bool, String> {
+    match word {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("say yes or no".to_owned()),
+    }
+}
+
 /// One line of harmless text.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()

@@ -1,5 +1,6 @@
 //! Leaving a message: greeting, beep, recording, review.
 //!
+//! A mailbox that takes no messages says so before its greeting, or plays its greeting and no more.
 //! The last good take is given up only for a better one or by the caller's own word, so a caller
 //! who leaves while recording again still leaves the message they had.
 
@@ -8,7 +9,7 @@ use std::{mem, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Ended, Event, Prompt};
-use crate::mailbox::Take;
+use crate::mailbox::{Take, room::Door};
 use crate::say::Phrase;
 
 /// `[deposit]`: how messages are taken.
@@ -78,6 +79,7 @@ impl Policy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deposit {
     policy: Policy,
+    door: Door,
     tries: u32,
     state: State,
 }
@@ -85,6 +87,8 @@ pub struct Deposit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Greeting,
+    /// Hearing the greeting of a mailbox that takes no messages.
+    Telling,
     /// Hearing the beep, or what comes before it. Keys are ignored: one that came a moment too late
     /// to skip the greeting should not cut short what has not begun.
     Beeping(Option<Take>),
@@ -98,9 +102,14 @@ enum State {
 }
 
 impl Deposit {
-    /// A call that has just been answered.
+    /// A call that has just been answered by a mailbox with room.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, tries: 0, state: State::Greeting }
+        Self::at(Door::Open, policy)
+    }
+
+    /// A call that has just been answered.
+    pub fn at(door: Door, policy: Policy) -> Self {
+        Self { policy, door, tries: 0, state: State::Greeting }
     }
 
     /// Takes the next step.
@@ -114,10 +123,11 @@ impl Deposit {
     /// The whole flow, one line per thing that can happen.
     fn step(&mut self, state: State, event: Event) -> (State, Vec<Action>) {
         use Event::{Filed, HungUp, Idle, Key, NotRecorded, Recorded, Start};
-        use State::{Beeping, Filing, Greeting, Leaving, Over, Recording, Reviewing};
+        use State::{Beeping, Filing, Greeting, Leaving, Over, Recording, Reviewing, Telling};
 
         match (state, event) {
-            (Greeting, Start) => (Greeting, greet()),
+            (Greeting, Start) => self.greet(),
+            (Telling, Idle | Key('#')) => (Over, farewell(None)),
             (Greeting, Idle | Key('#')) => (Beeping(None), self.record()),
 
             (Beeping(kept), Event::Recording) => (Recording(kept), vec![]),
@@ -147,6 +157,18 @@ impl Deposit {
 
             (_, HungUp) => (Over, vec![]),
             (state, _) => (state, vec![]),
+        }
+    }
+
+    fn greet(&self) -> (State, Vec<Action>) {
+        let greeting = Action::Play(Prompt::Greeting);
+        match self.door {
+            Door::Open => {
+                let instructions = Action::Play(Prompt::Say(Phrase::Instructions));
+                (State::Greeting, vec![greeting, instructions])
+            }
+            Door::Announcement => (State::Telling, vec![greeting]),
+            Door::Full => (State::Over, farewell(Some(Phrase::MailboxFull))),
         }
     }
 
@@ -216,10 +238,6 @@ impl Deposit {
     fn listen(&self, take: Take) -> Vec<Action> {
         [vec![Action::Play(Prompt::Take(take))], self.review()].concat()
     }
-}
-
-fn greet() -> Vec<Action> {
-    vec![Action::Play(Prompt::Greeting), Action::Play(Prompt::Say(Phrase::Instructions))]
 }
 
 fn delete(take: Take) -> Vec<Action> {

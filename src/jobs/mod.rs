@@ -6,6 +6,7 @@
 //! here may happen twice.
 
 mod notify;
+mod sweep;
 mod transcribe;
 
 use std::time::Duration;
@@ -55,6 +56,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             }
         });
     }
+    workers.spawn(sweep::run(app, stop.clone()));
     stop.wait_for(|it| *it).await.ok();
     workers.join_all().await;
 }

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub mod room;
 pub mod settings;
 
 pub use settings::{Preferences, Settings};
@@ -174,6 +175,11 @@ impl fmt::Display for Caller {
 }
 
 impl Mailbox {
+    /// How many messages it holds.
+    pub fn limit(&self) -> usize {
+        usize::try_from(self.settings.limit).unwrap_or(usize::MAX)
+    }
+
     /// Who gets mail for a message, each address once: with "Use login email" exactly the owner,
     /// else those named, with the recording; and those who get a short one.
     pub fn recipients(&self) -> Vec<Recipient> {
@@ -253,6 +259,14 @@ impl std::ops::Add<Duration> for Timestamp {
 
     fn add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl std::ops::Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 

@@ -109,6 +109,9 @@ impl Settings {
     /// The word for "detect the language of each message".
     pub const DETECTED: &'static str = "auto";
 
+    /// The most messages a mailbox can be set to hold.
+    pub const MOST: u32 = 100_000;
+
     /// The word that takes a setting away, so that the one above it applies.
     pub const INHERIT: &'static str = "inherit";
 }
@@ -213,7 +216,7 @@ impl Word for u32 {
     const WANTED: &'static str = "say a number from 0 to 100000";
 
     fn read(word: &str) -> Option<Self> {
-        word.parse().ok().filter(|it| *it <= 100_000)
+        word.parse().ok().filter(|it| *it <= Settings::MOST)
     }
 
     fn word(&self) -> String {

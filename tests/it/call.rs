@@ -3,6 +3,7 @@
 mod changes;
 mod keys;
 mod kinds;
+mod room;
 mod trouble;
 
 use std::time::Duration;

@@ -299,7 +299,7 @@ impl Desk {
             Line::Tenant(it) => tenant::run(it, db, clock, &mut out).await?,
             Line::User(it) => user::run(it, db, clock, &mut out).await?,
             Line::Mailbox(it) => mailbox::run(it, db, blobs, clock, &mut out).await?,
-            Line::Message(it) => message::run(it, db, blobs, &mut out).await?,
+            Line::Message(it) => message::run(it, db, blobs, clock, &mut out).await?,
             Line::Greeting(it) => greeting::run(it, db, blobs, clock, &mut out).await?,
         }
         Ok(String::from_utf8(out).unwrap())
@@ -335,6 +335,8 @@ impl Desk {
             mailbox: mailbox.id.clone(),
             envelope,
             blob,
+            limit: 100,
+            rotates: true,
             transcribe: true,
             notify_due: now,
             recipients: mailbox.recipients(),

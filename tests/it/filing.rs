@@ -173,6 +173,8 @@ fn filing(kept: &Kept) -> Filing {
             interrupted: false,
         },
         blob: blobs::message(&kept.take.id),
+        limit: 100,
+        rotates: true,
         transcribe: false,
         notify_due: kept.label.received,
         recipients: vec![],

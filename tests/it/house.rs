@@ -118,6 +118,18 @@ impl House {
         }
     }
 
+    /// Waits until no message lies in 1000, not even in the trash.
+    pub async fn until_empty(&self) {
+        let db = self.db().await;
+        let mailbox = mailboxes::reached(&db, "localhost", "1000").await.unwrap().unwrap();
+        let until = Instant::now() + PATIENCE;
+        while !messages::list(&db, &mailbox.id, None, Page::first(1)).await.unwrap().is_empty() {
+            assert!(Instant::now() < until, "a message is still there");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        db.close().await;
+    }
+
     /// The stored samples of a message, 8,000 a second.
     pub fn sound(&self, id: MessageId) -> Vec<i16> {
         let to = self.dir.path().join(format!("{id}.wav"));

@@ -21,6 +21,7 @@ mod model;
 mod phone;
 mod prompts;
 mod recovery;
+mod room;
 mod rtp;
 mod say;
 mod settings;

@@ -5,3 +5,4 @@ mod jobs;
 mod messages;
 mod opening;
 mod owners;
+mod room;

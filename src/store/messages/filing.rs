@@ -2,7 +2,7 @@
 
 use crate::{
     mailbox::{Envelope, Folder, MailboxId, MessageId, Recipient, Timestamp},
-    store::{Db, StoreError, Tx, jobs, ms},
+    store::{Db, StoreError, Tx, jobs, messages::room, ms},
 };
 
 /// A take on its way into a mailbox. Its blob is already written.
@@ -16,6 +16,10 @@ pub struct Filing {
     pub envelope: Envelope,
     /// Where its sound is.
     pub blob: String,
+    /// Messages the mailbox may hold; 0 for one that takes none.
+    pub limit: usize,
+    /// Whether others give way at the limit.
+    pub rotates: bool,
     /// Whether a transcript is wanted.
     pub transcribe: bool,
     /// When the mail goes at the latest, transcript or not.
@@ -73,6 +77,7 @@ async fn file_one(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<Filed,
     if !insert(tx, filing, now).await? {
         return Ok(Filed::Already);
     }
+    room::make(tx, filing, now).await?;
     if filing.transcribe {
         jobs::enqueue(tx, jobs::Kind::Transcribe, &filing.id, now).await?;
     }

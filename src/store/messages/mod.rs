@@ -6,12 +6,16 @@ use uuid::Uuid;
 
 use super::{Db, StoreError, mailboxes};
 use crate::mailbox::{
-    Caller, Envelope, Folder, Mailbox, MailboxId, MessageId, TenantId, Timestamp,
+    Caller, Envelope, Folder, Mailbox, MailboxId, MessageId, TenantId, Timestamp, room::MadeRoom,
 };
 
 mod filing;
+mod room;
+mod trash;
 
 pub use filing::{Filed, Filing, file};
+pub use room::door;
+pub use trash::{expired, move_to};
 
 /// A message as filed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,10 +28,27 @@ pub struct Message {
     pub folder: Folder,
     /// Everything known about it except its sound.
     pub envelope: Envelope,
+    /// What was said about it besides.
+    pub marks: Marks,
     /// Where its sound is.
     pub blob: String,
     /// How far its transcript is.
     pub transcription: Transcription,
+    /// What its owner is told about the room in the mailbox.
+    pub made_room: Option<MadeRoom>,
+    /// The rule or person that put it into the trash.
+    pub deleted_by: Option<String>,
+}
+
+/// What sets a message apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Marks {
+    /// Its caller called it urgent.
+    pub urgent: bool,
+    /// Its owner wants to keep it: it never gives way.
+    pub pinned: bool,
+    /// An administrator wants it kept: it never gives way.
+    pub held: bool,
 }
 
 /// How far the transcript of a message is.
@@ -80,7 +101,7 @@ pub async fn list(
     let (time, last) = page.before.unwrap_or((Timestamp(i64::MAX), MessageId(Uuid::max())));
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select id, mailbox, folder, caller_name, caller_number, received, length_ms, interrupted,
-                blob, transcription, transcription_error
+                urgent, pinned, held, blob, transcription, transcription_error, made_room, deleted_by
            from message
           where mailbox = $1 and ($2 = 'all' or folder = $2) and (received, id) < ($3, $4)
           order by received desc, id desc limit $5",
@@ -122,7 +143,7 @@ pub async fn get(
 pub async fn for_job(db: &Db, id: &MessageId) -> Result<Option<(Message, Mailbox)>, StoreError> {
     let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select id, mailbox, folder, caller_name, caller_number, received, length_ms, interrupted,
-                blob, transcription, transcription_error
+                urgent, pinned, held, blob, transcription, transcription_error, made_room, deleted_by
            from message where id = $1",
     )
     .bind(id.to_string())
@@ -138,29 +159,25 @@ pub async fn for_job(db: &Db, id: &MessageId) -> Result<Option<(Message, Mailbox
     mailbox.map(|it| Ok((row.try_into()?, it.try_into()?))).transpose()
 }
 
-/// Moves a message to another folder; `false` if the mailbox holds no such message.
-pub async fn move_to(
+/// Says what sets a message apart; `false` if the mailbox holds no such message.
+pub async fn mark(
     db: &Db,
     mailbox: &MailboxId,
     id: &MessageId,
-    folder: Folder,
+    marks: Marks,
 ) -> Result<bool, StoreError> {
-    let mut tx = db.begin().await?;
-    let moved = on!(&mut tx, tx => {
-        sqlx::query("update mailbox set version = version + 1 where id = $1")
-            .bind(&mailbox.0)
-            .execute(&mut **tx)
-            .await?;
-        sqlx::query("update message set folder = $3 where mailbox = $1 and id = $2")
-            .bind(&mailbox.0)
-            .bind(id.to_string())
-            .bind(folder.as_str())
-            .execute(&mut **tx)
-            .await?
-            .rows_affected()
-    });
-    tx.commit().await?;
-    Ok(moved == 1)
+    let marked = on!(&db.writer, pool => sqlx::query(
+        "update message set urgent = $3, pinned = $4, held = $5 where mailbox = $1 and id = $2",
+    )
+    .bind(&mailbox.0)
+    .bind(id.to_string())
+    .bind(marks.urgent)
+    .bind(marks.pinned)
+    .bind(marks.held)
+    .execute(pool)
+    .await?
+    .rows_affected());
+    Ok(marked == 1)
 }
 
 /// Removes a message for good, with its transcript, deliveries and jobs, and leaves its id behind
@@ -223,6 +240,11 @@ pub(super) fn id(text: String) -> Result<MessageId, StoreError> {
     }
 }
 
+/// A stored folder.
+fn folder(word: String) -> Result<Folder, StoreError> {
+    word.parse().map_err(|_| StoreError::Unreadable { wanted: "folder", found: word })
+}
+
 #[derive(FromRow)]
 struct Row {
     id: String,
@@ -233,9 +255,14 @@ struct Row {
     received: i64,
     length_ms: i64,
     interrupted: bool,
+    urgent: bool,
+    pinned: bool,
+    held: bool,
     blob: String,
     transcription: String,
     transcription_error: Option<String>,
+    made_room: Option<String>,
+    deleted_by: Option<String>,
 }
 
 impl TryFrom<Row> for Message {
@@ -252,22 +279,21 @@ impl TryFrom<Row> for Message {
                 return Err(StoreError::Unreadable { wanted, found: row.transcription });
             }
         };
-        let folder = row
-            .folder
-            .parse()
-            .map_err(|_| StoreError::Unreadable { wanted: "folder", found: row.folder })?;
         Ok(Message {
             id: id(row.id)?,
             mailbox: MailboxId(row.mailbox),
-            folder,
+            folder: folder(row.folder)?,
             envelope: Envelope {
                 caller: Caller { name: row.caller_name, number: row.caller_number },
                 received: Timestamp(row.received),
                 length: super::length(row.length_ms),
                 interrupted: row.interrupted,
             },
+            marks: Marks { urgent: row.urgent, pinned: row.pinned, held: row.held },
             blob: row.blob,
             transcription,
+            made_room: row.made_room.map(room::read).transpose()?,
+            deleted_by: row.deleted_by,
         })
     }
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use afterbeep::flow::{Action, Deposit, Ended, Event, Flow, Policy};
+use afterbeep::mailbox::room::Door;
 use proptest::prelude::*;
 
 use super::{describe, dialogue, take};
@@ -401,6 +402,34 @@ fn a_message_is_deleted_by_the_callers_own_word() {
     );
 }
 
+#[test]
+fn a_full_mailbox_says_so_before_its_greeting() {
+    dialogue(
+        behind(Door::Full),
+        "
+        caller: calls
+        server: say MailboxFull, say Goodbye, hang up
+        caller: presses #
+        caller: hangs up
+    ",
+    );
+}
+
+#[test]
+fn an_announcement_is_heard_and_takes_nothing() {
+    dialogue(
+        behind(Door::Announcement),
+        "
+        caller: calls
+        server: greet
+        caller: presses 1
+        caller: waits
+        server: say Goodbye, hang up
+        caller: presses #
+    ",
+    );
+}
+
 /// Every key and the hang-up in every state; what is not listed changes nothing.
 #[test]
 fn every_key_in_every_state() {
@@ -408,8 +437,9 @@ fn every_key_in_every_state() {
         || Event::Recorded(take(Duration::from_secs(9), Duration::from_secs(9)), Ended::Stopped);
     let recording = [Event::Start, Event::Idle, Event::Recording];
     let after = |events: &[Event]| [&recording, events].concat();
-    let states: [(&str, Vec<Event>); 7] = [
+    let states: [(&str, Vec<Event>); 8] = [
         ("greeting", vec![Event::Start]),
+        ("telling", vec![Event::Start]),
         ("beeping", vec![Event::Start, Event::Idle]),
         ("recording", after(&[])),
         ("leaving", after(&[Event::HungUp])),
@@ -423,7 +453,8 @@ fn every_key_in_every_state() {
     let mut table = String::new();
     for (state, path) in &states {
         for (name, event) in &moves {
-            let mut flow = reviewed();
+            let mut flow =
+                if *state == "telling" { behind(Door::Announcement) } else { reviewed() };
             for event in path {
                 flow.on(event.clone());
             }
@@ -437,6 +468,7 @@ fn every_key_in_every_state() {
         table,
         "\
 greeting #: beep, record
+telling #: say Goodbye, hang up
 recording #: stop
 recording hang-up: stop
 reviewing 1: file 9s
@@ -588,6 +620,10 @@ fn any_move() -> impl Strategy<Value = Move> {
         1 => Just(Move::Breaks),
         1 => Just(Move::HangsUp),
     ]
+}
+
+fn behind(door: Door) -> Flow {
+    Flow::Deposit(Deposit::at(door, Policy::default()))
 }
 
 pub(crate) fn deposit() -> Flow {

@@ -75,6 +75,8 @@ impl House {
                 interrupted: true,
             },
             blob: afterbeep::blobs::message(&id),
+            limit: 100,
+            rotates: true,
             transcribe: true,
             notify_due: NOW + LEASE,
             recipients: vec![full("ann@acme.example"), full("bob@acme.example")],

@@ -158,13 +158,15 @@ async fn a_message_moves_between_folders_of_its_own_mailbox_only() {
     let (house, mailbox) = house_with_mailbox().await;
     let filing = house.filing(&mailbox);
     messages::file(&house.db, std::slice::from_ref(&filing), NOW).await.unwrap();
-    let moved = messages::move_to(&house.db, &mailbox.id, &filing.id, Folder::Saved).await;
+    let moved =
+        messages::move_to(&house.db, &mailbox.id, &filing.id, Folder::Saved, "owner", NOW).await;
     assert!(moved.unwrap());
     let saved = messages::list(&house.db, &mailbox.id, Some(Folder::Saved), Page::first(9)).await;
     assert_eq!(saved.unwrap().len(), 1);
     assert_eq!(messages::count(&house.db, &mailbox.id, Folder::New).await.unwrap(), 0);
     let elsewhere = house.mailbox(&mailbox.tenant, "2000").await;
-    let moved = messages::move_to(&house.db, &elsewhere.id, &filing.id, Folder::New).await;
+    let moved =
+        messages::move_to(&house.db, &elsewhere.id, &filing.id, Folder::New, "owner", NOW).await;
     assert!(!moved.unwrap());
     let purged = messages::purge(&house.db, &elsewhere.id, &filing.id, NOW).await;
     assert_eq!(purged.unwrap(), None);
