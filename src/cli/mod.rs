@@ -17,7 +17,7 @@ mod serve;
 mod table;
 pub mod tenant;
 pub mod user;
-mod wishes;
+pub mod wishes;
 mod worker;
 
 use std::io::{self, IsTerminal, Write};

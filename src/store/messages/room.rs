@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::{filing::Filing, trash};
 use crate::{
     mailbox::{
-        Caller, Folder, Mailbox, Timestamp,
+        Caller, Mailbox, Timestamp,
         room::{self, Door, Lying, MadeRoom},
     },
     store::{Db, StoreError, Tx},
