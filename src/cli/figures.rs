@@ -17,6 +17,8 @@ pub(super) fn page(
     describe();
     // These are counted where they happen; nobody should wonder why they are not there before.
     counter!("afterbeep_calls_total").absolute(0);
+    counter!("afterbeep_calls_full_total").absolute(0);
+    counter!("afterbeep_panics_total").absolute(0);
     counter!("afterbeep_messages_total").absolute(0);
     counter!("afterbeep_filing_failures_total").absolute(0);
     for state in ["accepted", "deferred", "failed"] {
@@ -101,6 +103,8 @@ fn describe() {
     ];
     const COUNTERS: [(&str, &str); 17] = [
         ("afterbeep_calls_total", "Calls answered."),
+        ("afterbeep_calls_full_total", "Callers who were told that the mailbox is full."),
+        ("afterbeep_panics_total", "Faults of this program that ended a part of it."),
         ("afterbeep_messages_total", "Messages filed."),
         ("afterbeep_filing_failures_total", "Times that filing failed and had to be tried again."),
         ("afterbeep_jobs_total", "Jobs done, put off or given up, by kind."),

@@ -6,8 +6,10 @@
 mod check;
 mod config;
 mod demo;
+mod faults;
 mod figures;
 pub mod greeting;
+pub mod jobs;
 mod mail;
 pub mod mailbox;
 pub mod message;
@@ -91,6 +93,9 @@ enum Verb {
     /// What callers left: list, show, export
     #[command(subcommand)]
     Message(message::Command),
+    /// Work after calls: what waits, what was given up, and trying it again
+    #[command(subcommand)]
+    Jobs(jobs::Command),
     /// Speech models: fetch them, and see which are there
     #[command(subcommand)]
     Model(model::Command),
@@ -145,6 +150,7 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
             let (db, blobs) = open(&config()?).await?;
             message::run(command, &db, &blobs, clock, out).await
         }
+        Verb::Jobs(command) => jobs::run(command, &open(&config()?).await?.0, clock, out).await,
         Verb::Model(command) => model::run(command, &config()?, out).await,
         Verb::Mail(command) => mail::run(command, &config()?, out).await,
         Verb::Demo(command) => demo::run(command, config()?, out).await,

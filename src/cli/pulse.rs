@@ -7,10 +7,12 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
+use super::faults;
 use crate::app::App;
 use crate::call::Stopping;
 use crate::call::spool::{Spool, SpoolError};
 use crate::http::Readiness;
+use crate::sip::Endpoint;
 use crate::store::{StoreError, jobs};
 
 /// How often the database is asked.
@@ -22,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Pulse {
     app: App,
     spool: Spool,
+    endpoint: Endpoint,
     recorder: PrometheusHandle,
     stopping: watch::Receiver<Stopping>,
     writable: Arc<AtomicBool>,
@@ -32,20 +35,23 @@ impl Pulse {
     pub(super) fn new(
         app: App,
         spool: Spool,
+        endpoint: Endpoint,
         recorder: PrometheusHandle,
         stopping: watch::Receiver<Stopping>,
     ) -> Self {
-        Self { app, spool, recorder, stopping, writable: Arc::new(AtomicBool::new(true)) }
+        Self { app, spool, endpoint, recorder, stopping, writable: Arc::new(AtomicBool::new(true)) }
     }
 
     /// What stands in the way of taking calls and keeping messages, in sentences.
     pub(super) fn readiness(&self) -> impl Fn() -> Readiness + Send + Sync + use<> {
         let (spool, writable) = (self.spool.clone(), self.writable.clone());
-        let stopping = self.stopping.clone();
+        let (stopping, endpoint) = (self.stopping.clone(), self.endpoint.clone());
         move || {
             let mut reasons = Vec::new();
             if *stopping.borrow() != Stopping::No {
                 reasons.push("The server is stopping; new calls are refused.".to_owned());
+            } else if !endpoint.is_alive() || faults::lost() {
+                reasons.push("A part of the server has failed; it needs a restart.".to_owned());
             }
             if let Err(error) = spool.check() {
                 reasons.push(sentence(&error));

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::pulse::Pulse;
-use super::{Voice, demo, figures};
+use super::{Voice, demo, faults, figures};
 use crate::app::App;
 use crate::blobs::Blobs;
 use crate::call::spool::{self, Spool};
@@ -59,6 +59,7 @@ pub(super) async fn run(
     own: bool,
     voice: Voice,
 ) -> anyhow::Result<()> {
+    faults::watch();
     let house = House::open(config, own && !serve.demo).await?;
     house.tell(&mut io::stdout())?;
 
@@ -263,7 +264,13 @@ fn open_site(
     stopping: watch::Receiver<Stopping>,
 ) -> anyhow::Result<(Site, Pulse)> {
     let recorder = PrometheusBuilder::new().install_recorder().context("no metrics")?;
-    let pulse = Pulse::new(desk.app.clone(), desk.spool.clone(), recorder.clone(), stopping);
+    let pulse = Pulse::new(
+        desk.app.clone(),
+        desk.spool.clone(),
+        endpoint.clone(),
+        recorder.clone(),
+        stopping,
+    );
     let site = Site {
         metrics: Arc::new(figures::page(desk, endpoint, recorder)),
         ready: Arc::new(pulse.readiness()),

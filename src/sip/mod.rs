@@ -147,6 +147,11 @@ impl Endpoint {
         &self.addresses
     }
 
+    /// Whether all addresses are still answered on.
+    pub fn is_alive(&self) -> bool {
+        self.wires.iter().all(wire::Wire::is_alive)
+    }
+
     /// From now on new calls are refused with 503; those that are up go on.
     pub fn drain(&self) {
         self.desk.drain();

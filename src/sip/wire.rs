@@ -113,6 +113,11 @@ impl Wire {
         let _ = self.commands.send(Command::Acknowledge(Box::new(request), way)).await;
     }
 
+    /// Whether its task still runs.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.commands.is_closed()
+    }
+
     pub(super) async fn stop(&self) {
         let (done, stopped) = oneshot::channel();
         if self.commands.send(Command::Stop(done)).await.is_ok() {

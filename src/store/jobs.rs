@@ -183,6 +183,21 @@ pub async fn revive(db: &Db, id: &str, now: Timestamp) -> Result<bool, StoreErro
     Ok(found == 1)
 }
 
+/// Makes a job that waits due now; `false` if there is none of that id, somebody has it, or it was
+/// given up.
+pub async fn hasten(db: &Db, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let found = on!(&db.writer, pool => sqlx::query(
+        "update job set due = case when due < $2 then due else $2 end
+          where id = $1 and state = 'queued' and leased_until <= $2",
+    )
+    .bind(id)
+    .bind(now.0)
+    .execute(pool)
+    .await?
+    .rows_affected());
+    Ok(found == 1)
+}
+
 /// Takes every job from whoever held it: said once at start, when the workers of the last run are
 /// gone for sure, so that nobody waits for their leases to end. Answers how many were held.
 pub async fn reclaim(db: &Db, now: Timestamp) -> Result<u64, StoreError> {

@@ -4,11 +4,11 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use afterbeep::{
     blobs::{self, Blobs},
-    cli::{greeting, mailbox, message, tenant, user},
+    cli::{greeting, jobs, mailbox, message, tenant, user},
     clock::Clock,
     mailbox::{Caller, Envelope, MessageId, Segment, Timestamp, Transcript},
     store::{
-        Db, greetings, mailboxes,
+        Db, greetings, jobs as store_jobs, mailboxes,
         messages::{self, Filing},
         tenants, transcripts,
     },
@@ -175,6 +175,34 @@ async fn messages_are_listed_shown_and_exported() {
 }
 
 #[tokio::test]
+async fn work_is_listed_and_what_was_given_up_is_tried_again() {
+    let desk = desk().await;
+    assert_eq!(desk.says("jobs list").await, "Nothing is left to do.\n");
+    desk.says("tenant add default").await;
+    desk.says("mailbox add 1000 --notify-to ann@acme.example").await;
+    desk.message().await;
+    let listed = desk.says("jobs list --json").await;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let [work] = &listed.as_array().unwrap()[..1] else { unreachable!() };
+    let id = work["id"].as_str().unwrap();
+    assert_eq!(work["state"], "waiting");
+    desk.says(&format!("jobs retry {id}")).await;
+
+    let (now, lease) = (desk.clock.now(), Duration::from_secs(60));
+    let kind = [store_jobs::Kind::Transcribe, store_jobs::Kind::Notify]
+        .into_iter()
+        .find(|it| it.as_str() == work["kind"])
+        .unwrap();
+    let held = store_jobs::claim(&desk.db, kind, now, lease).await.unwrap().unwrap();
+    assert!(desk.refuses(&format!("jobs retry {id}")).await.contains("see `afterbeep jobs list`"));
+    store_jobs::bury(&desk.db, &held, "the disk is gone").await.unwrap();
+    let given_up = desk.says("jobs list --given-up").await;
+    assert!(given_up.contains("given up") && given_up.contains("the disk is gone"), "{given_up}");
+    assert_eq!(desk.says("jobs retry --all").await, "1 job(s) are due now.\n");
+    assert_eq!(desk.says("jobs list --given-up").await, "Nothing is left to do.\n");
+}
+
+#[tokio::test]
 async fn a_mailbox_goes_with_its_messages_only_when_that_is_said() {
     let desk = desk().await;
     desk.says("tenant add default").await;
@@ -272,6 +300,8 @@ enum Line {
     #[command(subcommand)]
     Message(message::Command),
     #[command(subcommand)]
+    Jobs(jobs::Command),
+    #[command(subcommand)]
     Greeting(greeting::Command),
 }
 
@@ -300,6 +330,7 @@ impl Desk {
             Line::User(it) => user::run(it, db, clock, &mut out).await?,
             Line::Mailbox(it) => mailbox::run(it, db, blobs, clock, &mut out).await?,
             Line::Message(it) => message::run(it, db, blobs, clock, &mut out).await?,
+            Line::Jobs(it) => jobs::run(it, db, clock, &mut out).await?,
             Line::Greeting(it) => greeting::run(it, db, blobs, clock, &mut out).await?,
         }
         Ok(String::from_utf8(out).unwrap())
