@@ -101,7 +101,7 @@ fn describe() {
         ("afterbeep_spool_segments", "Files of the spool."),
         ("afterbeep_spool_free_bytes", "What the disk of the spool has left."),
     ];
-    const COUNTERS: [(&str, &str); 17] = [
+    const COUNTERS: [(&str, &str); 19] = [
         ("afterbeep_calls_total", "Calls answered."),
         ("afterbeep_calls_full_total", "Callers who were told that the mailbox is full."),
         ("afterbeep_panics_total", "Faults of this program that ended a part of it."),
