@@ -7,11 +7,12 @@ PROGRAM := target/release/afterbeep
 
 # What building and running needs, and what the tests and guards need on top.
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
-TEST_PACKAGES := sip-tester pocketsphinx-testdata asterisk-core-sounds-en-wav
+TEST_PACKAGES := sip-tester pocketsphinx-testdata asterisk-core-sounds-en-wav apertium apertium-eng-spa
+ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 
 .NOTPARALLEL:
-.PHONY: run demo build test guards bench load load-smoke kills models rust setup test-setup guard-setup
+.PHONY: run demo build test guards bench load load-smoke kills accuracy models test-models rust setup test-setup guard-setup
 
 ## Builds, starts the server on its defaults and shows a demonstration call. Ctrl-C stops it.
 run: build models
@@ -27,7 +28,7 @@ build: rust setup
 	@$(CARGO) build --release --locked
 
 ## Runs every test. What a test needs is installed first; a test that cannot run fails.
-test: build test-setup models
+test: build test-setup models test-models
 	@$(CARGO) test --release --locked
 
 ## Formatting, lints, documentation, licences and bans; and that the fuzz targets still build.
@@ -46,7 +47,7 @@ guards: rust setup test-setup guard-setup
 
 ## The figures of docs/performance.md.
 bench: build test-setup models
-	@$(CARGO) bench --locked
+	@$(CARGO) bench --locked --bench speech --bench load
 
 ## The same for calls alone: answers, hang-ups, mails, gaps. Wants a quiet machine, takes 4 minutes.
 load: build test-setup models
@@ -60,11 +61,23 @@ load-smoke: build test-setup models
 kills: build test-setup models
 	@$(CARGO) bench --locked --bench load -- kills --rounds 200
 
+## The figures of docs/speech.md: words wrong over the telephone, words invented. Takes 10 minutes.
+accuracy: build models
+	$(call install,$(ACCURACY_PACKAGES),to measure accuracy (recorded speech))
+	@test -f models/ggml-base.bin || $(PROGRAM) model fetch base
+	@$(CARGO) bench --locked --bench accuracy
+
 ## The speech model of the demonstration and the tests, into models/.
 models: build
 	@test -f models/ggml-$(MODEL).bin || { \
 	    echo "Fetching the speech model $(MODEL) (78 MB) into models/."; \
 	    $(PROGRAM) model fetch $(MODEL); }
+
+## The translation model of the tests, into models/.
+test-models: build
+	@test -f models/en-pt/model.bin || { \
+	    echo "Fetching the translation model en-pt (17 MB) into models/."; \
+	    $(PROGRAM) model fetch en-pt; }
 
 # --- what has to be there first -------------------------------------------------------------------
 

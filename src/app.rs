@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::mail::Mailer;
 use crate::prompts::Prompts;
-use crate::speech::Recogniser;
+use crate::speech::{Recogniser, Translator};
 use crate::store::Db;
 
 /// A cheap handle; clones reach the same things.
@@ -27,6 +27,8 @@ pub struct App {
     pub prompts: Arc<Prompts>,
     /// Speech to text.
     pub speech: Recogniser,
+    /// Text to text in another language.
+    pub translator: Translator,
     /// Where mail goes.
     pub mailer: Arc<Mailer>,
     /// Rung when a transaction left new jobs, so that nobody has to wait for a poll.

@@ -39,6 +39,8 @@ pub struct Config {
     pub deposit: flow::Policy,
     /// `[speech]`
     pub speech: speech::Settings,
+    /// `[translation]`
+    pub translation: speech::translate::Settings,
     /// `[mail]`
     pub mail: mail::Settings,
     /// `[http]`
@@ -74,6 +76,7 @@ impl Default for Config {
             rtp: Default::default(),
             deposit: Default::default(),
             speech: Default::default(),
+            translation: Default::default(),
             mail: Default::default(),
             http: Default::default(),
         }
@@ -124,6 +127,8 @@ impl Config {
         let section = |section| move |problem| ConfigError::Section { section, problem };
         config.deposit.check().map_err(section("deposit"))?;
         config.mail.check().map_err(section("mail"))?;
+        config.speech.check().map_err(section("speech"))?;
+        config.translation.check().map_err(section("translation"))?;
         Ok(config)
     }
 

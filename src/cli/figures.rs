@@ -101,7 +101,7 @@ fn describe() {
         ("afterbeep_spool_segments", "Files of the spool."),
         ("afterbeep_spool_free_bytes", "What the disk of the spool has left."),
     ];
-    const COUNTERS: [(&str, &str); 19] = [
+    const COUNTERS: [(&str, &str); 20] = [
         ("afterbeep_calls_total", "Calls answered."),
         ("afterbeep_calls_full_total", "Callers who were told that the mailbox is full."),
         ("afterbeep_panics_total", "Faults of this program that ended a part of it."),
@@ -111,6 +111,10 @@ fn describe() {
         (
             "afterbeep_mails_total",
             "Mails a server accepted, put off (deferred) or refused (failed).",
+        ),
+        (
+            "afterbeep_translations_doubtful_total",
+            "Translations whose numbers are not those of the original.",
         ),
         ("afterbeep_sip_calls_total", "Calls that came, were answered, or were turned away."),
         ("afterbeep_sip_refused_total", "Requests that were not served, by reason."),

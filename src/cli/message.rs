@@ -12,13 +12,14 @@ use super::{mailbox, table, tenant};
 use crate::{
     blobs::Blobs,
     clock::Clock,
-    mailbox::{Folder, Mailbox, MessageId, Timestamp, Transcript},
+    mailbox::{Folder, Mailbox, MessageId, Timestamp, Transcript, Translation},
     store::{
         Db, deliveries,
         deliveries::Delivery,
         messages,
         messages::{Marks, Message, Page, Transcription},
         transcripts,
+        translations::{self, Translated},
     },
 };
 
@@ -127,13 +128,16 @@ pub async fn run(
         Command::Show { id, json, of } => {
             let (message, mailbox) = find(db, &of, id).await?;
             let transcript = transcripts::of(db, &message.id).await?;
+            let translated = translations::of(db, &message.id).await?;
             let deliveries = deliveries::of(db, &message.id).await?;
             if json {
                 let mut all = described(&message, &mailbox, transcript.as_ref());
+                all["translation"] = in_other_words(&translated);
                 all["deliveries"] = deliveries.iter().map(delivered).collect();
                 return table::json(out, &all);
             }
-            show(&message, &mailbox, transcript, &deliveries, out)
+            show(&message, &mailbox, transcript, &deliveries, out)?;
+            tell(&translated, out)
         }
         Command::Export { id, to, of } => {
             let (message, _) = find(db, &of, id).await?;
@@ -246,6 +250,39 @@ fn show(
     }
     writeln!(out, "\n{}", table::plain(&said(message, transcript.as_ref())))?;
     Ok(())
+}
+
+/// The translation, and what is doubtful about it.
+fn tell(translated: &Translated, out: &mut impl Write) -> anyhow::Result<()> {
+    let Translation { language, text, engine, difference } = match translated {
+        Translated::Done(translation) => translation,
+        Translated::Off => return Ok(()),
+        Translated::Waiting => return Ok(writeln!(out, "\n(not translated yet)")?),
+        Translated::Failed(why) => {
+            return Ok(writeln!(out, "\n(no translation: {})", table::plain(why))?);
+        }
+    };
+    let [language, engine, text] = [language, engine, text].map(|it| table::plain(it));
+    writeln!(out, "\nIn {language}, by a machine ({engine}):\n{text}")?;
+    if let Some(difference) = difference {
+        writeln!(out, "Its numbers are not those of the original: {difference}.")?;
+    }
+    Ok(())
+}
+
+fn in_other_words(translated: &Translated) -> serde_json::Value {
+    match translated {
+        Translated::Off => json!({ "state": "off" }),
+        Translated::Waiting => json!({ "state": "waiting" }),
+        Translated::Failed(why) => json!({ "state": "failed", "error": why }),
+        Translated::Done(it) => json!({
+            "state": "done",
+            "language": it.language,
+            "text": it.text,
+            "engine": it.engine,
+            "difference": it.difference,
+        }),
+    }
 }
 
 /// What was said, or why nobody knows.

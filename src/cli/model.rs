@@ -1,4 +1,4 @@
-//! `afterbeep model`: getting speech models, and seeing which are there.
+//! `afterbeep model`: getting models for speech and translation, and seeing which are there.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -12,7 +12,8 @@ use crate::speech::model::{self, Progress, Sources, Stage, State};
 pub(super) enum Command {
     /// Get a model; a fetch that was interrupted goes on where it stopped
     Fetch {
-        /// tiny.en (fast, English), tiny, base.en, base (all languages), small (better, slower)
+        /// tiny.en (fast, English), tiny, base.en, base (all languages), small (better, slower);
+        /// or two languages to translate from and to, such as en-fr
         name: String,
     },
     /// The models that are there, and those that can be fetched
@@ -36,7 +37,11 @@ async fn fetch(name: &str, config: &Config, out: &mut impl Write) -> anyhow::Res
         sources.base = mirror.trim_end_matches('/').to_owned();
     }
     let mut shown = Shown::new(name)?;
-    let path = model::fetch(name, &config.speech.models, &sources, |it| shown.tell(it)).await?;
+    let (dir, tell) = (&config.speech.models, |it| shown.tell(it));
+    let path = match model::is_pair(name) {
+        true => model::fetch_pair(name, dir, &sources, tell).await?,
+        false => model::fetch(name, dir, &sources, tell).await?,
+    };
     shown.end();
     writeln!(out, "The model {name} is there: {}", path.display())?;
     Ok(())
@@ -98,19 +103,31 @@ impl Shown {
 fn list(config: &Config, out: &mut impl Write) -> anyhow::Result<()> {
     let installed = model::list(&config.speech.models);
     for it in &installed {
-        let state = match it.state {
-            State::Published | State::Remade => "there",
-            State::Different => "there, but not as published: fetch it again",
-            State::Unknown => "there; not in the catalogue",
-            State::Unreadable => "cannot be read",
-        };
+        let state = told_state(it.state);
         writeln!(out, "{:10} {:>6} MB  {state}", it.name, it.size / 1_000_000)?;
     }
     let missing = model::CATALOGUE.iter().filter(|it| !installed.iter().any(|i| i.name == it.name));
     for it in missing {
         writeln!(out, "{:10} {:>6} MB  can be fetched", it.name, it.size / 1_000_000)?;
     }
+    let pairs = model::list_pairs(&config.speech.models);
+    for it in &pairs {
+        let state = told_state(it.state);
+        writeln!(out, "{:10} {:>6} MB  {state}; translates", it.name, it.size / 1_000_000)?;
+    }
+    if pairs.is_empty() {
+        writeln!(out, "No translation models; get one with: afterbeep model fetch en-fr")?;
+    }
     Ok(())
+}
+
+fn told_state(state: State) -> &'static str {
+    match state {
+        State::Published | State::Remade => "there",
+        State::Different => "there, but not as published: fetch it again",
+        State::Unknown => "there; not in the catalogue",
+        State::Unreadable => "cannot be read",
+    }
 }
 
 fn told(stage: Stage) -> &'static str {

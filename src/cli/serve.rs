@@ -30,7 +30,7 @@ use crate::mailbox::{MailboxId, Settings, TenantId};
 use crate::prompts::Prompts;
 use crate::rtp::Plane;
 use crate::sip::Endpoint;
-use crate::speech::{Readiness, Recogniser};
+use crate::speech::{Readiness, Recogniser, Translator};
 use crate::store::tenants::{self, Tenant};
 use crate::store::{self, Db, mailboxes};
 
@@ -151,7 +151,7 @@ impl House {
         writeln!(out, "  From       {allowed} ([sip] allow)")?;
         writeln!(out, "  Data       {}", app.config.data.display())?;
         match app.speech.readiness() {
-            Readiness::Ready { model } => writeln!(out, "  Speech     whisper {model}")?,
+            Readiness::Ready { model } => writeln!(out, "  Speech     {model}")?,
             Readiness::NoModel { name, command, .. } => writeln!(
                 out,
                 "  Speech     the model {name} is missing, so mails go out without a transcript.\n\
@@ -206,7 +206,12 @@ pub(super) async fn open_app(config: Arc<Config>) -> anyhow::Result<App> {
         db: Db::open(&config.database()).await?,
         blobs: Blobs::open(&config.blobs())?,
         prompts: Arc::new(prompts),
-        speech: Recogniser::new(config.speech.clone(), program),
+        speech: Recogniser::new(config.speech.clone(), program.clone()),
+        translator: Translator::new(
+            config.translation.clone(),
+            config.speech.models.clone(),
+            program,
+        ),
         mailer: Arc::new(Mailer::open(&config.mail, &config.data)?),
         bell: Arc::new(Notify::new()),
         config,

@@ -8,8 +8,14 @@ use crate::speech;
 pub(super) enum Command {
     /// Write down what is sent over standard input.
     Speech(speech::worker::Args),
+    /// Translate what is sent over standard input.
+    Translate(speech::worker::TranslateArgs),
 }
 
-pub(super) fn run(Command::Speech(args): Command) -> anyhow::Result<()> {
-    speech::worker::run(std::io::stdin(), std::io::stdout(), &args)
+pub(super) fn run(command: Command) -> anyhow::Result<()> {
+    let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+    match command {
+        Command::Speech(args) => speech::worker::run(stdin, stdout, &args),
+        Command::Translate(args) => speech::worker::run_translator(stdin, stdout, &args),
+    }
 }

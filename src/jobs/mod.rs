@@ -8,6 +8,7 @@
 mod notify;
 mod sweep;
 mod transcribe;
+mod translate;
 
 use std::time::Duration;
 
@@ -39,22 +40,25 @@ enum Outcome {
     Hopeless(String),
 }
 
-/// Runs all workers until `stop` says so. A job under way is finished first; a transcription is
-/// not waited for, it comes back with its lease.
+/// Runs all workers until `stop` says so. A job under way is finished first; a transcription or a
+/// translation is not waited for, it comes back with its lease.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut workers = JoinSet::new();
     for _ in 0..MAILERS {
         workers.spawn(work(app.clone(), Kind::Notify, stop.clone()));
     }
-    for _ in 0..app.config.speech.workers.max(1) {
-        let (app, mut stop) = (app.clone(), stop.clone());
-        workers.spawn(async move {
-            let stopped = stop.clone();
-            tokio::select! {
-                () = work(app, Kind::Transcribe, stopped) => {}
-                _ = stop.wait_for(|it| *it) => {}
-            }
-        });
+    let (ears, pens) = (app.config.speech.workers, app.config.translation.workers);
+    for (kind, count) in [(Kind::Transcribe, ears), (Kind::Translate, pens)] {
+        for _ in 0..count.max(1) {
+            let (app, mut stop) = (app.clone(), stop.clone());
+            workers.spawn(async move {
+                let stopped = stop.clone();
+                tokio::select! {
+                    () = work(app, kind, stopped) => {}
+                    _ = stop.wait_for(|it| *it) => {}
+                }
+            });
+        }
     }
     workers.spawn(sweep::run(app, stop.clone()));
     stop.wait_for(|it| *it).await.ok();
@@ -92,6 +96,7 @@ async fn turn(app: &App, kind: Kind) -> Result<bool, StoreError> {
     let work = async {
         match kind {
             Kind::Transcribe => transcribe::run(app, &job).await,
+            Kind::Translate => translate::run(app, &job).await,
             Kind::Notify => notify::run(app, &job).await,
         }
     };

@@ -8,7 +8,7 @@ use super::Outcome;
 use crate::app::App;
 use crate::audio::wav;
 use crate::flow::Policy;
-use crate::speech::SpeechError;
+use crate::speech::Translator;
 use crate::store::jobs::Job;
 use crate::store::{messages, transcripts};
 
@@ -19,7 +19,8 @@ const ATTEMPTS: u32 = 4;
 /// too, so this is short; it grows fivefold.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Transcribes the job's message; the mail is due as soon as that is settled.
+/// Transcribes the job's message; the mail is due as soon as that is settled, or the translation
+/// that is to follow.
 pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
     let id = job.subject;
     let Some((message, mailbox)) = messages::for_job(&app.db, &id).await? else {
@@ -36,24 +37,27 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
     match app.speech.transcribe(&sound.samples, sound.rate, spoken).await {
         Ok(transcript) => {
             metrics::histogram!("afterbeep_transcription_seconds").record(began.elapsed());
-            if transcripts::save(&app.db, &id, &transcript, app.clock.now()).await? {
+            let (now, wishes) = (app.clock.now(), &mailbox.settings);
+            let translated =
+                wishes.translate && Translator::is_needed(&transcript, &wishes.translate_to);
+            let kept = match translated {
+                true => transcripts::save_to_translate(&app.db, &id, &transcript, now).await?,
+                false => transcripts::save(&app.db, &id, &transcript, now).await?,
+            };
+            if kept {
                 app.bell.notify_waiters();
             }
             Ok(Outcome::Done)
         }
-        Err(error) if is_ours(&error) => Err(error.into()),
+        // A model that is half copied or damaged, or a wrong key, must not cost every message that
+        // waits its transcript.
+        Err(error) if error.is_ours() => Err(error.into()),
         Err(error) if error.is_temporary() && job.attempts < ATTEMPTS => {
             let pause = PAUSE * 5_u32.pow(job.attempts.saturating_sub(1));
             Ok(Outcome::Later(pause, error.to_string()))
         }
         Err(error) => give_up(app, job, &error.to_string()).await,
     }
-}
-
-/// Whether it is the house that fails, not this message: a model that is half copied or damaged
-/// must not cost every message that waits its transcript.
-fn is_ours(error: &SpeechError) -> bool {
-    matches!(error, SpeechError::NoModel { .. } | SpeechError::Disabled | SpeechError::Refused(_))
 }
 
 /// There will be no transcript; log and owner are told `why`.

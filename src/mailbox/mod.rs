@@ -5,10 +5,13 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub mod numbers;
 pub mod room;
 pub mod settings;
+mod translation;
 
 pub use settings::{Preferences, Settings};
+pub use translation::Translation;
 
 /// Names a tenant everywhere: a UUIDv7 as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

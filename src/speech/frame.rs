@@ -1,4 +1,4 @@
-//! What a server and its speech worker say to each other: frames over a pipe.
+//! What a server and its workers say to each other: frames over a pipe.
 //!
 //! A frame is two lengths (32 bits, little-endian), a JSON header and a body of samples (16 bits,
 //! little-endian). Both lengths are bounded: neither side believes the other.
@@ -25,6 +25,13 @@ pub(super) struct Job {
     pub(super) among: Vec<String>,
 }
 
+/// What a translator is given. It has no body.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Passage {
+    /// In the language its model translates from.
+    pub(super) text: String,
+}
+
 /// What the worker says. It never sends a body.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
@@ -34,6 +41,8 @@ pub(super) enum Answer {
     Refused(String),
     /// What was heard, as the engine wrote it.
     Heard(Heard),
+    /// A passage in the other language.
+    Translated(String),
     /// Nothing came of this job.
     Failed(String),
 }

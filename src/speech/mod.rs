@@ -1,18 +1,23 @@
-//! Transcription on this machine: samples in, words out.
+//! Transcription and translation: samples in, words out, and words in another language.
 //!
 //! A [`Recogniser`] listens first whether anybody speaks at all, then hands the message to a worker
-//! process ([`worker`]) that keeps the model loaded. Nothing leaves the machine; [`model::fetch`]
-//! is the only function here that reaches for the network, and only an operator calls it.
+//! process ([`worker`]) that keeps the model loaded; a [`Translator`] hands on what was understood.
+//! Nothing leaves the machine unless the settings name a service elsewhere. [`model::fetch`]
+//! reaches for the network too, but only an operator calls it.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod desk;
 mod frame;
 pub mod model;
 mod recogniser;
+pub mod remote;
 mod scribe;
+mod service;
 mod settings;
 pub mod tags;
+pub mod translate;
 #[cfg(feature = "whisper")]
 mod whisper;
 #[cfg(not(feature = "whisper"))]
@@ -20,7 +25,9 @@ mod without;
 pub mod worker;
 
 pub use recogniser::Recogniser;
+pub use service::ServiceError;
 pub use settings::Settings;
+pub use translate::Translator;
 
 /// Samples a second the engine listens at.
 pub const RATE: u32 = 16_000;
@@ -33,7 +40,7 @@ pub const LONGEST: Duration = Duration::from_secs(60 * 60);
 pub enum Readiness {
     /// They can.
     Ready {
-        /// The model's name.
+        /// What writes them down, e.g. `whisper base`.
         model: String,
     },
     /// The model is not where it should be.
@@ -53,7 +60,7 @@ pub enum Readiness {
 #[derive(Debug, thiserror::Error)]
 pub enum SpeechError {
     /// Too many messages are waiting already.
-    #[error("{waiting} messages wait to be transcribed already")]
+    #[error("{waiting} messages wait for a worker already")]
     Busy {
         /// How many may wait.
         waiting: usize,
@@ -86,8 +93,11 @@ pub enum SpeechError {
     #[error("the speech engine failed: {0}")]
     Failed(String),
     /// The worker took longer than `longest_job` allows, and was ended.
-    #[error("transcribing took longer than {}", humantime::format_duration(*.0))]
+    #[error("the work took longer than {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
+    /// The service that is set could not do it.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
     /// The worker could not be started, or ended in the middle of its work.
     #[error("the speech worker was lost ({ending})")]
     Lost {
@@ -102,6 +112,20 @@ pub enum SpeechError {
 impl SpeechError {
     /// Whether the same message may be transcribed when tried again later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::TimedOut(_) | Self::Lost { .. })
+        match self {
+            Self::Busy { .. } | Self::TimedOut(_) | Self::Lost { .. } => true,
+            Self::Service(error) => error.is_temporary(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is the house that fails, not this message: every other would fare the same until
+    /// an operator has helped.
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Self::NoModel { .. } | Self::Disabled | Self::Refused(_) => true,
+            Self::Service(error) => error.is_ours(),
+            _ => false,
+        }
     }
 }

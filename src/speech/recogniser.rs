@@ -1,69 +1,67 @@
 //! Messages in, transcripts out: the gate, the queue, and the workers behind them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
-use super::frame::{Heard, Job};
-use super::scribe::Scribe;
+use super::desk::{Call, Desk, Limits};
+use super::frame::{Answer, Heard, Job};
+use super::remote::Remote;
 use super::{LONGEST, RATE, Readiness, Settings, SpeechError, tags};
 use crate::audio::{gate, resample::resample};
 use crate::mailbox::Transcript;
 
 /// Transcribes messages, a few at a time; the clones share one queue.
 #[derive(Debug, Clone)]
-pub struct Recogniser(Arc<Desk>);
+pub struct Recogniser(Arc<Office>);
 
 #[derive(Debug)]
-struct Desk {
+struct Office {
     settings: Settings,
-    /// Our own executable, which also is the worker.
-    program: PathBuf,
-    /// Places for those who wait and those who are served.
-    places: Semaphore,
-    /// Workers that may run at a time.
-    seats: Semaphore,
-    /// Workers with nothing to do.
-    idle: Mutex<Vec<Scribe>>,
+    desk: Desk,
+    /// Who writes them down instead of our own workers.
+    remote: Option<Remote>,
 }
 
 /// Less speech than this is a cough, a click or a mistake of the gate.
 const LEAST: Duration = Duration::from_millis(100);
 
 /// BCP 47's word for a language nobody knows.
-const UNDETERMINED: &str = "und";
+pub(super) const UNDETERMINED: &str = "und";
 
 impl Recogniser {
     /// `program` is run as `PROGRAM worker speech ...`; nothing is started before it is needed.
     pub fn new(settings: Settings, program: PathBuf) -> Self {
-        let workers = settings.workers.clamp(1, Semaphore::MAX_PERMITS / 2);
-        let waiting = settings.queue.min(Semaphore::MAX_PERMITS / 2);
-        Self(Arc::new(Desk {
-            settings,
-            program,
-            places: Semaphore::new(waiting + workers),
-            seats: Semaphore::new(workers),
-            idle: Mutex::default(),
-        }))
+        let limits = Limits {
+            workers: settings.workers,
+            queue: settings.queue,
+            longest_job: settings.longest_job,
+            jobs_per_worker: settings.jobs_per_worker,
+        };
+        let remote = settings.remote.clone().map(|it| Remote::new(it, settings.longest_job));
+        Self(Arc::new(Office { settings, desk: Desk::new(limits, program), remote }))
     }
 
-    /// Whether a model is there to work with. Looks at the disk: a model fetched later counts.
+    /// Whether messages can be written down. Looks at the disk: a model fetched later counts. A
+    /// service is not asked, and taken to be there.
     pub fn readiness(&self) -> Readiness {
+        if let Some(remote) = &self.0.remote {
+            return Readiness::Ready { model: remote.engine() };
+        }
         if cfg!(not(feature = "whisper")) {
             return Readiness::Disabled;
         }
         let (name, path) = self.0.settings.wanted();
         if path.is_file() {
-            return Readiness::Ready { model: name };
+            return Readiness::Ready { model: format!("whisper {name}") };
         }
         let command = format!("afterbeep model fetch {name}");
         Readiness::NoModel { name, path, command }
     }
 
     /// Writes a message down: `rate` is 8,000 or 16,000 samples a second, `language` ISO 639-1 or
-    /// `None` to detect it. Where nobody speaks there are no segments and the engine is not asked.
+    /// `None` to detect it. Where nobody speaks there are no segments and no engine is asked.
     ///
     /// Dropping the future ends the work.
     pub async fn transcribe(
@@ -72,66 +70,59 @@ impl Recogniser {
         rate: u32,
         language: Option<&str>,
     ) -> Result<Transcript, SpeechError> {
-        let desk = &*self.0;
-        let busy = |_| SpeechError::Busy { waiting: desk.settings.queue };
-        let _place = desk.places.try_acquire().map_err(busy)?;
-        let Some(body) = heed(samples, rate).await? else {
+        let office = &*self.0;
+        let _place = office.desk.place()?;
+        let Some(voice) = heed(samples, rate).await? else {
             let language = language.unwrap_or(UNDETERMINED).to_owned();
             return Ok(Transcript { language, segments: Vec::new(), engine: "gate".to_owned() });
         };
-        let (model, path) = self.model()?;
-        let heard = desk.serve(&path, &desk.job(language), &body).await?;
+        let (heard, engine) = match &office.remote {
+            Some(remote) => (remote.transcribe(&voice, language).await?, remote.engine()),
+            None => office.transcribe(&voice, language).await?,
+        };
         let segments = tags::clean(heard.segments);
-        Ok(Transcript { language: heard.language, segments, engine: format!("whisper {model}") })
+        Ok(Transcript { language: heard.language, segments, engine })
     }
+}
 
-    fn model(&self) -> Result<(String, PathBuf), SpeechError> {
-        match self.readiness() {
-            Readiness::Ready { .. } => Ok(self.0.settings.wanted()),
-            Readiness::Disabled => Err(SpeechError::Disabled),
-            Readiness::NoModel { name, path, command } => {
-                Err(SpeechError::NoModel { name, path, command })
-            }
+impl Office {
+    /// Has one of our own workers write it down; and by what.
+    async fn transcribe(
+        &self,
+        voice: &[i16],
+        language: Option<&str>,
+    ) -> Result<(Heard, String), SpeechError> {
+        if cfg!(not(feature = "whisper")) {
+            return Err(SpeechError::Disabled);
+        }
+        let (name, path) = self.settings.wanted();
+        if !path.is_file() {
+            let command = format!("afterbeep model fetch {name}");
+            return Err(SpeechError::NoModel { name, path, command });
+        }
+        let among = self.settings.languages.clone();
+        let job = Job { language: language.map(str::to_owned), among };
+        let body: Vec<u8> = voice.iter().flat_map(|it| it.to_le_bytes()).collect();
+        match self.desk.serve(&self.call(&path)?, &job, &body).await? {
+            Answer::Heard(heard) => Ok((heard, format!("whisper {name}"))),
+            _ => Err(SpeechError::Failed("it answered as a translator".to_owned())),
         }
     }
-}
 
-impl Desk {
-    fn job(&self, language: Option<&str>) -> Job {
-        Job { language: language.map(str::to_owned), among: self.settings.languages.clone() }
-    }
-
-    /// Waits for a seat and has the job done there; a worker that failed is not seen again.
-    async fn serve(&self, model: &Path, job: &Job, body: &[u8]) -> Result<Heard, SpeechError> {
-        let longest = self.settings.longest_job;
-        let _seat = self.seats.acquire().await.map_err(|closed| SpeechError::Lost {
-            ending: "nobody works here any more".to_owned(),
-            cause: std::io::Error::other(closed),
+    fn call(&self, model: &Path) -> Result<Call, SpeechError> {
+        let model = std::path::absolute(model).map_err(|cause| SpeechError::Lost {
+            ending: "it could not be started".to_owned(),
+            cause,
         })?;
-        let (scribe, heard) = tokio::time::timeout(longest, async {
-            let mut scribe = match self.fetch(model) {
-                Some(idle) => idle,
-                None => Scribe::hire(&self.program, model, &self.settings).await?,
-            };
-            let heard = scribe.write_down(job, body).await?;
-            Ok((scribe, heard))
-        })
-        .await
-        .unwrap_or(Err(SpeechError::TimedOut(longest)))?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(scribe);
-        Ok(heard)
-    }
-
-    /// A worker that waits, if it may do another job.
-    fn fetch(&self, model: &Path) -> Option<Scribe> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let fit = |it: &mut Scribe| it.fit(model, self.settings.jobs_per_worker);
-        std::iter::from_fn(|| idle.pop()).find_map(|mut it| fit(&mut it).then_some(it))
+        let words = ["speech".into(), "--model".into(), model.into_os_string()];
+        let threads = ["--threads".into(), self.settings.threads.to_string().into()];
+        let memory = ["--memory".into(), self.settings.memory.to_string().into()];
+        Ok(Call(words.into_iter().chain(threads).chain(memory).collect::<Vec<OsString>>()))
     }
 }
 
-/// The samples as the worker wants them, or `None` where nobody speaks.
-async fn heed(samples: &[i16], rate: u32) -> Result<Option<Vec<u8>>, SpeechError> {
+/// The samples at [`RATE`], or `None` where nobody speaks.
+async fn heed(samples: &[i16], rate: u32) -> Result<Option<Vec<i16>>, SpeechError> {
     let unfit = || SpeechError::Unfit { samples: samples.len(), rate };
     let length = Duration::from_secs(samples.len() as u64) / rate.max(1);
     if length > LONGEST || !matches!(rate, 8_000 | RATE) {
@@ -141,7 +132,7 @@ async fn heed(samples: &[i16], rate: u32) -> Result<Option<Vec<u8>>, SpeechError
     let listening = tokio::task::spawn_blocking(move || {
         let wide = resample(&samples, rate, RATE);
         let voiced = gate::speech(&wide);
-        (voiced >= LEAST).then(|| wide.iter().flat_map(|it| it.to_le_bytes()).collect())
+        (voiced >= LEAST).then_some(wide)
     });
     listening.await.map_err(|cause| SpeechError::Lost {
         ending: "the gate fell".to_owned(),

@@ -1,14 +1,16 @@
 //! The server's side of one worker process: started, asked, and ended with its handle.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
+use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::frame::{self, Answer, Heard, Job};
-use super::{Settings, SpeechError};
+use super::SpeechError;
+use super::desk::Call;
+use super::frame::{self, Answer};
 
 /// A worker with its model loaded, ready for a job. Dropping it ends the process.
 #[derive(Debug)]
@@ -16,19 +18,16 @@ pub(super) struct Scribe {
     child: Child,
     to: ChildStdin,
     from: ChildStdout,
-    model: PathBuf,
+    call: Call,
     jobs: u32,
 }
 
 impl Scribe {
     /// Starts a worker of `program` and waits until it has loaded the model.
-    pub(super) async fn hire(
-        program: &Path,
-        model: &Path,
-        settings: &Settings,
-    ) -> Result<Self, SpeechError> {
-        let mut scribe = Self::start(program, model, settings).map_err(|cause| {
-            SpeechError::Lost { ending: "it could not be started".to_owned(), cause }
+    pub(super) async fn hire(program: &Path, call: &Call) -> Result<Self, SpeechError> {
+        let mut scribe = Self::start(program, call).map_err(|cause| SpeechError::Lost {
+            ending: "it could not be started".to_owned(),
+            cause,
         })?;
         match frame::read_header(&mut scribe.from).await {
             Ok(Answer::Ready) => Ok(scribe),
@@ -38,34 +37,36 @@ impl Scribe {
         }
     }
 
-    /// One job. After an error this worker is of no more use.
-    pub(super) async fn write_down(
+    /// One job; the answer is `Heard` or `Translated`. After an error this worker is of no more use.
+    pub(super) async fn ask(
         &mut self,
-        job: &Job,
-        samples: &[u8],
-    ) -> Result<Heard, SpeechError> {
+        job: &impl Serialize,
+        body: &[u8],
+    ) -> Result<Answer, SpeechError> {
         self.jobs += 1;
-        match self.ask(job, samples).await {
-            Ok(Answer::Heard(heard)) => Ok(heard),
+        match self.say(job, body).await {
+            Ok(answer @ (Answer::Heard(_) | Answer::Translated(_))) => Ok(answer),
             Ok(Answer::Failed(reason)) => Err(SpeechError::Failed(reason)),
             Ok(_) => Err(self.lost(out_of_turn()).await),
             Err(cause) => Err(self.lost(cause).await),
         }
     }
 
-    /// Whether it may do another job with this model: alive, and not yet due to be replaced.
-    pub(super) fn fit(&mut self, model: &Path, jobs_per_worker: u32) -> bool {
-        let alive = matches!(self.child.try_wait(), Ok(None));
-        alive && self.jobs < jobs_per_worker.max(1) && self.model == model
+    /// Whether it was started for this.
+    pub(super) fn answers(&self, call: &Call) -> bool {
+        self.call == *call
     }
 
-    fn start(program: &Path, model: &Path, settings: &Settings) -> io::Result<Self> {
+    /// Whether it may do another job: alive, and not yet due to be replaced.
+    pub(super) fn fit(&mut self, jobs_per_worker: u32) -> bool {
+        let alive = matches!(self.child.try_wait(), Ok(None));
+        alive && self.jobs < jobs_per_worker.max(1)
+    }
+
+    fn start(program: &Path, call: &Call) -> io::Result<Self> {
         let mut child = Command::new(program)
-            .args(["worker", "speech"])
-            .arg("--model")
-            .arg(std::path::absolute(model)?)
-            .args(["--threads", &settings.threads.to_string()])
-            .args(["--memory", &settings.memory.to_string()])
+            .arg("worker")
+            .args(&call.0)
             .env_clear()
             // Or else a failing assertion runs a debugger, which writes into our pipe.
             .env("GGML_NO_BACKTRACE", "1")
@@ -80,12 +81,12 @@ impl Scribe {
         let from = child.stdout.take().ok_or_else(missing)?;
         tokio::spawn(forward(child.stderr.take().ok_or_else(missing)?));
         tracing::debug!(pid = child.id(), "a speech worker was started");
-        Ok(Self { child, to, from, model: model.to_owned(), jobs: 0 })
+        Ok(Self { child, to, from, call: call.clone(), jobs: 0 })
     }
 
-    async fn ask(&mut self, job: &Job, samples: &[u8]) -> io::Result<Answer> {
-        self.to.write_all(&frame::encode(job, samples.len())?).await?;
-        self.to.write_all(samples).await?;
+    async fn say(&mut self, job: &impl Serialize, body: &[u8]) -> io::Result<Answer> {
+        self.to.write_all(&frame::encode(job, body.len())?).await?;
+        self.to.write_all(body).await?;
         frame::read_header(&mut self.from).await
     }
 

@@ -1,13 +1,13 @@
-//! `[speech]`: which model writes messages down, and what it may use.
+//! `[speech]`: what writes messages down, and what it may use.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::model;
+use super::{model, remote};
 
-/// `[speech]`: how messages are transcribed on this machine.
+/// `[speech]`: how messages are transcribed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -36,6 +36,8 @@ pub struct Settings {
     /// Languages (ISO 639-1) that may be detected where a mailbox names none; empty for any. One
     /// language is taken for granted, which saves the detection.
     pub languages: Vec<String>,
+    /// A service that writes messages down instead; voices are sent there then.
+    pub remote: Option<remote::Settings>,
 }
 
 impl Default for Settings {
@@ -51,11 +53,18 @@ impl Default for Settings {
             longest_job: Duration::from_secs(15 * 60),
             jobs_per_worker: 200,
             languages: Vec::new(),
+            remote: None,
         }
     }
 }
 
 impl Settings {
+    /// What is wrong with these settings, as a sentence for the operator.
+    pub fn check(&self) -> Result<(), String> {
+        let remote = self.remote.as_ref().map_or(Ok(()), remote::Settings::check);
+        remote.map_err(|wrong| format!("remote: {wrong}"))
+    }
+
     /// The model that is to be used: its name, and where its file lies or should lie.
     pub(super) fn wanted(&self) -> (String, PathBuf) {
         let name = match self.model.as_str() {

@@ -16,6 +16,8 @@ use crate::mailbox::{MessageId, Timestamp};
 pub enum Kind {
     /// Make the transcript of a message.
     Transcribe,
+    /// Translate the transcript of a message.
+    Translate,
     /// Mail a message to its recipients.
     Notify,
 }
@@ -80,6 +82,24 @@ pub(super) async fn enqueue(
     .bind(kind.as_str())
     .bind(subject.to_string())
     .bind(due.0)
+    .execute(&mut **tx)
+    .await?);
+    Ok(())
+}
+
+/// What a message's mail waited for is settled: makes it due now, unless it was tried already and
+/// waits for its next turn.
+pub(super) async fn hasten_mail(
+    tx: &mut Tx,
+    message: &MessageId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    on!(tx, tx => sqlx::query(
+        "update job set due = $2
+          where kind = 'notify' and subject = $1 and attempts = 0 and due > $2",
+    )
+    .bind(message.to_string())
+    .bind(now.0)
     .execute(&mut **tx)
     .await?);
     Ok(())
@@ -232,7 +252,7 @@ pub struct Count {
 }
 
 /// How many jobs there are, kind by kind.
-pub async fn count(db: &Db) -> Result<[(Kind, Count); 2], StoreError> {
+pub async fn count(db: &Db) -> Result<[(Kind, Count); 3], StoreError> {
     let rows: Vec<(String, String, i64)> = on!(&db.reader, pool => sqlx::query_as(
         "select kind, state, count(*) from job group by kind, state",
     )
@@ -242,7 +262,7 @@ pub async fn count(db: &Db) -> Result<[(Kind, Count); 2], StoreError> {
         let row = rows.iter().find(|it| it.0 == kind.as_str() && it.1 == state);
         row.map_or(0, |it| u64::try_from(it.2).unwrap_or(0))
     };
-    Ok([Kind::Transcribe, Kind::Notify]
+    Ok([Kind::Transcribe, Kind::Translate, Kind::Notify]
         .map(|kind| (kind, Count { queued: of(kind, "queued"), buried: of(kind, "buried") })))
 }
 
@@ -263,6 +283,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Transcribe => "transcribe",
+            Kind::Translate => "translate",
             Kind::Notify => "notify",
         }
     }
@@ -296,6 +317,7 @@ impl TryFrom<Row> for Job {
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let kind = match row.kind.as_str() {
             "transcribe" => Kind::Transcribe,
+            "translate" => Kind::Translate,
             "notify" => Kind::Notify,
             _ => return Err(StoreError::Unreadable { wanted: "kind of job", found: row.kind }),
         };

@@ -34,6 +34,7 @@ mod open;
 pub mod people;
 pub mod tenants;
 pub mod transcripts;
+pub mod translations;
 
 /// The open database. Clones share its connections.
 #[derive(Debug, Clone)]

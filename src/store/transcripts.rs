@@ -1,6 +1,6 @@
 //! Transcripts: what was said, or why nobody knows. Either way the mail need not wait any longer.
 
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, jobs, translations};
 use crate::mailbox::{MessageId, Segment, Timestamp, Transcript};
 
 /// Longest reason kept, in characters.
@@ -15,25 +15,26 @@ pub async fn save(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
-    if !settle(&mut tx, message, "done", None, now).await? {
-        return Ok(false);
-    }
-    on!(&mut tx, tx => sqlx::query(
-        "insert into transcript (message, language, segments, engine, created)
-         values ($1, $2, $3, $4, $5)
-         on conflict (message) do update
-            set language = excluded.language, segments = excluded.segments,
-                engine = excluded.engine, created = excluded.created",
-    )
-    .bind(message.to_string())
-    .bind(&transcript.language)
-    .bind(written(&transcript.segments))
-    .bind(&transcript.engine)
-    .bind(now.0)
-    .execute(&mut **tx)
-    .await?);
+    let known = keep(&mut tx, message, transcript, now).await?;
+    jobs::hasten_mail(&mut tx, message, now).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(known)
+}
+
+/// The same for a transcript that is to be translated: the mail goes on waiting, for that.
+pub async fn save_to_translate(
+    db: &Db,
+    message: &MessageId,
+    transcript: &Transcript,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    let known = keep(&mut tx, message, transcript, now).await?;
+    if known {
+        translations::begin(&mut tx, message, now).await?;
+    }
+    tx.commit().await?;
+    Ok(known)
 }
 
 /// There will be no transcript: notes why and makes the mail due now; `false` if the message was
@@ -46,7 +47,8 @@ pub async fn give_up(
 ) -> Result<bool, StoreError> {
     let why: String = why.chars().take(LONGEST_REASON).collect();
     let mut tx = db.begin().await?;
-    let known = settle(&mut tx, message, "failed", Some(&why), now).await?;
+    let known = settle(&mut tx, message, "failed", Some(&why)).await?;
+    jobs::hasten_mail(&mut tx, message, now).await?;
     tx.commit().await?;
     Ok(known)
 }
@@ -65,36 +67,52 @@ pub async fn of(db: &Db, message: &MessageId) -> Result<Option<Transcript>, Stor
     .transpose()
 }
 
-/// Notes the outcome at the message and pulls its mail forward, unless that was tried already and
-/// waits for its next turn. `false` if there is no such message.
+/// Writes it down; `false` if there is no such message.
+async fn keep(
+    tx: &mut Tx,
+    message: &MessageId,
+    transcript: &Transcript,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if !settle(tx, message, "done", None).await? {
+        return Ok(false);
+    }
+    on!(tx, tx => sqlx::query(
+        "insert into transcript (message, language, segments, engine, created)
+         values ($1, $2, $3, $4, $5)
+         on conflict (message) do update
+            set language = excluded.language, segments = excluded.segments,
+                engine = excluded.engine, created = excluded.created",
+    )
+    .bind(message.to_string())
+    .bind(&transcript.language)
+    .bind(written(&transcript.segments))
+    .bind(&transcript.engine)
+    .bind(now.0)
+    .execute(&mut **tx)
+    .await?);
+    Ok(true)
+}
+
+/// Notes the outcome at the message; `false` if there is no such message.
 async fn settle(
     tx: &mut Tx,
     message: &MessageId,
     outcome: &str,
     why: Option<&str>,
-    now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let id = message.to_string();
-    let known = on!(&mut *tx, tx => sqlx::query(
+    let known = on!(tx, tx => sqlx::query(
         "update message
             set transcription_error = case when transcription = 'done' then null else $3 end,
                 transcription = case when transcription = 'done' then 'done' else $2 end
           where id = $1",
     )
-    .bind(&id)
+    .bind(message.to_string())
     .bind(outcome)
     .bind(why)
     .execute(&mut **tx)
     .await?
     .rows_affected());
-    on!(tx, tx => sqlx::query(
-        "update job set due = $2
-          where kind = 'notify' and subject = $1 and attempts = 0 and due > $2",
-    )
-    .bind(&id)
-    .bind(now.0)
-    .execute(&mut **tx)
-    .await?);
     Ok(known == 1)
 }
 

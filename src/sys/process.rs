@@ -34,6 +34,14 @@ pub fn leave(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Ends a process group that we have made, with all that is in it. One that is gone is no error.
+pub fn end_group(leader: u32) {
+    let Ok(leader @ 2..) = libc::pid_t::try_from(leader) else { return };
+    // SAFETY: plain integers; a negative number names the group, and it is neither ours (0) nor
+    // everybody (-1).
+    let _ = unsafe { libc::kill(-leader, libc::SIGKILL) };
+}
+
 fn step_back() -> io::Result<()> {
     let plain = libc::sched_param { sched_priority: 0 };
     // SAFETY: 0 names the caller, and the parameter outlives the call.

@@ -15,7 +15,7 @@ use afterbeep::config::Config;
 use afterbeep::mail::Mailer;
 use afterbeep::mailbox::{Caller, Envelope, MailboxId, MessageId, Settings, TenantId};
 use afterbeep::prompts::Prompts;
-use afterbeep::speech::Recogniser;
+use afterbeep::speech::{Recogniser, Translator};
 use afterbeep::store::messages::{self, Filing};
 use afterbeep::store::tenants::{self, Tenant};
 use afterbeep::store::{Db, mailboxes};
@@ -95,6 +95,11 @@ impl House {
             blobs: Blobs::open(&config.blobs()).unwrap(),
             prompts: Arc::new(Prompts::load(None).unwrap()),
             speech: Recogniser::new(config.speech.clone(), "/nonexistent".into()),
+            translator: Translator::new(
+                config.translation.clone(),
+                config.speech.models.clone(),
+                "/nonexistent".into(),
+            ),
             mailer: Arc::new(Mailer::memory("voicemail@localhost").unwrap().0),
             bell: Arc::new(Notify::new()),
             config: Arc::new(config),

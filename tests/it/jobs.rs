@@ -17,6 +17,7 @@ use crate::phone::{FRAME, Phone};
 mod holding;
 mod mailing;
 mod transcribing;
+mod translating;
 
 /// No speech model and no wait for one: the mail goes out at once.
 const DEAF: &str = "[speech]\nmodels = \"/nonexistent\"\n";

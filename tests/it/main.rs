@@ -17,6 +17,7 @@ mod http;
 mod jobs;
 mod mail;
 mod model;
+mod numbers;
 #[path = "../phone/mod.rs"]
 mod phone;
 mod prompts;

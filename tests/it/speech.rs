@@ -1,9 +1,13 @@
-//! Transcription: from a recording to its words, and where the model comes from.
+//! Transcription and translation: from a recording to its words, and where models come from.
 
 mod gate;
 mod model;
+mod pairs;
 mod recogniser;
+mod remote;
+mod stand;
 mod tags;
+mod translate;
 
 use std::f32::consts::TAU;
 use std::path::{Path, PathBuf};

