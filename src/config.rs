@@ -125,6 +125,7 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let config: Self = toml::from_str(text).map_err(|error| explained(text, &error))?;
         let section = |section| move |problem| ConfigError::Section { section, problem };
+        config.sip.check().map_err(section("sip"))?;
         config.deposit.check().map_err(section("deposit"))?;
         config.mail.check().map_err(section("mail"))?;
         config.speech.check().map_err(section("speech"))?;

@@ -147,20 +147,36 @@ async fn answer(
     };
     // What is told is the address the peer reaches, which behind NAT is not the socket's.
     let media = SocketAddr::new(invitation.local.ip(), leg.local().port());
-    let dialog = match invitation.accept(media).await {
+    let dialog = match desk.app.config.sip.early_media {
+        true => invitation.progress(media).await,
+        false => invitation.accept(media).await,
+    };
+    let dialog = match dialog {
         Ok(dialog) => dialog,
         Err(gone) => return tracing::info!("call not answered: {gone}"),
     };
-    tracing::info!(mailbox = %setting.mailbox.id, "call answered");
-    metrics::counter!("afterbeep_calls_total").increment(1);
+    let answering = dialog.answering();
+    match answering {
+        Some(_) => {
+            tracing::info!(mailbox = %setting.mailbox.id, "call taken, to be answered later")
+        }
+        None => {
+            tracing::info!(mailbox = %setting.mailbox.id, "call answered");
+            count_answered();
+        }
+    }
     if door == Door::Full {
         tracing::info!(mailbox = %setting.mailbox.id, "the mailbox is full, its caller is told so");
         metrics::counter!("afterbeep_calls_full_total").increment(1);
     }
 
-    let stage = Stage::new(desk, leg, &dialog.media, setting);
+    let stage = Stage::new(desk, leg, &dialog.media, setting, answering);
     session::run(Flow::Deposit(Deposit::at(door, policy)), stage, dialog, stopping).await;
     tracing::info!("call over");
+}
+
+fn count_answered() {
+    metrics::counter!("afterbeep_calls_total").increment(1);
 }
 
 /// Loads what the owner recorded, while the call is being answered.

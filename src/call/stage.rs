@@ -22,7 +22,7 @@ use crate::flow::{Action, Ended, Event, Policy, Prompt};
 use crate::mailbox::{Caller, Mailbox, Take};
 use crate::rtp::{Heard, Leg, Recorder};
 use crate::say::Phrase;
-use crate::sip::Media;
+use crate::sip::{Answering, Media};
 
 /// The actions still to be done, what is under way, and the recording if there is one.
 ///
@@ -32,7 +32,10 @@ pub(super) struct Stage {
     desk: Desk,
     leg: Leg,
     codec: Codec,
+    media: Media,
     setting: Setting,
+    /// How the call is answered, until it is.
+    answering: Option<Answering>,
     queue: VecDeque<Step>,
     sounding: Sounding,
     marks: u64,
@@ -65,8 +68,13 @@ struct Held {
 /// How long a caller waits for filing before the call ends without the word "saved".
 const FILED_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a call that could not be answered waits for signalling to say why.
+const UNANSWERED: Duration = Duration::from_secs(60);
+
 /// What is left of an action once its duty has begun.
 enum Step {
+    /// What comes next is for a call that is answered.
+    Answer,
     Play(Prompt),
     Pause(Duration),
     Record,
@@ -80,6 +88,7 @@ enum Sounding {
     Loading(JoinHandle<Vec<Arc<Clip>>>),
     Playing(u64),
     Pausing(Instant),
+    Answering(JoinHandle<bool>),
 }
 
 /// What a call begins with.
@@ -95,12 +104,21 @@ pub(super) struct Setting {
 }
 
 impl Stage {
-    pub(super) fn new(desk: Desk, leg: Leg, media: &Media, setting: Setting) -> Self {
+    /// With `answering` the call is heard, and not answered before it has to be.
+    pub(super) fn new(
+        desk: Desk,
+        leg: Leg,
+        media: &Media,
+        setting: Setting,
+        answering: Option<Answering>,
+    ) -> Self {
         let mut stage = Self {
             desk,
             leg,
             codec: media.codec,
+            media: *media,
             setting,
+            answering,
             queue: VecDeque::new(),
             sounding: Sounding::Nothing,
             marks: 0,
@@ -118,7 +136,7 @@ impl Stage {
 
     /// The caller's end is there, or moved, or was put on hold.
     pub(super) fn connect(&mut self, media: &Media) {
-        self.codec = media.codec;
+        (self.codec, self.media) = (media.codec, *media);
         if let Err(error) = self.leg.connect(stream(media, self.setting.peer)) {
             tracing::warn!(error = &error as &dyn Error, "the caller's sound cannot be reached");
         }
@@ -181,6 +199,9 @@ impl Stage {
 
     /// Begins a duty at once and queues the rest.
     fn take_up(&mut self, action: Action) {
+        if self.answering.is_some() && needs_answer(&action) {
+            self.queue.push_back(Step::Answer);
+        }
         match action {
             Action::Play(prompt) => self.queue.push_back(Step::Play(prompt)),
             Action::Pause(time) => self.queue.push_back(Step::Pause(time)),
@@ -197,6 +218,7 @@ impl Stage {
 
     fn begin(&mut self, step: Step) -> Option<Event> {
         match step {
+            Step::Answer => self.sounding = self.answer(),
             Step::Play(prompt) => self.sounding = Sounding::Loading(self.load(prompt)),
             Step::Pause(time) => self.sounding = Sounding::Pausing(Instant::now() + time),
             Step::Record if self.caller_left => {}
@@ -205,6 +227,14 @@ impl Stage {
             Step::HangUp => self.hung_up = true,
         }
         None
+    }
+
+    /// Has the call answered, if it is not yet.
+    fn answer(&self) -> Sounding {
+        match self.answering.clone() {
+            Some(it) => Sounding::Answering(tokio::spawn(async move { it.answer().await })),
+            None => Sounding::Nothing,
+        }
     }
 
     fn is_free(&self) -> bool {
@@ -224,15 +254,8 @@ impl Stage {
     async fn wait(&mut self) -> Option<Event> {
         tokio::select! {
             heard = self.leg.next() => self.heard(heard),
-            clips = ready(&mut self.sounding) => {
-                match clips {
-                    Some(clips) => {
-                        self.marks += 1;
-                        self.leg.play(clips, self.marks);
-                        self.sounding = Sounding::Playing(self.marks);
-                    }
-                    None => self.sounding = Sounding::Nothing,
-                }
+            ready = ready(&mut self.sounding) => {
+                self.sounding = self.go_on(ready);
                 None
             }
             event = taken(&mut self.recording) => self.taken(event),
@@ -248,6 +271,27 @@ impl Stage {
         }
     }
 
+    /// What sounds after something that had to be waited for.
+    fn go_on(&mut self, ready: Ready) -> Sounding {
+        match ready {
+            Ready::Clips(clips) => {
+                self.marks += 1;
+                self.leg.play(clips, self.marks);
+                Sounding::Playing(self.marks)
+            }
+            Ready::Answered => {
+                self.answering = None;
+                super::count_answered();
+                // Whoever was silent before the answer is given their time anew.
+                self.leg.connect(stream(&self.media, self.setting.peer)).ok();
+                Sounding::Nothing
+            }
+            Ready::Over => Sounding::Nothing,
+            // Signalling says why in a moment; until then nothing may go on.
+            Ready::Unanswered => Sounding::Pausing(Instant::now() + UNANSWERED),
+        }
+    }
+
     fn heard(&mut self, heard: Heard) -> Option<Event> {
         match heard {
             Heard::Digit(key) => return Some(Event::Key(key)),
@@ -256,6 +300,8 @@ impl Stage {
                     self.sounding = Sounding::Nothing;
                 }
             }
+            // Many send nothing before they are answered.
+            Heard::TimedOut if self.answering.is_some() => {}
             // A dead line is a caller who left without a word. The session says BYE for them.
             Heard::TimedOut | Heard::Stopped if !self.caller_left => {
                 tracing::info!("no sound comes from the caller any more, ending the call");
@@ -387,13 +433,36 @@ async fn recorded(greeting: Option<JoinHandle<Option<Arc<Clip>>>>) -> Option<Arc
     greeting?.await.ok().flatten()
 }
 
-/// Waits until clips are loaded, or for the end of a pause, which has none.
-async fn ready(sounding: &mut Sounding) -> Option<Vec<Arc<Clip>>> {
+/// What was waited for.
+enum Ready {
+    Clips(Vec<Arc<Clip>>),
+    /// A pause is over.
+    Over,
+    Answered,
+    Unanswered,
+}
+
+/// Whether this can only be done in a call that is answered: the beep, since speaking is paid for
+/// from there on, and all that becomes of what was spoken.
+fn needs_answer(action: &Action) -> bool {
+    match action {
+        Action::Play(Prompt::Beep | Prompt::Take(_)) | Action::Record | Action::File(_) => true,
+        Action::Play(Prompt::Greeting | Prompt::Say(_)) | Action::Pause(_) => false,
+        Action::StopRecording | Action::Discard(_) | Action::HangUp => false,
+    }
+}
+
+/// Waits until clips are loaded, the call is answered, or for the end of a pause.
+async fn ready(sounding: &mut Sounding) -> Ready {
     match sounding {
-        Sounding::Loading(clips) => Some(clips.await.unwrap_or_default()),
+        Sounding::Loading(clips) => Ready::Clips(clips.await.unwrap_or_default()),
+        Sounding::Answering(answered) => match answered.await {
+            Ok(true) => Ready::Answered,
+            _ => Ready::Unanswered,
+        },
         Sounding::Pausing(until) => {
             sleep_until(*until).await;
-            None
+            Ready::Over
         }
         Sounding::Nothing | Sounding::Playing(_) => pending().await,
     }

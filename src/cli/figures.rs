@@ -46,12 +46,18 @@ fn signalling(endpoint: &Endpoint) {
     }
     let refused = [
         ("stranger", counted.strangers),
+        ("unproved", counted.challenged),
+        ("password", counted.wrong_passwords),
         ("scanner", counted.scanners),
         ("malformed", counted.malformed),
         ("overflow", counted.overflowed),
     ];
     for (reason, count) in refused {
         counter!("afterbeep_sip_refused_total", "reason" => reason).absolute(count);
+    }
+    for it in endpoint.registrations() {
+        let up = if it.is_up { 1.0 } else { 0.0 };
+        gauge!("afterbeep_sip_registered", "server" => it.server, "user" => it.user).set(up);
     }
 }
 
@@ -90,10 +96,11 @@ fn takes(spool: &Spool) {
 }
 
 fn describe() {
-    const GAUGES: [(&str, &str); 9] = [
+    const GAUGES: [(&str, &str); 10] = [
         ("afterbeep_calls", "Calls that are up."),
         ("afterbeep_jobs", "Jobs in the table: queued, or given up and buried."),
         ("afterbeep_sip_calls", "Calls that are up, and those not answered yet."),
+        ("afterbeep_sip_registered", "Whether we are registered there: 1, or 0."),
         ("afterbeep_rtp_legs", "Streams of sound that are open."),
         ("afterbeep_rtp_latest_tick_seconds", "How late the latest tick of the media threads was."),
         ("afterbeep_spool_recording", "Messages being recorded."),

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::call::Stopping;
 use crate::call::spool::{Spool, SpoolError};
 use crate::http::Readiness;
-use crate::sip::Endpoint;
+use crate::sip::{Endpoint, Registered};
 use crate::store::{StoreError, jobs};
 
 /// How often the database is asked.
@@ -60,6 +60,7 @@ impl Pulse {
                 reasons
                     .push("The database cannot be written; messages wait in the spool.".to_owned());
             }
+            reasons.extend(unregistered(&endpoint.registrations()));
             Readiness { reasons }
         }
     }
@@ -107,6 +108,14 @@ impl Pulse {
         }
         Ok(())
     }
+}
+
+/// A server that registers lives on the calls that come of it. One registration is enough to be ready:
+/// the calls of the others would not come back by our refusing these.
+fn unregistered(registrations: &[Registered]) -> Option<String> {
+    let first = registrations.first().filter(|_| registrations.iter().all(|it| !it.is_up))?;
+    let why = first.problem.as_deref().unwrap_or("it has not answered yet");
+    Some(format!("Not registered at {}, so no calls come from there: {why}.", first.server))
 }
 
 fn sentence(error: &SpoolError) -> String {

@@ -269,13 +269,8 @@ fn open_site(
     stopping: watch::Receiver<Stopping>,
 ) -> anyhow::Result<(Site, Pulse)> {
     let recorder = PrometheusBuilder::new().install_recorder().context("no metrics")?;
-    let pulse = Pulse::new(
-        desk.app.clone(),
-        desk.spool.clone(),
-        endpoint.clone(),
-        recorder.clone(),
-        stopping,
-    );
+    let (app, spool) = (desk.app.clone(), desk.spool.clone());
+    let pulse = Pulse::new(app, spool, endpoint.clone(), recorder.clone(), stopping);
     let site = Site {
         metrics: Arc::new(figures::page(desk, endpoint, recorder)),
         ready: Arc::new(pulse.readiness()),

@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -14,14 +14,18 @@ use std::{
 };
 
 use sipx_sip::{
-    CSeq, Finding, HeaderName, Method, Request, Response, Scheme, TransactionKey, TypedHeader,
+    CSeq, Finding, HeaderName, Headers, Method, Request, Response, Scheme, TransactionKey,
+    TypedHeader,
     headers::{ContentType, ProxyRequire, Require},
+    rel::Offered,
     validate_request,
 };
 use sipx_transport::TransportKind;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
+    Settings,
+    dialog::timer::{self, Wish},
     identity,
     invitation::Invitation,
     reply::{self, new_tag, reply, with, with_abilities},
@@ -39,6 +43,8 @@ pub(super) struct Arrival {
     pub(super) local: SocketAddr,
     /// For a CANCEL: the transaction it is about, if there is one.
     pub(super) cancels: Option<TransactionKey>,
+    /// Whose password it was proved with, if it had to be.
+    pub(super) account: Option<Arc<str>>,
     pub(super) wire: Wire,
 }
 
@@ -61,6 +67,10 @@ pub struct Counters {
     pub turned_away: u64,
     /// Requests and connections of peers that are not allowed.
     pub strangers: u64,
+    /// Requests that had to be made again with a password.
+    pub challenged: u64,
+    /// Requests with a wrong password, or a name that is no account's.
+    pub wrong_passwords: u64,
     /// Requests of known scanners.
     pub scanners: u64,
     /// Datagrams and streams that are not SIP.
@@ -77,6 +87,8 @@ pub(super) struct Counts {
     pub(super) answered: AtomicU64,
     pub(super) turned_away: AtomicU64,
     pub(super) strangers: AtomicU64,
+    pub(super) challenged: AtomicU64,
+    pub(super) wrong_passwords: AtomicU64,
     pub(super) scanners: AtomicU64,
     pub(super) malformed: AtomicU64,
     pub(super) overflowed: AtomicU64,
@@ -89,6 +101,9 @@ pub(super) struct Desk {
     table: Mutex<Table>,
     room: Arc<Semaphore>,
     most_calls: usize,
+    /// Callers that can are asked to acknowledge what comes before the answer.
+    prack: bool,
+    pub(super) wish: Wish,
     draining: AtomicBool,
     pub(super) counters: Counts,
 }
@@ -103,12 +118,20 @@ pub(super) struct Place {
 
 #[derive(Debug, Default)]
 struct Table {
-    dialogs: HashMap<DialogId, mpsc::Sender<Arrival>>,
+    dialogs: HashMap<DialogId, Line>,
     /// INVITEs without a final answer. Who takes the entry out decides the call: the one that
     /// accepts, refuses or cancels.
     waiting: HashMap<TransactionKey, Waiting>,
     /// INVITEs of the calls that are up, to know one that came twice by different ways.
     origins: HashMap<Origin, TransactionKey>,
+}
+
+/// The way to a dialog.
+#[derive(Debug)]
+struct Line {
+    inbox: mpsc::Sender<Arrival>,
+    /// Where its other side was when it began.
+    peer: IpAddr,
 }
 
 #[derive(Debug)]
@@ -134,12 +157,15 @@ const RETRY_AFTER: u32 = 10;
 pub(super) const INBOX: usize = 8;
 
 impl Desk {
-    pub(super) fn new(invitations: mpsc::Sender<Invitation>, most_calls: usize) -> Self {
+    pub(super) fn new(invitations: mpsc::Sender<Invitation>, settings: &Settings) -> Self {
+        let most_calls = settings.most_calls;
         Self {
             invitations,
             table: Mutex::default(),
             room: Arc::new(Semaphore::new(most_calls)),
             most_calls,
+            prack: settings.prack,
+            wish: Wish { usual: settings.session, least: settings.shortest_session() },
             draining: AtomicBool::new(false),
             counters: Counts::default(),
         }
@@ -157,6 +183,8 @@ impl Desk {
             answered: read(&counts.answered),
             turned_away: read(&counts.turned_away),
             strangers: read(&counts.strangers),
+            challenged: read(&counts.challenged),
+            wrong_passwords: read(&counts.wrong_passwords),
             scanners: read(&counts.scanners),
             malformed: read(&counts.malformed),
             overflowed: read(&counts.overflowed),
@@ -175,7 +203,7 @@ impl Desk {
         let to = identity::party(&request.headers, &HeaderName::To)?;
         match (to.tag, &request.method) {
             (_, Method::Cancel) => self.cancel(&arrival),
-            (Some(ours), _) => self.within(ours, arrival),
+            (Some(_), _) => self.within(arrival),
             (None, Method::Invite) => self.invite(arrival),
             (None, Method::Options) => match self.is_draining() {
                 true => self.turn_away(request),
@@ -192,10 +220,29 @@ impl Desk {
     }
 
     /// Opens a dialog: from now on its requests come out of the receiver.
-    pub(super) fn open(&self, id: DialogId) -> mpsc::Receiver<Arrival> {
+    pub(super) fn open(&self, id: DialogId, peer: IpAddr) -> mpsc::Receiver<Arrival> {
         let (inbox, arrivals) = mpsc::channel(INBOX);
-        self.table().dialogs.insert(id, inbox);
+        self.table().dialogs.insert(id, Line { inbox, peer });
         arrivals
+    }
+
+    /// Whether a request belongs to a dialog whose other side is at that address. Its tags are
+    /// secrets of those two, so it needs no other proof.
+    pub(super) fn is_within(&self, request: &Request, from: IpAddr) -> bool {
+        let id = DialogId::of(request);
+        id.is_some_and(|id| self.table().dialogs.get(&id).is_some_and(|it| it.peer == from))
+    }
+
+    /// Whether what comes before the answer to this INVITE has to be acknowledged (RFC 3262 §3).
+    pub(super) fn is_reliable(&self, invite: &Request) -> bool {
+        let Offered { supported, required } = Offered::in_request(invite);
+        required || supported && self.prack
+    }
+
+    /// 422 for a session timer that we could not bear (RFC 4028 §6).
+    pub(super) fn too_short(&self, request: &Request) -> Option<Response> {
+        let response = reply(request, 422, &new_tag())?;
+        Some(with(response, HeaderName::MinSe, self.wish.least.as_secs().to_string()))
     }
 
     /// Closes a dialog: its requests get 481.
@@ -208,12 +255,10 @@ impl Desk {
         Place { desk: self.clone(), origin: None, _permit: None }
     }
 
-    fn within(&self, ours: Vec<u8>, arrival: Arrival) -> Option<Response> {
+    fn within(&self, arrival: Arrival) -> Option<Response> {
         let request = &arrival.request;
-        let from = identity::party(&request.headers, &HeaderName::From)?;
-        let call = request.headers.value(&HeaderName::CallId)?.into_owned();
-        let id = DialogId { call, ours, theirs: from.tag.unwrap_or_default() };
-        let inbox = self.table().dialogs.get(&id).cloned();
+        let id = DialogId::of(request)?;
+        let inbox = self.table().dialogs.get(&id).map(|it| it.inbox.clone());
         let Some(inbox) = inbox else {
             return if request.method == Method::Ack { None } else { reply(request, 481, "") };
         };
@@ -250,6 +295,9 @@ impl Desk {
         }
         if let Some(response) = wrong_body(request) {
             return Some(response);
+        }
+        if timer::asked(&request.headers, self.wish) == timer::Asked::TooShort {
+            return self.too_short(request);
         }
         let permit = Arc::clone(&self.room).try_acquire_owned();
         let (Ok(permit), false) = (permit, self.is_draining()) else {
@@ -294,6 +342,18 @@ impl Desk {
     fn table(&self) -> MutexGuard<'_, Table> {
         // Nothing panics while it is held; if something did, the maps would still be whole.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl DialogId {
+    /// The dialog a request says it belongs to.
+    fn of(request: &Request) -> Option<Self> {
+        let headers = &request.headers;
+        Some(Self {
+            call: headers.value(&HeaderName::CallId)?.into_owned(),
+            ours: identity::party(headers, &HeaderName::To)?.tag?,
+            theirs: identity::party(headers, &HeaderName::From)?.tag.unwrap_or_default(),
+        })
     }
 }
 
@@ -396,5 +456,18 @@ where
 {
     let lists = request.headers.typed_all::<H>().filter_map(Result::ok);
     let tags = lists.flat_map(|it| it.0.clone());
-    tags.filter(|it| !it.eq_ignore_ascii_case(reply::SUPPORTED.as_bytes())).collect()
+    let known = |tag: &Vec<u8>| {
+        reply::SUPPORTED.split(", ").any(|it| tag.eq_ignore_ascii_case(it.as_bytes()))
+    };
+    tags.filter(|it| !known(it)).collect()
+}
+
+/// Whether headers of that name list a token.
+pub(super) fn lists(headers: &Headers, name: &HeaderName, token: &str) -> bool {
+    headers.get_all(name).any(|header| {
+        let value = header.value();
+        value
+            .split(|it| *it == b',')
+            .any(|it| it.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    })
 }

@@ -1,33 +1,42 @@
-//! A call that is up: one small task per dialog, told of by [`Signal`]s.
+//! A call that is up, or about to be: one small task per dialog, told of by [`Signal`]s.
+
+mod early;
+mod end;
+mod offers;
+pub(super) mod timer;
+mod vital;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use sipx_sip::{HeaderName, Method, Request, Response, TransactionKey, TuEvent, Uri};
+use sipx_sip::{HeaderName, Headers, Method, Request, Response, TransactionKey, TuEvent, Uri};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 
+use self::{early::Early, vital::Vital};
 use super::{
-    desk::{Arrival, Desk, DialogId, Place, retry, sequence, wrong_body, wrong_type},
+    desk::{Arrival, Desk, DialogId, Place, lists, sequence, wrong_type},
     digits,
     identity::party,
+    invitation::Gone,
     path::{Path, contact, contact_of, routes},
-    reply::{reply, with, with_abilities, with_sdp},
-    sdp::{Media, Offer, Session},
+    reply::{reply, with, with_abilities},
+    sdp::{Media, NotAcceptable, Offer, Session},
     wire::{Way, Wire},
 };
 
-/// A call that is up. Dropping it hangs up.
+/// A call that is up, or sounds already before it is answered. Dropping it hangs up.
 #[derive(Debug)]
 pub struct Dialog {
-    /// What was agreed on when it was answered; later changes are signalled.
+    /// What was agreed on at first; later changes are signalled.
     pub media: Media,
     /// Its Call-ID.
     pub call_id: String,
+    is_early: bool,
     signals: mpsc::Receiver<Signal>,
-    orders: mpsc::Sender<()>,
+    orders: mpsc::Sender<Order>,
 }
 
 /// What happens during a call.
@@ -39,7 +48,8 @@ pub enum Signal {
     Digit(char),
     /// The caller hung up. The 200 goes out when this is answered or dropped, or after 10 s.
     Bye(Farewell),
-    /// The call is over without a hang-up of theirs: no ACK came, or our own hang-up is through.
+    /// The call is over without a hang-up of theirs: they gave up before the answer, no ACK or no
+    /// sign of life came, or our own hang-up is through.
     Over,
 }
 
@@ -49,10 +59,24 @@ pub struct Farewell {
     answer: oneshot::Sender<oneshot::Sender<()>>,
 }
 
+/// Answers a call that sounds already. It does not keep the call up.
+#[derive(Debug, Clone)]
+pub struct Answering {
+    orders: mpsc::WeakSender<Order>,
+}
+
+/// What the driver asks for.
+#[derive(Debug)]
+enum Order {
+    /// Send the 200, and tell when it is out.
+    Answer(oneshot::Sender<()>),
+    HangUp,
+}
+
 /// Signals not yet taken by the driver; more are dropped.
 const SIGNALS: usize = 64;
-/// A BYE is answered after so long, whether what was said is safe or not.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Orders not yet taken by the task; a driver with more waits.
+const ORDERS: usize = 4;
 
 impl Dialog {
     /// What happens next; after [`Signal::Bye`] or [`Signal::Over`] always `Over`. Safe to cancel.
@@ -60,10 +84,29 @@ impl Dialog {
         self.signals.recv().await.unwrap_or(Signal::Over)
     }
 
-    /// Hangs up; [`Signal::Over`] tells when the other side knows.
+    /// Hangs up, or refuses a call that was not answered yet; [`Signal::Over`] tells when the other
+    /// side knows.
     pub async fn bye(&self) {
         // An error means it is over already.
-        let _ = self.orders.send(()).await;
+        let _ = self.orders.send(Order::HangUp).await;
+    }
+
+    /// What answers this call, if it is not answered yet.
+    pub fn answering(&self) -> Option<Answering> {
+        self.is_early.then(|| Answering { orders: self.orders.downgrade() })
+    }
+}
+
+impl Answering {
+    /// Answers the call and waits until the 200 is sent; `false` when there is nobody to answer any
+    /// more. Asked a second time, nothing more happens.
+    pub async fn answer(&self) -> bool {
+        let (done, answered) = oneshot::channel();
+        let Some(orders) = self.orders.upgrade() else { return false };
+        let told = orders.send(Order::Answer(done)).await.is_ok();
+        // The call must not be kept up by this.
+        drop(orders);
+        told && answered.await.is_ok()
     }
 }
 
@@ -101,9 +144,18 @@ pub(super) struct Leg {
     media: Option<Media>,
     /// `CSeq` of the last request they sent.
     heard: Option<u32>,
+    /// The INVITE, until it is answered.
+    early: Option<Early>,
     unacked: Option<Unacked>,
-    /// A call we placed: copies of its 200, each of which wants the ACK again.
+    /// A call we placed, or an INVITE of ours in this one: copies of its 200, each of which wants
+    /// the ACK again.
     placed: Option<(mpsc::Receiver<TuEvent>, Request, Way)>,
+    /// A request of ours that waits for its answer.
+    asked: Option<vital::Asked>,
+    /// When the next sign of life is due; `None` where none was agreed on.
+    vital: Option<Vital>,
+    /// They take UPDATE.
+    updates: bool,
     signals: mpsc::Sender<Signal>,
     /// Told once what is spoken, when the INVITE did not say.
     agreed: Option<oneshot::Sender<Media>>,
@@ -114,14 +166,40 @@ pub(super) struct Leg {
 /// A 200 to an INVITE, sent again until its ACK comes (RFC 3261 §13.3.1.4).
 #[derive(Debug)]
 struct Unacked {
-    key: TransactionKey,
-    response: Response,
+    copies: Copies,
     sequence: u32,
-    interval: Duration,
-    next: Instant,
-    give_up: Instant,
     /// The offer was ours: the ACK brings the answer.
     asks: bool,
+}
+
+/// An answer that is sent again, at growing distance, until it is acknowledged.
+#[derive(Debug)]
+struct Copies {
+    key: TransactionKey,
+    response: Response,
+    interval: Duration,
+    farthest: Duration,
+    next: Instant,
+    give_up: Instant,
+}
+
+/// A call as it arrived, to be answered.
+#[derive(Debug)]
+pub(super) struct Caught {
+    pub(super) arrival: Arrival,
+    pub(super) tag: String,
+    pub(super) desk: Arc<Desk>,
+    pub(super) place: Place,
+    pub(super) cancelled: oneshot::Receiver<()>,
+}
+
+/// How a call is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// The sound begins before the answer.
+    pub(super) is_early: bool,
+    /// What comes before the answer has to be acknowledged (RFC 3262).
+    pub(super) is_reliable: bool,
 }
 
 enum Step {
@@ -132,56 +210,87 @@ enum Step {
 }
 
 impl Leg {
-    /// Answers an INVITE. `None` when we had to make the offer and no answer to it came.
+    /// Answers an INVITE, or begins to, and waits until it is known what is spoken. With
+    /// `is_early` that may be long before the answer; without, the answer is out.
     pub(super) async fn answer(
-        arrival: Arrival,
-        tag: &str,
+        caught: Caught,
         session: Session,
         offer: Option<Offer>,
-        desk: Arc<Desk>,
-        place: Place,
-    ) -> Option<Dialog> {
+        manner: Manner,
+    ) -> Result<Dialog, Gone> {
+        let (mut leg, signals, mut early) = Self::open(caught, session, offer)?;
+        let (agreed, agreement) = oneshot::channel();
+        let media = early.offer().map(Offer::media);
+        leg.media = media;
+        leg.agreed = media.is_none().then_some(agreed);
+        let inbox = leg.desk.open(leg.id.clone(), leg.path.source.ip());
+        let call_id = String::from_utf8_lossy(&leg.path.call).into_owned();
+        let (orders, told) = mpsc::channel(ORDERS);
+        let dialog = |media| Dialog {
+            media,
+            call_id,
+            is_early: manner.is_early,
+            signals,
+            orders: orders.clone(),
+        };
+
+        let mut answered = None;
+        if manner.is_early || manner.is_reliable {
+            if !manner.is_early {
+                answered = Some(early.wanted());
+            }
+            leg.announce(early, manner.is_reliable).await;
+        } else if !leg.conclude(early).await {
+            leg.desk.close(&leg.id);
+            return Err(Gone::Cancelled);
+        }
+        tokio::spawn(leg.run(inbox, told));
+        if let Some(answered) = answered {
+            answered.await.map_err(|_| Gone::Incomplete)?;
+        }
+        let media = match media {
+            Some(media) => media,
+            None => agreement.await.map_err(|_| Gone::Incomplete)?,
+        };
+        Ok(dialog(media))
+    }
+
+    /// Our end of a call that came in, and its INVITE.
+    fn open(
+        caught: Caught,
+        session: Session,
+        offer: Option<Offer>,
+    ) -> Result<(Self, mpsc::Receiver<Signal>, Early), Gone> {
+        let Caught { arrival, tag, desk, place, cancelled } = caught;
         let headers = &arrival.request.headers;
         let value = |name| headers.value(name).map(|it| Bytes::from(it.into_owned()));
-        let call = value(&HeaderName::CallId)?;
-        let theirs = party(headers, &HeaderName::From)?.tag.unwrap_or_default();
-        let id = DialogId { call: call.to_vec(), ours: tag.into(), theirs };
-        let fallback = Uri::parse(format!("sip:{}", arrival.source).into()).ok();
-        let response = reply(&arrival.request, 200, tag)?;
-        let path = Path {
-            call,
-            ours: Bytes::from(response.headers.value(&HeaderName::To)?.into_owned()),
-            theirs: value(&HeaderName::From)?,
-            routes: routes(headers),
-            target: contact_of(headers).or(fallback)?,
-            sequence: 0,
-            source: arrival.source,
-            transport: arrival.transport,
+        let read = || {
+            let call = value(&HeaderName::CallId)?;
+            let theirs = party(headers, &HeaderName::From)?.tag.unwrap_or_default();
+            let id = DialogId { call: call.to_vec(), ours: tag.clone().into(), theirs };
+            let fallback = Uri::parse(format!("sip:{}", arrival.source).into()).ok();
+            let response = reply(&arrival.request, 200, &tag)?;
+            let path = Path {
+                call,
+                ours: Bytes::from(response.headers.value(&HeaderName::To)?.into_owned()),
+                theirs: value(&HeaderName::From)?,
+                routes: routes(headers),
+                target: contact_of(headers).or(fallback)?,
+                sequence: 0,
+                source: arrival.source,
+                transport: arrival.transport,
+            };
+            Some((id, path))
         };
+        let (id, path) = read().ok_or(Gone::Incomplete)?;
         let contact = contact(arrival.request.uri.user(), arrival.local, arrival.transport);
-        let (agreed, agreement) = oneshot::channel();
         let wire = arrival.wire.clone();
         let (mut leg, signals) = Self::new(wire, desk, id, path, contact, session);
         leg.heard = sequence(&arrival.request);
+        leg.updates = takes_update(headers);
         leg.place = Some(place);
-        leg.media = offer.as_ref().map(Offer::media);
-        leg.agreed = leg.media.is_none().then_some(agreed);
-        let media = leg.media;
-
-        let inbox = leg.desk.open(leg.id.clone());
-        let mut response = response;
-        for route in headers.get_all(&HeaderName::RecordRoute) {
-            response = with(response, HeaderName::RecordRoute, route.value().into_owned());
-        }
-        leg.agree_to(arrival.key, &arrival.request, response, offer.as_ref()).await;
-        let call_id = String::from_utf8_lossy(&leg.path.call).into_owned();
-        let (orders, told) = mpsc::channel(1);
-        tokio::spawn(leg.run(inbox, told));
-        let media = match media {
-            Some(media) => media,
-            None => agreement.await.ok()?,
-        };
-        Some(Dialog { media, call_id, signals, orders })
+        let early = Early::new(arrival, tag, offer, cancelled);
+        Ok((leg, signals, early))
     }
 
     /// Takes up a call we placed, after its 200: sends the ACK.
@@ -197,13 +306,13 @@ impl Leg {
         let (mut leg, signals) = Self::new(wire, desk, id, path, contact, session);
         leg.media = Some(media);
         leg.place = Some(leg.desk.own_place());
-        let inbox = leg.desk.open(leg.id.clone());
+        let inbox = leg.desk.open(leg.id.clone(), leg.path.source.ip());
         let (ack, way) = leg.path.request(Method::Ack, &leg.wire).await?;
         leg.wire.acknowledge(ack.clone(), way.clone()).await;
         leg.placed = Some((responses, ack, way));
-        let (orders, told) = mpsc::channel(1);
+        let (orders, told) = mpsc::channel(ORDERS);
         tokio::spawn(leg.run(inbox, told));
-        Some(Dialog { media, call_id, signals, orders })
+        Some(Dialog { media, call_id, is_early: false, signals, orders })
     }
 
     fn new(
@@ -224,8 +333,12 @@ impl Leg {
             session,
             media: None,
             heard: None,
+            early: None,
             unacked: None,
             placed: None,
+            asked: None,
+            vital: None,
+            updates: false,
             signals,
             agreed: None,
             leaving: false,
@@ -234,24 +347,24 @@ impl Leg {
         (leg, told)
     }
 
-    async fn run(mut self, mut inbox: mpsc::Receiver<Arrival>, mut orders: mpsc::Receiver<()>) {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Arrival>, mut orders: mpsc::Receiver<Order>) {
         loop {
-            let resend = self.unacked.as_ref().map(|it| it.next);
+            let due = self.due();
             let step = tokio::select! {
                 arrival = inbox.recv() => match arrival {
                     Some(arrival) => self.take(arrival).await,
                     None => Step::Over,
                 },
-                _ = orders.recv(), if !self.leaving => {
-                    // Before the ACK there is nothing to hang up yet (RFC 3261 §15).
-                    self.leaving = true;
-                    if self.unacked.is_none() { Step::Leave } else { Step::Stay }
+                order = orders.recv(), if !self.leaving => self.follow(order).await,
+                () = early::cancelled(&mut self.early), if self.early.is_some() => Step::Over,
+                event = next(&mut self.placed), if self.placed.is_some() => {
+                    self.answered(event).await
                 }
-                () = sleep_until(resend.unwrap_or_else(Instant::now)), if resend.is_some() => {
-                    self.resend().await
+                event = vital::heard(&mut self.asked), if self.asked.is_some() => {
+                    self.reassured(event).await
                 }
-                answered = next(&mut self.placed), if self.placed.is_some() => {
-                    self.answered(answered).await
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.on_time().await
                 }
             };
             match step {
@@ -261,12 +374,18 @@ impl Leg {
                 Step::Over => break,
             }
         }
-        self.desk.close(&self.id);
-        let _ = self.signals.try_send(Signal::Over);
-        // What came in between is not left without an answer.
-        inbox.close();
-        while let Some(arrival) = inbox.recv().await {
-            self.decline(arrival).await;
+        self.close(inbox).await;
+    }
+
+    async fn follow(&mut self, order: Option<Order>) -> Step {
+        match order {
+            Some(Order::Answer(done)) => self.answer_now(done).await,
+            Some(Order::HangUp) | None if self.early.is_some() => self.give_up(480).await,
+            Some(Order::HangUp) | None => {
+                // Before the ACK there is nothing to hang up yet (RFC 3261 §15).
+                self.leaving = true;
+                if self.unacked.is_none() { Step::Leave } else { Step::Stay }
+            }
         }
     }
 
@@ -282,8 +401,9 @@ impl Leg {
         }
         self.heard = Some(number);
         match request.method {
-            Method::Bye => return Step::Farewell(Box::new(arrival)),
+            Method::Bye => return self.told_bye(arrival).await,
             Method::Invite | Method::Update => self.renegotiate(arrival).await,
+            Method::Prack => return self.pracked(arrival).await,
             Method::Info => self.info(arrival).await,
             _ => self.respond(&arrival, reply(request, 200, "").map(with_abilities)).await,
         }
@@ -295,79 +415,21 @@ impl Leg {
             return Step::Stay;
         };
         if unacked.asks {
-            match self.session.agree(ack.body(), self.path.source.ip()) {
+            let answer = match ack.body() {
+                body if body.is_empty() => Err(NotAcceptable::NoOffer),
+                body => self.session.agree(body, self.path.source.ip()),
+            };
+            match answer {
                 Ok(media) => self.change(media),
                 // Without a first agreement there is no call; later the old one stays.
-                Err(_) if self.media.is_none() => return Step::Leave,
-                Err(_) => {}
+                Err(why) if self.media.is_none() => {
+                    tracing::info!(%why, "a call ended because its caller did not take our offer");
+                    return Step::Leave;
+                }
+                Err(why) => tracing::info!(%why, "an offer of ours was not taken; nothing changes"),
             }
         }
         if self.leaving { Step::Leave } else { Step::Stay }
-    }
-
-    /// A new offer in a call that is up: hold, resume, another address, or just a sign of life.
-    async fn renegotiate(&mut self, arrival: Arrival) {
-        let request = &arrival.request;
-        if let Some(response) = wrong_body(request) {
-            return self.respond(&arrival, Some(response)).await;
-        }
-        let offer = match request.body() {
-            body if body.is_empty() => None,
-            _ if self.unacked.as_ref().is_some_and(|it| it.asks) => {
-                // Our own offer is still open; two at once cannot be told apart.
-                return self.respond(&arrival, retry(request, 500, 1)).await;
-            }
-            body => match Offer::read(body, arrival.source.ip()) {
-                Ok(offer) => Some(offer),
-                Err(_) => return self.respond(&arrival, reply(request, 488, "")).await,
-            },
-        };
-        let Some(response) = reply(request, 200, "") else { return };
-        if let Some(target) = contact_of(&request.headers) {
-            self.path.target = target;
-        }
-        self.agree_to(arrival.key, &arrival.request, response, offer.as_ref()).await;
-        if let Some(offer) = offer {
-            self.change(offer.media());
-        }
-    }
-
-    /// Sends a 200 with our answer, or our offer where theirs is missing.
-    async fn agree_to(
-        &mut self,
-        key: TransactionKey,
-        request: &Request,
-        response: Response,
-        offer: Option<&Offer>,
-    ) {
-        let is_invite = request.method == Method::Invite;
-        let sdp = match (offer, self.media) {
-            (Some(offer), _) => Some(offer.answer(&mut self.session)),
-            (None, _) if !is_invite => None,
-            (None, Some(media)) => Some(self.session.offer(&[media.codec])),
-            (None, None) => {
-                Some(self.session.offer(&[crate::audio::Codec::Pcmu, crate::audio::Codec::Pcma]))
-            }
-        };
-        let response = with(response, HeaderName::Contact, self.contact.clone());
-        let mut response = with_abilities(response);
-        if let Some(sdp) = sdp {
-            response = with_sdp(response, &sdp);
-        }
-        self.wire.respond(key.clone(), response.clone()).await;
-        if is_invite {
-            let t1 = self.wire.timers.t1;
-            let now = Instant::now();
-            self.unacked = Some(Unacked {
-                key,
-                response,
-                sequence: sequence(request).unwrap_or_default(),
-                interval: t1,
-                next: now + t1,
-                give_up: now + self.wire.timers.timeout(),
-                asks: offer.is_none(),
-            });
-        }
     }
 
     async fn info(&mut self, arrival: Arrival) {
@@ -391,20 +453,29 @@ impl Leg {
         self.media = Some(media);
     }
 
-    async fn resend(&mut self) -> Step {
-        let Some(unacked) = &mut self.unacked else { return Step::Stay };
+    /// When something is next to be done without anybody asking.
+    fn due(&self) -> Option<Instant> {
+        let unacked = self.unacked.as_ref().map(|it| it.copies.next);
+        let early = self.early.as_ref().map(Early::due);
+        let vital = self.vital.as_ref().map(|it| it.due(self.asked.is_some()));
+        [unacked, early, vital].into_iter().flatten().min()
+    }
+
+    async fn on_time(&mut self) -> Step {
         let now = Instant::now();
-        if now >= unacked.give_up {
-            tracing::info!("a call ended because its caller never acknowledged the answer");
-            self.unacked = None;
-            let _ = self.signals.try_send(Signal::Over);
-            return Step::Leave;
+        if self.early.as_ref().is_some_and(|it| it.due() <= now) {
+            return self.on_early_time(now).await;
         }
-        unacked.interval = (unacked.interval * 2).min(self.wire.timers.t2);
-        unacked.next = (now + unacked.interval).min(unacked.give_up);
-        let (key, response) = (unacked.key.clone(), unacked.response.clone());
-        self.wire.respond(key, response).await;
-        Step::Stay
+        if let Some(unacked) = self.unacked.as_mut().filter(|it| it.copies.next <= now) {
+            if !unacked.copies.send(&self.wire, now).await {
+                tracing::info!("a call ended because its caller never acknowledged the answer");
+                self.unacked = None;
+                let _ = self.signals.try_send(Signal::Over);
+                return Step::Leave;
+            }
+            return Step::Stay;
+        }
+        self.on_vital_time(now).await
     }
 
     /// Another copy of the 200 to a call of ours: the ACK was lost.
@@ -422,51 +493,41 @@ impl Leg {
         Step::Stay
     }
 
-    /// They hung up: the 200 waits until what was said is safe.
-    async fn farewell(&mut self, bye: Arrival) {
-        self.desk.close(&self.id);
-        // Whoever still waits for an agreement learns that there will be none.
-        self.agreed = None;
-        let (answer, answered) = oneshot::channel();
-        let told = async {
-            let _ = self.signals.send(Signal::Bye(Farewell { answer })).await;
-            answered.await.ok()
-        };
-        let done = timeout(PATIENCE, told).await.ok().flatten();
-        self.respond(&bye, reply(&bye.request, 200, "")).await;
-        if let Some(done) = done {
-            let _ = done.send(());
-        }
-    }
-
-    /// We hang up, and hear out what crosses our BYE on the way.
-    async fn leave(&mut self, inbox: &mut mpsc::Receiver<Arrival>) {
-        self.place = None;
-        let Some((bye, way)) = self.path.request(Method::Bye, &self.wire).await else { return };
-        let mut responses = self.wire.request(bye, way).await;
-        loop {
-            tokio::select! {
-                event = responses.recv() => match event {
-                    Some(TuEvent::Response(it)) if it.status.is_provisional() => {}
-                    _ => return,
-                },
-                Some(arrival) = inbox.recv() => self.decline(arrival).await,
-            }
-        }
-    }
-
-    async fn decline(&self, arrival: Arrival) {
-        let code = if arrival.request.method == Method::Bye { 200 } else { 481 };
-        if arrival.request.method != Method::Ack {
-            self.respond(&arrival, reply(&arrival.request, code, "")).await;
-        }
-    }
-
     async fn respond(&self, arrival: &Arrival, response: Option<Response>) {
         if let Some(response) = response {
             arrival.wire.respond(arrival.key.clone(), response).await;
         }
     }
+
+    /// An answer of ours with what every one that concerns the call says.
+    fn within(&self, response: Response) -> Response {
+        with_abilities(with(response, HeaderName::Contact, self.contact.clone()))
+    }
+}
+
+impl Copies {
+    /// Copies of what has just been sent, at most `farthest` from each other.
+    fn new(key: TransactionKey, response: Response, farthest: Duration, wire: &Wire) -> Self {
+        let (t1, now) = (wire.timers.t1, Instant::now());
+        let give_up = now + wire.timers.timeout();
+        Self { key, response, interval: t1, farthest, next: now + t1, give_up }
+    }
+
+    /// Sends another copy; `false` when it has been long enough.
+    async fn send(&mut self, wire: &Wire, now: Instant) -> bool {
+        if now >= self.give_up {
+            return false;
+        }
+        self.interval = (self.interval * 2).min(self.farthest);
+        self.next = (now + self.interval).min(self.give_up);
+        wire.respond(self.key.clone(), self.response.clone()).await;
+        true
+    }
+}
+
+/// Whether they say that they take UPDATE; silence means no (RFC 3311 §4).
+fn takes_update(headers: &Headers) -> bool {
+    lists(headers, &HeaderName::Allow, "UPDATE")
 }
 
 async fn next(placed: &mut Option<(mpsc::Receiver<TuEvent>, Request, Way)>) -> Option<TuEvent> {

@@ -5,8 +5,8 @@
 //! anything is remembered about them.
 
 use std::{
-    collections::HashMap,
-    net::SocketAddr,
+    collections::{HashMap, HashSet},
+    net::{IpAddr, SocketAddr},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -31,6 +31,7 @@ use tokio::{
 
 use super::{
     desk::{Arrival, Desk},
+    digest::{Guard, Judgement},
     gate::{Gate, Verdict, is_scanner},
     reply::reply,
     wire::{COMMANDS, Command, Way, Wire},
@@ -40,6 +41,10 @@ use super::{
 const MOST_TRANSACTIONS: usize = 10_000;
 /// TCP connections at once; the one longest unused makes room.
 const MOST_CONNECTIONS: usize = 512;
+/// Connections of strangers who might know a password,
+const MOST_GUESTS: usize = 64;
+/// and of one of them.
+const MOST_GUESTS_EACH: usize = 8;
 /// A connection nothing was sent on for so long is closed.
 const IDLE: Duration = Duration::from_secs(900);
 /// Datagrams read before others get their turn.
@@ -60,6 +65,8 @@ enum Role {
 
 #[derive(Debug)]
 struct Peer {
+    /// Where it was heard from, or where its answer is expected from.
+    source: IpAddr,
     target: Target,
     /// Tried first, if it is still open.
     reuse: Option<SocketAddr>,
@@ -86,7 +93,21 @@ pub(super) struct Exchange {
     peers: HashMap<Id, Peer>,
     replies: HashMap<TransactionKey, mpsc::Sender<TuEvent>>,
     gate: Gate,
+    /// Accounts, if there are any: strangers are then asked for a password.
+    guard: Option<Arc<Guard>>,
+    /// Connections of strangers.
+    guests: HashSet<SocketAddr>,
     desk: Arc<Desk>,
+}
+
+/// Whether a request is heard.
+enum Admission {
+    /// It is, and in whose name.
+    Welcome(Option<Arc<str>>),
+    /// It is not, and what is said to that.
+    Refused(Verdict),
+    /// It has to come again with a password, or with a new proof of the same.
+    Challenged { verdict: Verdict, is_stale: bool },
 }
 
 impl Exchange {
@@ -94,6 +115,7 @@ impl Exchange {
         wire: Wire,
         (udp, tcp): (UdpSocket, TcpListener),
         gate: Gate,
+        guard: Option<Arc<Guard>>,
         desk: Arc<Desk>,
     ) -> Self {
         let (events, net) = mpsc::channel(COMMANDS);
@@ -117,6 +139,8 @@ impl Exchange {
             peers: HashMap::new(),
             replies: HashMap::new(),
             gate,
+            guard,
+            guests: HashSet::new(),
             desk,
         }
     }
@@ -177,53 +201,120 @@ impl Exchange {
         if sipx_transport::stun::is_stun(&bytes) || bytes.trim_ascii().is_empty() {
             return;
         }
-        let verdict = self.gate.judge(source.ip(), crate::clock::instant());
-        let message = match parse_datagram(bytes, &Limits::datagram()) {
-            Ok(message) => message,
+        match parse_datagram(bytes, &Limits::datagram()) {
+            Ok(message) => self.message(message, source, TransportKind::Udp).await,
             Err(error) => {
                 self.desk.counters.malformed.fetch_add(1, Relaxed);
                 tracing::debug!(%error, %source, "a datagram is not SIP");
-                return;
             }
-        };
-        match (verdict, message) {
-            (Verdict::Welcome, message) => self.message(message, source, TransportKind::Udp).await,
-            (verdict, Message::Request(request)) => self.stranger(request, source, verdict).await,
-            (_, Message::Response(_)) => {}
         }
     }
 
-    /// The one answer strangers get: nothing is kept, and it goes where the datagram came from.
-    async fn stranger(&mut self, mut request: Request, source: SocketAddr, verdict: Verdict) {
-        self.desk.counters.strangers.fetch_add(1, Relaxed);
-        if verdict == (Verdict::Refuse { first: true }) {
-            tracing::info!(peer = %source.ip(), "refused a peer that is not in sip.allow");
+    /// Decides who is heard: peers by address, what belongs to a call or a transaction that is
+    /// there, and whoever knows a password.
+    fn admit(&mut self, request: &Request, from: IpAddr) -> Admission {
+        if self.gate.admits(from) || self.is_known(request, from) {
+            return Admission::Welcome(None);
         }
-        if verdict == Verdict::Ignore || request.method == Method::Ack || scans(&request) {
+        let now = crate::clock::instant();
+        let Some(guard) = self.guard.clone() else {
+            return Admission::Refused(self.gate.judge(from, now));
+        };
+        // Neither can be sent again with a password (RFC 3261 §22.1).
+        if matches!(request.method, Method::Ack | Method::Cancel) {
+            return Admission::Refused(Verdict::Ignore);
+        }
+        let verdict = self.gate.judge(from, now);
+        if !self.gate.listens(from) {
+            return Admission::Refused(Verdict::Ignore);
+        }
+        let judgement = guard.judge(request, from, now);
+        if let Judgement::Right(account) = judgement {
+            self.gate.forgive(from);
+            return Admission::Welcome(Some(account));
+        }
+        if judgement == Judgement::Wrong {
+            self.gate.guessed(from);
+            self.desk.counters.wrong_passwords.fetch_add(1, Relaxed);
+            tracing::warn!(peer = %from, "a wrong password, or a name that is no account's");
+        }
+        Admission::Challenged { verdict, is_stale: judgement == Judgement::Stale }
+    }
+
+    /// Whether a request is part of what was admitted before, and comes from the same address: a
+    /// copy, a CANCEL, an ACK, or a request within a call.
+    fn is_known(&self, request: &Request, from: IpAddr) -> bool {
+        let key = match request.method {
+            Method::Cancel => TransactionKey::for_cancelled_invite(request),
+            _ => TransactionKey::from_request(request),
+        };
+        let peer = key.and_then(|key| self.peers.get(&(Role::Serving, key)));
+        peer.is_some_and(|it| it.source == from) || self.desk.is_within(request, from)
+    }
+
+    /// What strangers get: nothing is kept, and it goes where the request came from.
+    async fn refuse(
+        &mut self,
+        mut request: Request,
+        source: SocketAddr,
+        transport: TransportKind,
+        (verdict, challenge): (Verdict, Option<bool>),
+    ) {
+        if request.method == Method::Ack {
+            return;
+        }
+        let counters = &self.desk.counters;
+        let (counter, what) = match challenge {
+            Some(_) => {
+                (&counters.challenged, "asked a peer that is not in sip.allow for a password")
+            }
+            None => (&counters.strangers, "refused a peer that is not in sip.allow"),
+        };
+        counter.fetch_add(1, Relaxed);
+        if verdict == (Verdict::Refuse { first: true }) {
+            tracing::info!(peer = %source.ip(), "{what}");
+        }
+        if verdict == Verdict::Ignore || scans(&request) {
             return;
         }
         apply_received_and_rport(&mut request, source);
         request.headers.remove_all(&HeaderName::HistoryInfo);
         request.headers.remove_all(&HeaderName::Supported);
-        if let Some(response) = reply(&request, 403, "0") {
-            let bytes = Message::Response(response).to_bytes();
+        let code = if challenge.is_some() { 401 } else { 403 };
+        let Some(mut response) = reply(&request, code, "0") else { return };
+        if let (Some(is_stale), Some(guard)) = (challenge, &self.guard) {
+            let now = crate::clock::instant();
+            response = guard.challenge(response, is_stale, source.ip(), now);
+        }
+        let bytes = Message::Response(response).to_bytes();
+        if transport == TransportKind::Udp {
             let _ = self.udp.send_to(&bytes, source).await;
+        } else {
+            let key = Target::new(source, transport).connection();
+            let _ = timeout(STALL, self.pool.send_on_existing(&key, bytes)).await;
         }
     }
 
     fn accept(&mut self, stream: tokio::net::TcpStream, source: SocketAddr) {
-        match self.gate.judge(source.ip(), crate::clock::instant()) {
-            Verdict::Welcome => {
-                let _ = stream.set_nodelay(true);
-                self.pool.accept(stream, source);
-            }
-            verdict => {
+        if !self.gate.admits(source.ip()) {
+            if self.guard.is_none() || !self.has_room_for(source) {
+                let verdict = self.gate.judge(source.ip(), crate::clock::instant());
                 self.desk.counters.strangers.fetch_add(1, Relaxed);
                 if verdict == (Verdict::Refuse { first: true }) {
                     tracing::info!(peer = %source.ip(), "refused a peer that is not in sip.allow");
                 }
+                return;
             }
+            self.guests.insert(source);
         }
+        let _ = stream.set_nodelay(true);
+        self.pool.accept(stream, source);
+    }
+
+    /// Whether a stranger may have another connection. They take no peer's place.
+    fn has_room_for(&self, source: SocketAddr) -> bool {
+        let same = self.guests.iter().filter(|it| it.ip() == source.ip()).count();
+        self.guests.len() < MOST_GUESTS && same < MOST_GUESTS_EACH
     }
 
     async fn stream(&mut self, event: Event) {
@@ -261,8 +352,24 @@ impl Exchange {
 
     async fn message(&mut self, message: Message, source: SocketAddr, transport: TransportKind) {
         match message {
-            Message::Request(request) => self.request(request, source, transport).await,
+            Message::Request(request) => match self.admit(&request, source.ip()) {
+                Admission::Welcome(account) => {
+                    self.request(request, (source, transport), account).await;
+                }
+                Admission::Refused(verdict) => {
+                    self.refuse(request, source, transport, (verdict, None)).await;
+                }
+                Admission::Challenged { verdict, is_stale } => {
+                    self.refuse(request, source, transport, (verdict, Some(is_stale))).await;
+                }
+            },
             Message::Response(response) => {
+                let peer = TransactionKey::from_response(&response)
+                    .and_then(|key| self.peers.get(&(Role::Asking, key)));
+                let expected = peer.is_some_and(|it| it.source == source.ip());
+                if !expected && !self.gate.admits(source.ip()) {
+                    return;
+                }
                 let reliability = transport.reliability();
                 let answer = self.asking.receive(Message::Response(response), reliability);
                 if let Dispatch::Matched { key, outputs } = answer {
@@ -272,7 +379,12 @@ impl Exchange {
         }
     }
 
-    async fn request(&mut self, mut request: Request, source: SocketAddr, kind: TransportKind) {
+    async fn request(
+        &mut self,
+        mut request: Request,
+        (source, kind): (SocketAddr, TransportKind),
+        account: Option<Arc<str>>,
+    ) {
         if scans(&request) {
             self.desk.counters.scanners.fetch_add(1, Relaxed);
             return;
@@ -305,20 +417,22 @@ impl Exchange {
                     _ => (direct, received),
                 };
                 let since = Instant::now();
-                let peer = Peer { target, reuse: None, fallback, since, answered: false };
+                let source_ip = source.ip();
+                let (reuse, answered) = (None, false);
+                let peer = Peer { source: source_ip, target, reuse, fallback, since, answered };
                 let id = (Role::Serving, key);
                 self.peers.insert(id.clone(), peer);
-                self.hear(id, outputs, source, kind).await;
+                self.hear(id, outputs, (source, kind), account).await;
             }
             Dispatch::Matched { key, outputs } => {
-                self.hear((Role::Serving, key), outputs, source, kind).await;
+                self.hear((Role::Serving, key), outputs, (source, kind), account).await;
             }
             // Only the ACK of a 2xx comes without a transaction.
             Dispatch::Unmatched(message) => {
                 if let Message::Request(request) = *message
                     && let Some(key) = TransactionKey::from_request(&request)
                 {
-                    self.arrive(key, request, source, kind);
+                    self.arrive(key, request, (source, kind), account);
                 }
             }
         }
@@ -329,8 +443,8 @@ impl Exchange {
         &mut self,
         id: Id,
         outputs: Vec<Output>,
-        source: SocketAddr,
-        kind: TransportKind,
+        from: (SocketAddr, TransportKind),
+        account: Option<Arc<str>>,
     ) {
         let mut others = Vec::with_capacity(outputs.len());
         let mut answer = None;
@@ -338,7 +452,7 @@ impl Exchange {
             match output {
                 Output::ToTu(event) => match *event {
                     TuEvent::Request(request) | TuEvent::Ack(request) => {
-                        answer = self.arrive(id.1.clone(), *request, source, kind);
+                        answer = self.arrive(id.1.clone(), *request, from, account.clone());
                     }
                     _ => {}
                 },
@@ -355,14 +469,14 @@ impl Exchange {
         &self,
         key: TransactionKey,
         request: Request,
-        source: SocketAddr,
-        transport: TransportKind,
+        (source, transport): (SocketAddr, TransportKind),
+        account: Option<Arc<str>>,
     ) -> Option<Response> {
         let cancels = TransactionKey::for_cancelled_invite(&request)
             .filter(|key| self.serving.server_request(key).is_some());
         let local = self.wire.local_for(source.ip());
         let wire = self.wire.clone();
-        self.desk.hear(Arrival { key, request, source, transport, local, cancels, wire })
+        self.desk.hear(Arrival { key, request, source, transport, local, cancels, account, wire })
     }
 
     async fn respond(&mut self, key: TransactionKey, response: Response) {
@@ -387,7 +501,8 @@ impl Exchange {
                 self.replies.insert(key.clone(), events);
                 let Way { target, reuse } = way;
                 let since = Instant::now();
-                let peer = Peer { target, reuse, fallback: None, since, answered: true };
+                let source = target.addr.ip();
+                let peer = Peer { source, target, reuse, fallback: None, since, answered: true };
                 let id = (Role::Asking, key);
                 self.peers.insert(id.clone(), peer);
                 self.perform(&id, outputs).await;
@@ -499,6 +614,10 @@ impl Exchange {
     fn sweep(&mut self) {
         self.accepting = true;
         self.pool.evict_idle();
+        let pool = &self.pool;
+        let is_open =
+            |it: &SocketAddr| pool.holds(&Target::new(*it, TransportKind::Tcp).connection());
+        self.guests.retain(is_open);
         let now = Instant::now();
         self.stalled.retain(|_, since| now.duration_since(*since) < REST);
         let stale = |peer: &Peer| !peer.answered && now.duration_since(peer.since) > UNANSWERED;

@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -31,6 +32,7 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Gate {
     allowed: Vec<Network>,
+    registrars: Arc<Registrars>,
     strangers: HashMap<IpAddr, Visits>,
 }
 
@@ -38,12 +40,20 @@ pub(super) struct Gate {
 struct Visits {
     since: Instant,
     count: u32,
+    /// Wrong passwords among them, which nobody can send in another's name.
+    wrong: u32,
 }
+
+/// Where we are registered: calls from there are what we registered for.
+#[derive(Debug, Default)]
+pub(super) struct Registrars(Mutex<Vec<IpAddr>>);
 
 /// Strangers remembered at once; beyond it new ones are ignored.
 const MOST_STRANGERS: usize = 4096;
 /// Answers to one stranger before silence.
 const MOST_ANSWERS: u32 = 5;
+/// Wrong passwords of one stranger before none is heard any more.
+const MOST_GUESSES: u32 = 5;
 /// Answers are counted over this long.
 const WINDOW: Duration = Duration::from_secs(60);
 /// How long the silence lasts after the last answer counted.
@@ -62,12 +72,30 @@ const SCANNERS: [&str; 8] = [
 ];
 
 impl Gate {
-    pub(super) fn new(allowed: Vec<Network>) -> Self {
-        Self { allowed, strangers: HashMap::new() }
+    pub(super) fn new(allowed: Vec<Network>, registrars: Arc<Registrars>) -> Self {
+        Self { allowed, registrars, strangers: HashMap::new() }
     }
 
     pub(super) fn admits(&self, from: IpAddr) -> bool {
-        self.allowed.iter().any(|it| it.contains(from))
+        self.allowed.iter().any(|it| it.contains(from)) || self.registrars.table().contains(&from)
+    }
+
+    /// A stranger whose password was right starts anew.
+    pub(super) fn forgive(&mut self, from: IpAddr) {
+        self.strangers.remove(&from);
+    }
+
+    /// Counts a wrong password; the visit itself is judged as any other.
+    pub(super) fn guessed(&mut self, from: IpAddr) {
+        if let Some(visits) = self.strangers.get_mut(&from) {
+            visits.wrong = visits.wrong.saturating_add(1);
+        }
+    }
+
+    /// Whether the passwords of a stranger who was just judged are still listened to: of those we
+    /// cannot keep in mind none is.
+    pub(super) fn listens(&self, from: IpAddr) -> bool {
+        self.strangers.get(&from).is_some_and(|it| it.wrong < MOST_GUESSES)
     }
 
     pub(super) fn judge(&mut self, from: IpAddr, now: Instant) -> Verdict {
@@ -80,9 +108,10 @@ impl Gate {
                 return Verdict::Ignore;
             }
         }
-        let visits = self.strangers.entry(from).or_insert(Visits { since: now, count: 0 });
+        let visits =
+            self.strangers.entry(from).or_insert(Visits { since: now, count: 0, wrong: 0 });
         if visits.forgotten(now) {
-            *visits = Visits { since: now, count: 0 };
+            *visits = Visits { since: now, count: 0, wrong: 0 };
         }
         visits.count = visits.count.saturating_add(1);
         match visits.count {
@@ -96,7 +125,23 @@ impl Gate {
 impl Visits {
     fn forgotten(&self, now: Instant) -> bool {
         let age = now.saturating_duration_since(self.since);
-        age > if self.count > MOST_ANSWERS { SILENCE } else { WINDOW }
+        let stops = self.count <= MOST_ANSWERS && self.wrong < MOST_GUESSES;
+        age > if stops { WINDOW } else { SILENCE }
+    }
+}
+
+impl Registrars {
+    /// Takes an address in place of another.
+    pub(super) fn replace(&self, old: Option<IpAddr>, new: IpAddr) {
+        let mut table = self.table();
+        if let Some(place) = old.and_then(|old| table.iter().position(|it| *it == old)) {
+            table.swap_remove(place);
+        }
+        table.push(new);
+    }
+
+    fn table(&self) -> MutexGuard<'_, Vec<IpAddr>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,6 +191,10 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn gate(allowed: &[&str]) -> Gate {
+        Gate::new(allowed.iter().map(|it| it.parse().unwrap()).collect(), Arc::default())
+    }
+
     #[test]
     fn networks_hold_the_addresses_they_name() {
         for (network, address, inside) in [
@@ -170,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_stranger_is_refused_a_few_times_and_then_ignored_until_forgotten() {
-        let mut gate = Gate::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let mut gate = gate(&["10.0.0.0/8"]);
         let start = Instant::now();
         let stranger = ip("192.0.2.1");
         assert_eq!(gate.judge(ip("10.9.9.9"), start), Verdict::Welcome);
@@ -186,8 +235,43 @@ mod tests {
     }
 
     #[test]
+    fn a_few_wrong_passwords_and_none_is_heard_for_a_while() {
+        let mut gate = gate(&[]);
+        let (start, stranger) = (Instant::now(), ip("192.0.2.1"));
+        for _ in 0..MOST_GUESSES {
+            gate.judge(stranger, start);
+            assert!(gate.listens(stranger));
+            gate.guessed(stranger);
+        }
+        for (address, later, heard) in [
+            (stranger, start, false),
+            (stranger, start + WINDOW * 2, false),
+            (ip("192.0.2.2"), start, true),
+            (stranger, start + SILENCE + Duration::from_secs(1), true),
+        ] {
+            gate.judge(address, later);
+            assert_eq!(gate.listens(address), heard, "{address}");
+        }
+        gate.forgive(stranger);
+        assert_eq!(gate.judge(stranger, start), Verdict::Refuse { first: true });
+    }
+
+    #[test]
+    fn where_we_are_registered_calls_may_come_from_until_it_moves() {
+        let registrars = Arc::new(Registrars::default());
+        let gate = Gate::new(vec![], registrars.clone());
+        let (old, new) = (ip("192.0.2.1"), ip("192.0.2.2"));
+        registrars.replace(None, old);
+        registrars.replace(None, old);
+        registrars.replace(Some(old), new);
+        assert!(gate.admits(old) && gate.admits(new), "the other registration is still there");
+        registrars.replace(Some(old), new);
+        assert!(!gate.admits(old) && gate.admits(new));
+    }
+
+    #[test]
     fn the_memory_of_strangers_is_bounded() {
-        let mut gate = Gate::new(vec![]);
+        let mut gate = gate(&[]);
         let now = Instant::now();
         for n in 0..u32::try_from(MOST_STRANGERS).unwrap() + 100 {
             gate.judge(IpAddr::V4(n.into()), now);

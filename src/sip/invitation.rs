@@ -2,14 +2,14 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
 };
 
 use tokio::sync::oneshot;
 
 use super::{
     desk::{Arrival, Desk, Place},
-    dialog::{Dialog, Leg},
+    dialog::{Caught, Dialog, Leg, Manner},
     identity::{self, Called, Redirected},
     reply::{Refusal, refuse, reply},
     sdp::{Media, NotAcceptable, Offer, Session},
@@ -25,6 +25,8 @@ pub struct Invitation {
     pub caller: Caller,
     /// How it was sent here.
     pub redirected: Redirected,
+    /// The account whose password came with it; `None` for a peer known by its address.
+    pub account: Option<String>,
     /// Where it came from.
     pub source: SocketAddr,
     /// Our address as that peer reaches it.
@@ -35,16 +37,7 @@ pub struct Invitation {
     /// Its Call-ID, for logs and for the telephone system's own records.
     pub call_id: String,
     offer: Result<Offer, NotAcceptable>,
-    held: Option<Held>,
-    cancelled: oneshot::Receiver<()>,
-}
-
-#[derive(Debug)]
-struct Held {
-    arrival: Arrival,
-    tag: String,
-    desk: Arc<Desk>,
-    place: Place,
+    held: Option<Caught>,
 }
 
 /// Why a call could not be answered. The caller has been told, where there is one left.
@@ -75,13 +68,13 @@ impl Invitation {
             called: identity::called(request),
             caller: identity::caller(&request.headers),
             redirected: identity::redirected(request),
+            account: arrival.account.as_deref().map(str::to_owned),
             source: arrival.source,
             local: arrival.local,
             own: arrival.wire.own_for(arrival.source.ip()),
             call_id: String::from_utf8_lossy(&call_id).into_owned(),
             offer: offer(request.body(), arrival.source.ip()),
-            held: Some(Held { arrival, tag, desk, place }),
-            cancelled,
+            held: Some(Caught { arrival, tag, desk, place, cancelled }),
         }
     }
 
@@ -93,8 +86,10 @@ impl Invitation {
 
     /// Waits until the caller gives up. Safe to cancel.
     pub async fn cancelled(&mut self) {
-        if !self.cancelled.is_terminated() {
-            let _ = (&mut self.cancelled).await;
+        if let Some(held) = &mut self.held
+            && !held.cancelled.is_terminated()
+        {
+            let _ = (&mut held.cancelled).await;
         }
     }
 
@@ -112,7 +107,17 @@ impl Invitation {
 
     /// Answers the call; sound is to be sent to `local_media`. Without an offer in the INVITE we
     /// make one, and this waits for the caller's answer to it.
-    pub async fn accept(mut self, local_media: SocketAddr) -> Result<Dialog, Gone> {
+    pub async fn accept(self, local_media: SocketAddr) -> Result<Dialog, Gone> {
+        self.take_up(local_media, false).await
+    }
+
+    /// Lets sound pass before the call is answered, which [`Dialog::answering`] is for. A caller who
+    /// made no offer, and takes none before the answer, is answered at once all the same.
+    pub async fn progress(self, local_media: SocketAddr) -> Result<Dialog, Gone> {
+        self.take_up(local_media, true).await
+    }
+
+    async fn take_up(mut self, local_media: SocketAddr, early: bool) -> Result<Dialog, Gone> {
         let mut offer = self.offer.clone();
         if offer.as_ref().is_ok_and(|it| !it.reaches(local_media)) {
             offer = Err(NotAcceptable::Address);
@@ -126,15 +131,12 @@ impl Invitation {
             self.reject(Refusal::NotAcceptable).await;
             return Err(Gone::NotAcceptable(fault));
         }
-        let Some(held) = self.held.take() else { return Err(Gone::Cancelled) };
-        let Held { arrival, tag, desk, place } = held;
-        if !desk.settle(&arrival.key) {
-            return Err(Gone::Cancelled);
-        }
-        desk.counters.answered.fetch_add(1, Relaxed);
+        let held = self.held.take().filter(|it| !it.cancelled.is_terminated());
+        let held = held.ok_or(Gone::Cancelled)?;
+        let is_reliable = held.desk.is_reliable(&held.arrival.request);
+        let manner = Manner { is_early: early && (offer.is_ok() || is_reliable), is_reliable };
         let session = Session::new(rand::random(), local_media);
-        let answer = Leg::answer(arrival, &tag, session, offer.ok(), desk, place);
-        answer.await.ok_or(Gone::Incomplete)
+        Leg::answer(held, session, offer.ok(), manner).await
     }
 }
 

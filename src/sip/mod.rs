@@ -3,17 +3,21 @@
 //! An [`Endpoint`] listens and hands out [`Invitation`]s; an accepted one becomes a [`Dialog`], which
 //! tells what happens in it. Messages and transactions are sipx's, the sockets and everything above
 //! transactions are ours; only this module knows sipx. No sound passes here: [`Media`] says where it
-//! goes. Left out: TLS, digest, registrations, transfers, reliable provisional answers.
+//! goes. Left out: TLS, transfers.
 
+mod accounts;
 mod call;
+pub mod credentials;
 mod desk;
 mod dialog;
+mod digest;
 mod digits;
 mod exchange;
 mod gate;
 mod identity;
 mod invitation;
 mod path;
+mod register;
 mod reply;
 pub mod sdp;
 mod sockets;
@@ -31,11 +35,13 @@ use tokio::sync::mpsc;
 
 use crate::mailbox::Caller;
 
+pub use accounts::{Account, PasswordError, Registration};
 pub use call::CallError;
 pub use desk::Counters;
-pub use dialog::{Dialog, Farewell, Signal};
+pub use dialog::{Answering, Dialog, Farewell, Signal};
 pub use identity::{Called, Redirected};
 pub use invitation::{Gone, Invitation};
+pub use register::Registered;
 pub use reply::Refusal;
 pub use sdp::{Media, NotAcceptable};
 
@@ -54,6 +60,20 @@ pub struct Settings {
     /// T1, the estimated round trip that all repetitions are timed by (RFC 3261 §17.1.1.1).
     #[serde(with = "humantime_serde")]
     pub t1: Duration,
+    /// A call whose other side gives no sign of life for this long is over (RFC 4028); asked of
+    /// all who know session timers. `0s` asks for none, and keeps what the other side asks for.
+    #[serde(with = "humantime_serde")]
+    pub session: Duration,
+    /// The greeting is heard before the call is answered, which is then only at the beep. Not every
+    /// telephone network lets it through, so try it with yours.
+    pub early_media: bool,
+    /// Callers that can are asked to acknowledge what comes before the answer (RFC 3262). Those that
+    /// insist on it always get their way.
+    pub prack: bool,
+    /// `[[sip.accounts]]`: who may call from any address, by a password.
+    pub accounts: Vec<Account>,
+    /// `[[sip.register]]`: telephone systems that want us to log in to them.
+    pub register: Vec<Registration>,
 }
 
 impl Default for Settings {
@@ -64,7 +84,34 @@ impl Default for Settings {
             allow: vec!["127.0.0.0/8".into(), "::1/128".into()],
             most_calls: 500,
             t1: Duration::from_millis(500),
+            session: Duration::from_secs(1_800),
+            early_media: false,
+            prack: false,
+            accounts: Vec::new(),
+            register: Vec::new(),
         }
+    }
+}
+
+impl Settings {
+    /// What contradicts itself, in a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        let least = self.shortest_session();
+        if !self.session.is_zero() && self.session < least {
+            return Err(format!("session: must be {least:?} or longer, or 0s"));
+        }
+        let mut users: Vec<_> = self.accounts.iter().map(|it| &it.user).collect();
+        users.sort_unstable();
+        if let Some(twice) = users.windows(2).find(|it| it[0] == it[1]) {
+            return Err(format!("accounts: there are two of {:?}", twice[0]));
+        }
+        self.accounts.iter().try_for_each(Account::check)?;
+        self.register.iter().try_for_each(Registration::check)
+    }
+
+    /// The shortest session timer we bear: 90 s at the usual T1 (RFC 4028 §4), in whole seconds.
+    fn shortest_session(&self) -> Duration {
+        Duration::from_secs((self.t1 * 180).as_secs_f64().ceil() as u64)
     }
 }
 
@@ -99,6 +146,19 @@ pub enum ListenError {
     /// `listen` is empty.
     #[error("sip.listen names no address")]
     Nowhere,
+    /// A password cannot be had.
+    #[error("the password of {user:?} in [[sip.{section}]] cannot be used")]
+    Password {
+        /// `accounts` or `register`.
+        section: &'static str,
+        /// Whose it is.
+        user: String,
+        /// What is wrong with it.
+        source: PasswordError,
+    },
+    /// No address we listen on is of the kind a registrar needs.
+    #[error("{0:?} in sip.register is not a server such as sip:pbx.example:5060")]
+    Registrar(String),
 }
 
 /// Where calls arrive. Cheap to clone. It listens until [`Self::shutdown`], not until it is dropped.
@@ -107,6 +167,7 @@ pub struct Endpoint {
     wires: Arc<[wire::Wire]>,
     addresses: Arc<[SocketAddr]>,
     desk: Arc<desk::Desk>,
+    registrations: Arc<register::Registrations>,
 }
 
 /// Invitations not yet taken by the driver; further calls are refused with 503.
@@ -122,14 +183,18 @@ impl Endpoint {
         if settings.listen.is_empty() {
             return Err(ListenError::Nowhere);
         }
+        let guard = accounts::guard(&settings.accounts)?;
+        let logins = accounts::logins(&settings.register)?;
         let timers =
             sipx_sip::Timers { t1: settings.t1, t2: settings.t1 * 8, t4: settings.t1 * 10 };
         let (sender, invitations) = mpsc::channel(INVITATIONS);
-        let desk = Arc::new(desk::Desk::new(sender, settings.most_calls));
+        let desk = Arc::new(desk::Desk::new(sender, settings));
+        let registrars = Arc::new(gate::Registrars::default());
         let mut wires = Vec::new();
         for &address in &settings.listen {
-            let gate = gate::Gate::new(allowed.clone());
-            match wire::Wire::open(address, settings.advertise, timers, gate, desk.clone()) {
+            let gate = gate::Gate::new(allowed.clone(), registrars.clone());
+            let guards = (gate, guard.clone());
+            match wire::Wire::open(address, settings.advertise, timers, guards, desk.clone()) {
                 Ok(wire) => wires.push(wire),
                 Err((transport, source)) => {
                     // The ones opened before must not stay open behind an error.
@@ -139,7 +204,10 @@ impl Endpoint {
             }
         }
         let addresses = wires.iter().map(wire::Wire::bound).collect();
-        Ok((Self { wires: wires.into(), addresses, desk }, invitations))
+        let wires: Arc<[wire::Wire]> = wires.into();
+        let registrations = register::Registrations::begin(logins, &wires, &registrars);
+        let registrations = Arc::new(registrations);
+        Ok((Self { wires, addresses, desk, registrations }, invitations))
     }
 
     /// The addresses we really listen on, in the order of the settings.
@@ -152,9 +220,16 @@ impl Endpoint {
         self.wires.iter().all(wire::Wire::is_alive)
     }
 
-    /// From now on new calls are refused with 503; those that are up go on.
+    /// From now on new calls are refused with 503, and registrars are told that we are away; calls
+    /// that are up go on.
     pub fn drain(&self) {
         self.desk.drain();
+        self.registrations.stop();
+    }
+
+    /// How each of `[[sip.register]]` is doing, in their order.
+    pub fn registrations(&self) -> Vec<Registered> {
+        self.registrations.told()
     }
 
     /// What happened so far.
@@ -164,6 +239,8 @@ impl Endpoint {
 
     /// Stops listening; calls that are still up lose their signalling.
     pub async fn shutdown(self) {
+        self.registrations.stop();
+        self.registrations.ended().await;
         futures::future::join_all(self.wires.iter().map(wire::Wire::stop)).await;
     }
 }

@@ -2,12 +2,15 @@
 //! version: that would only help those who look for old ones.
 
 use bytes::Bytes;
-use sipx_sip::{Header, HeaderName, Method, Request, Response, ResponseBuilder, StatusCode};
+use sipx_sip::{
+    Header, HeaderName, Headers, Method, Request, Response, ResponseBuilder, StatusCode,
+};
 
 /// Methods we hear.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
-/// Extensions we speak: `History-Info` is understood, and sent back as RFC 7044 wants it.
-pub(super) const SUPPORTED: &str = "histinfo";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+/// Extensions we speak: `History-Info` is understood, and sent back as RFC 7044 wants it; reliable
+/// provisional answers; session timers.
+pub(super) const SUPPORTED: &str = "histinfo, 100rel, timer";
 /// The body of a call.
 pub(super) const SDP: &str = "application/sdp";
 
@@ -50,23 +53,33 @@ pub(super) fn reply(request: &Request, code: u16, tag: &str) -> Option<Response>
 
 /// Adds a header; a value of our own making that no header may have is left out.
 pub(super) fn with(mut response: Response, name: HeaderName, value: impl Into<Bytes>) -> Response {
-    if let Ok(header) = Header::build(name, value) {
-        // Content-Length stays last.
-        let at = response.headers.len().saturating_sub(1);
-        response.headers.insert(at, header);
-    }
+    add(&mut response.headers, name, value);
     response
 }
 
-/// Adds a session description.
-pub(super) fn with_sdp(response: Response, sdp: &str) -> Response {
-    let mut response = with(response, HeaderName::ContentType, SDP);
-    response.headers.remove_all(&HeaderName::ContentLength);
-    if let Ok(length) = Header::build(HeaderName::ContentLength, sdp.len().to_string()) {
-        response.headers.push(length);
+/// The same for the headers of any message.
+pub(super) fn add(headers: &mut Headers, name: HeaderName, value: impl Into<Bytes>) {
+    if let Ok(header) = Header::build(name, value) {
+        // Content-Length stays last.
+        let at = headers.len().saturating_sub(1);
+        headers.insert(at, header);
     }
+}
+
+/// Adds a session description.
+pub(super) fn with_sdp(mut response: Response, sdp: &str) -> Response {
+    describe(&mut response.headers, sdp);
     response.set_body(Bytes::from(sdp.to_owned()));
     response
+}
+
+/// What the headers of a message say of its session description.
+pub(super) fn describe(headers: &mut Headers, sdp: &str) {
+    add(headers, HeaderName::ContentType, SDP);
+    headers.remove_all(&HeaderName::ContentLength);
+    if let Ok(length) = Header::build(HeaderName::ContentLength, sdp.len().to_string()) {
+        headers.push(length);
+    }
 }
 
 /// Adds what a phone asks `OPTIONS` for, and wants to know of every call.
@@ -103,8 +116,8 @@ pub(super) fn new_tag() -> String {
 
 /// Whether we hear this method at all.
 pub(super) fn is_allowed(method: &Method) -> bool {
-    use Method::{Ack, Bye, Cancel, Info, Invite, Options, Update};
-    matches!(method, Invite | Ack | Cancel | Bye | Options | Info | Update)
+    use Method::{Ack, Bye, Cancel, Info, Invite, Options, Prack, Update};
+    matches!(method, Invite | Ack | Cancel | Bye | Options | Info | Update | Prack)
 }
 
 fn is_tagged(to: &[u8]) -> bool {
@@ -116,21 +129,26 @@ fn is_tagged(to: &[u8]) -> bool {
 fn reason(code: u16) -> &'static str {
     match code {
         100 => "Trying",
+        183 => "Session Progress",
         200 => "OK",
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        422 => "Session Interval Too Small",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",
         486 => "Busy Here",
         487 => "Request Terminated",
         488 => "Not Acceptable Here",
+        491 => "Request Pending",
         503 => "Service Unavailable",
+        504 => "Server Time-out",
         505 => "Version Not Supported",
         _ => "Server Internal Error",
     }

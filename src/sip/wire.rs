@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     desk::Desk,
+    digest::Guard,
     exchange::Exchange,
     gate::Gate,
     sockets::{bind, route},
@@ -57,14 +58,14 @@ impl Wire {
         address: SocketAddr,
         advertise: Option<IpAddr>,
         timers: Timers,
-        gate: Gate,
+        (gate, guard): (Gate, Option<Arc<Guard>>),
         desk: Arc<Desk>,
     ) -> Result<Self, (&'static str, io::Error)> {
         let (udp, tcp) = bind(address)?;
         let bound = udp.local_addr().map_err(|it| ("UDP", it))?;
         let (commands, orders) = mpsc::channel(COMMANDS);
         let wire = Self { commands, bound, advertise, timers };
-        let exchange = Exchange::new(wire.clone(), (udp, tcp), gate, desk);
+        let exchange = Exchange::new(wire.clone(), (udp, tcp), gate, guard, desk);
         tokio::spawn(exchange.run(orders));
         Ok(wire)
     }

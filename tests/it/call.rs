@@ -4,6 +4,7 @@ mod changes;
 mod keys;
 mod kinds;
 mod room;
+mod signalling;
 mod trouble;
 
 use std::time::Duration;

@@ -188,17 +188,22 @@ fn write_settings(dir: &Path, (sip, http, ports): (SocketAddr, SocketAddr, u16),
         Some(at) => settings.split_at(at),
         None => (settings, ""),
     };
+    let sip6 = SocketAddr::from((Ipv6Addr::LOCALHOST, sip.port()));
     // A section may stand in a file only once.
-    let rtp = format!("[rtp]\nports = \"{ports}-{}\"\n", ports + PORTS - 3);
-    let sections = match sections.contains("[rtp]\n") {
-        true => sections.replace("[rtp]\n", &rtp),
-        false => rtp + sections,
-    };
+    let mut sections = sections.to_owned();
+    for (section, line) in [
+        ("[rtp]\n", format!("ports = \"{ports}-{}\"\n", ports + PORTS - 3)),
+        ("[sip]\n", format!("listen = [\"{sip}\", \"{sip6}\"]\n")),
+    ] {
+        let lines = format!("{section}{line}");
+        sections = match sections.contains(section) {
+            true => sections.replace(section, &lines),
+            false => lines + &sections,
+        };
+    }
     let file = format!(
-        "data = \"{data}\"\n{top}\n[sip]\nlisten = [\"{sip}\", \"{sip6}\"]\n\
-         [http]\nlisten = \"{http}\"\n{sections}",
+        "data = \"{data}\"\n{top}\n[http]\nlisten = \"{http}\"\n{sections}",
         data = dir.join("data").display(),
-        sip6 = SocketAddr::from((Ipv6Addr::LOCALHOST, sip.port())),
     );
     std::fs::write(dir.join("afterbeep.toml"), file).unwrap();
 }

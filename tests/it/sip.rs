@@ -1,11 +1,16 @@
 //! Signalling against a phone made of text: what it sends and expects is written out here, and
 //! shares nothing with the code under test.
 
+mod accounts;
 mod calls;
 mod faults;
+mod offers;
 mod placed;
+mod progress;
+mod registrations;
 mod sdp;
 mod strangers;
+mod timers;
 mod transports;
 
 use std::{

@@ -2,7 +2,9 @@
 //! a mistake there cannot hide behind the same mistake here. UDP, G.711, one call at a time.
 #![allow(dead_code, reason = "the tests and the load tool each use a part of it")]
 
+pub mod digest;
 mod more;
+pub mod richer;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -90,7 +90,7 @@ impl Call {
     }
 
     /// The next message that comes.
-    async fn message(&self) -> io::Result<String> {
+    pub(super) async fn message(&self) -> io::Result<String> {
         let mut buffer = [0; 4_096];
         let received = timeout(PATIENCE, self.sip.recv_from(&mut buffer));
         let (length, _) = received.await.map_err(|_| io::Error::other("nothing came"))??;
