@@ -7,7 +7,8 @@ PROGRAM := target/release/afterbeep
 
 # What building and running needs, and what the tests and guards need on top.
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
-TEST_PACKAGES := sip-tester pocketsphinx-testdata asterisk-core-sounds-en-wav apertium apertium-eng-spa
+TEST_PACKAGES := sip-tester kamailio pocketsphinx-testdata asterisk-core-sounds-en-wav \
+    apertium apertium-eng-spa
 ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 
@@ -81,7 +82,8 @@ test-models: build
 
 # --- what has to be there first -------------------------------------------------------------------
 
-# $(call install,PACKAGES,REASON): those of the packages that are missing, named first.
+# $(call install,PACKAGES,REASON): those of the packages that are missing, named first. The tests run
+# Kamailio themselves, so the service that comes with it is neither started nor left to start.
 define install
 	@missing=""; for package in $(1); do \
 	    dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed \
@@ -101,15 +103,18 @@ define install
 	fi; \
 	echo "Installing $(2), with apt$${sudo:+ and sudo}:$$missing"; \
 	$$sudo apt-get update -qq && \
-	$$sudo env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes \
-	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+	$$sudo env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes SYSTEMD_OFFLINE=1 \
+	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null || exit 1; \
+	case "$$missing " in *" kamailio "*) \
+	    $$sudo systemctl disable --quiet kamailio 2>/dev/null || true;; \
+	esac
 endef
 
 setup:
 	$(call install,$(BUILD_PACKAGES),to build and run Afterbeep)
 
 test-setup:
-	$(call install,$(TEST_PACKAGES),for the tests (a SIP call generator and recorded speech))
+	$(call install,$(TEST_PACKAGES),for the tests (a SIP call generator, a SIP proxy and recorded speech))
 
 guard-setup:
 	$(call install,$(GUARD_PACKAGES),for the guards)

@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Renders every clip of prompts/<language>/ from its phrases.toml: `python3 prompts/render.py`.
+"""Renders every clip of prompts/<language>/ from its phrases.toml.
+
+    python3 prompts/render.py [LANGUAGE [FOLDER]]
+
+renders all languages, or one; into its folder, or elsewhere to be compared.
 
 Texts become phonemes with espeak-ng (a program on the path), phonemes become sound with Kokoro.
 README.md tells the rest: what is fetched, under which licences, and how the result was judged.
@@ -7,6 +11,7 @@ README.md tells the rest: what is fetched, under which licences, and how the res
 
 import sys
 import tomllib
+from pathlib import Path
 
 sys.dont_write_bytecode = True
 
@@ -29,6 +34,7 @@ MODEL = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 VOCABULARY = "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41"
 VOICES = {  # language: espeak-ng's name for it, Kokoro's voice, the voice's SHA-256
     "en": ("en-us", "af_heart", "d583ccff3cdca2f7fae535cb998ac07e9fcb90f09737b9a41fa2734ec44a8f0b"),
+    "fr": ("fr-fr", "ff_siwis", "a35f5675ad08948e326ae75fd0ea16ba5d0042e4f76b5f3d1df77d0a48c54861"),
 }
 
 # What the demonstration call says, in the voice of somebody else.
@@ -46,28 +52,36 @@ LEAD, TAIL, PAUSE = 0.03, 0.07, 0.25  # seconds: before a clip, after it, after 
 AUDIBLE = -46.0  # dB below the clip's loudest 10 ms: where it begins and ends
 PEAK = 0.891  # -1 dBFS
 
-# espeak-ng writes IPA with a tie in its diphthongs; Kokoro learned one letter for each of them,
-# no length marks, and an r after every r-coloured vowel.
-KOKORO = [
+# espeak-ng writes IPA with a tie in its diphthongs; Kokoro learned one letter for each of them. In
+# English it learned no length marks, and an r after every r-coloured vowel; in French nothing but
+# the letters.
+ENGLISH = [
     ("a^ɪ", "I"), ("a^ʊ", "W"), ("e^ɪ", "A"), ("o^ʊ", "O"), ("ɔ^ɪ", "Y"),
     ("d^ʒ", "ʤ"), ("t^ʃ", "ʧ"), ("ə^l", "ᵊl"),
     ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɚ", "əɹ"), ("oː", "ɔ"), ("ɐ", "ə"), ("ɾ", "T"),
     ("ː", ""), ("^", ""),
 ]  # fmt: skip
+FRENCH = [("d^ʒ", "ʤ"), ("t^ʃ", "ʧ"), ("^", ""), ("-", "")]
+KOKORO = {"en-us": ENGLISH, "fr-fr": FRENCH}
 
 
 def main():
     kokoro = Kokoro()
-    for phrases in sorted(parts.HERE.glob("*/phrases.toml")):
+    wanted = sys.argv[1] if len(sys.argv) > 1 else "*"
+    for phrases in sorted(parts.HERE.glob(f"{wanted}/phrases.toml")):
         folder = phrases.parent
         texts = tomllib.loads(phrases.read_text())["clips"]
         voice = VOICES[folder.name]
+        if len(sys.argv) > 2:
+            folder = Path(sys.argv[2])
         clips = {name: render(kokoro, voice, text) for name, text in texts.items()}
         for old in folder.glob("*.wav"):
             old.unlink()
         for name, samples in level(clips).items():
             write(folder / f"{name}.wav", samples)
         report(folder, clips)
+    if wanted != "*":
+        return
     message = level({"message": render(kokoro, DEMO_VOICE, DEMO_TEXT)})["message"]
     write(parts.HERE / DEMO, message)
 
@@ -120,7 +134,7 @@ def phonemes(text, dialect):
         command = ["espeak-ng", "-q", "--ipa", "--tie=^", "-v", dialect, clause.strip()]
         ipa = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         ipa = " ".join(ipa.split())
-        for theirs, ours in KOKORO:
+        for theirs, ours in KOKORO[dialect]:
             ipa = ipa.replace(theirs, ours)
         said += f"{' ' if said else ''}{ipa}{mark}"
     return said

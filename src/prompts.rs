@@ -1,8 +1,8 @@
 //! The prompts: every clip of every language, read, checked and encoded once at start.
 //!
-//! They come from the program itself, and from a folder of the operator's, whose languages take the
-//! place of ours. A clip that is missing or cannot be read is left out of its sentences: a prompt
-//! may be poorer for it, a call goes on.
+//! They come from the program itself, and from a folder of the operator's, whose clips take the
+//! place of ours. Where one of theirs is missing or cannot be read ours is heard; where there is
+//! none, it is left out of its sentences: a prompt may be poorer for it, a call goes on.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,10 @@ use crate::{
     say::{Phrase, Phrases},
 };
 
+mod check;
 mod embedded;
+
+pub use check::{Finding, Problem, check};
 
 /// Spoken where a mailbox's own language is not at hand.
 const FALLBACK: &str = "en";
@@ -82,7 +85,8 @@ impl Prompts {
     /// Our own languages, and those of a folder in their place.
     ///
     /// A folder holds a folder for each language, e.g. `fr/`, with WAV files (16-bit mono) and a
-    /// `phrases.toml`; a language we have ourselves may do without the latter.
+    /// `phrases.toml`; a language we have ourselves may do without the latter, and its clips stand
+    /// in for those that are missing.
     ///
     /// # Errors
     /// When the folder cannot be read, or the phrases of a language are wrong.
@@ -132,34 +136,48 @@ impl Language {
         for &(name, wav) in ours.clips {
             insert(&mut clips, name, read(name, wav));
         }
-        Ok(Self::checked(ours.name, phrases, clips))
+        Ok(Self { phrases, clips })
     }
 
     fn of_folder(name: &str, folder: &Path) -> Result<Self, PromptError> {
-        let path = folder.join("phrases.toml");
-        let phrases = match (fs_text(&path), ours(name)) {
-            (Err(error), Some(ours)) if error.kind() == io::ErrorKind::NotFound => {
-                ours.phrases.into()
-            }
-            (text, _) => text.map_err(unreadable(&path))?,
-        };
-        let phrases = parse(&phrases, &path)?;
+        let phrases = phrases_of(name, folder)?;
         let mut clips = HashMap::new();
         for (name, path) in clips_in(folder)? {
             insert(&mut clips, &name, open(&path).and_then(|wav| read(&name, &wav)));
         }
-        Ok(Self::checked(name, phrases, clips))
+        let mut language = Self { phrases, clips };
+        language.complete(name, ours(name).map_or(&[], |it| it.clips));
+        Ok(language)
     }
 
-    /// Tells the operator once, at start, what will not be heard.
-    fn checked(name: &str, phrases: Phrases, clips: HashMap<String, Arc<Clip>>) -> Self {
-        for clip in phrases.names() {
-            if !clips.contains_key(clip) {
-                tracing::warn!("the prompt {name}/{clip} is missing and will be left out");
+    /// Fills gaps with our clips, and tells the operator once, at start, what callers will miss.
+    fn complete(&mut self, language: &str, ours: &[(&str, &[u8])]) {
+        let Self { phrases, clips } = self;
+        for &(name, wav) in ours {
+            if clips.contains_key(name) {
+                continue;
+            }
+            insert(clips, name, read(name, wav));
+            if phrases.names().contains(name) {
+                tracing::warn!(
+                    "the prompt {language}/{name} is missing; the built-in one is heard"
+                );
             }
         }
-        Self { phrases, clips }
+        for name in phrases.names().into_iter().filter(|name| !clips.contains_key(*name)) {
+            tracing::warn!("the prompt {language}/{name} is missing and will be left out");
+        }
     }
+}
+
+/// The sentences of a folder, or ours where it has none.
+fn phrases_of(name: &str, folder: &Path) -> Result<Phrases, PromptError> {
+    let path = folder.join("phrases.toml");
+    let phrases = match (fs_text(&path), ours(name)) {
+        (Err(error), Some(ours)) if error.kind() == io::ErrorKind::NotFound => ours.phrases.into(),
+        (text, _) => text.map_err(unreadable(&path))?,
+    };
+    parse(&phrases, &path)
 }
 
 fn ours(name: &str) -> Option<&'static embedded::Language> {
@@ -180,14 +198,19 @@ fn insert(clips: &mut HashMap<String, Arc<Clip>>, name: &str, clip: Result<Clip,
 
 /// A WAV file at any usual rate, encoded for the telephone.
 fn read(name: &str, wav: &[u8]) -> Result<Clip, ClipError> {
+    let (rate, samples) = samples(wav)?;
+    Ok(Clip::new(name, &resample(&samples, rate, Codec::RATE)))
+}
+
+/// A WAV file's rate and samples.
+fn samples(wav: &[u8]) -> Result<(u32, Vec<i16>), ClipError> {
     let mut wav = hound::WavReader::new(wav)?;
     let spec = wav.spec();
     let shape = (spec.channels, spec.bits_per_sample, spec.sample_format);
     if shape != (1, 16, hound::SampleFormat::Int) || !(8_000..=48_000).contains(&spec.sample_rate) {
         return Err(ClipError::Shape);
     }
-    let samples = wav.samples().collect::<Result<Vec<i16>, _>>()?;
-    Ok(Clip::new(name, &resample(&samples, spec.sample_rate, Codec::RATE)))
+    Ok((spec.sample_rate, wav.samples().collect::<Result<_, _>>()?))
 }
 
 /// Sub-folders that are a language: ours by name, others by their phrases.

@@ -324,6 +324,7 @@ async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
             received: label.received,
             length: take.length,
             interrupted: *interrupted,
+            reason: label.reason,
         },
         blob: blobs::message(&take.id),
         limit,

@@ -18,10 +18,10 @@ pub use session::Stopping;
 use crate::app::App;
 use crate::audio::{Clip, Codec, listener::Rules, resample::resample, wav};
 use crate::flow::{Deposit, Flow, Policy};
-use crate::mailbox::{Mailbox, Take, room::Door};
+use crate::mailbox::{Mailbox, Reason, Take, greeting, room::Door};
 use crate::rtp::{Leg, Plane, Stream};
 use crate::sip::{Invitation, Media, Refusal};
-use crate::store::{greetings, mailboxes, messages};
+use crate::store::{StoreError, greetings, mailboxes, messages};
 use spool::{Kept, Spool};
 use stage::{Setting, Stage};
 
@@ -99,8 +99,7 @@ pub fn stream(media: &Media, peer: IpAddr) -> Stream {
 
 /// One call from INVITE to its end.
 async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stopping>) {
-    let called = &invitation.called;
-    let mailbox = match mailboxes::reached(&desk.app.db, &called.host, &called.user).await {
+    let mailbox = match reached(&desk.app, &invitation).await {
         Ok(Some(mailbox)) => mailbox,
         Ok(None) => {
             tracing::info!("no mailbox has the number called");
@@ -128,6 +127,18 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
     answer(desk, invitation, mailbox, door, leg, stopping).await;
 }
 
+/// The mailbox the call is for, by the first number that has one.
+async fn reached(app: &App, invitation: &Invitation) -> Result<Option<Mailbox>, StoreError> {
+    let called = &invitation.called;
+    let access = &app.config.sip.access_numbers;
+    for number in invitation.redirected.numbers(&called.user, access) {
+        if let Some(mailbox) = mailboxes::reached(&app.db, &called.host, &number).await? {
+            return Ok(Some(mailbox));
+        }
+    }
+    Ok(None)
+}
+
 async fn answer(
     desk: Desk,
     invitation: Invitation,
@@ -137,12 +148,14 @@ async fn answer(
     stopping: watch::Receiver<Stopping>,
 ) {
     let policy = desk.app.config.deposit.clone();
+    let reason = invitation.redirected.reason(&mailbox.number);
     let setting = Setting {
+        reason,
         caller: invitation.caller.clone(),
         call_id: invitation.call_id.clone(),
         policy: policy.clone(),
         peer: invitation.source.ip(),
-        greeting: Some(greeting(desk.app.clone(), mailbox.clone())),
+        greeting: Some(greeting(desk.app.clone(), mailbox.clone(), reason)),
         mailbox,
     };
     // What is told is the address the peer reaches, which behind NAT is not the socket's.
@@ -157,11 +170,10 @@ async fn answer(
     };
     let answering = dialog.answering();
     match answering {
-        Some(_) => {
-            tracing::info!(mailbox = %setting.mailbox.id, "call taken, to be answered later")
-        }
+        Some(_) => tracing::info!(mailbox = %setting.mailbox.id, %reason,
+            "call taken, to be answered later"),
         None => {
-            tracing::info!(mailbox = %setting.mailbox.id, "call answered");
+            tracing::info!(mailbox = %setting.mailbox.id, %reason, "call answered");
             count_answered();
         }
     }
@@ -179,10 +191,10 @@ fn count_answered() {
     metrics::counter!("afterbeep_calls_total").increment(1);
 }
 
-/// Loads what the owner recorded, while the call is being answered.
-fn greeting(app: App, mailbox: Mailbox) -> JoinHandle<Option<Arc<Clip>>> {
+/// Loads what the owner recorded for this reason, while the call is being answered.
+fn greeting(app: App, mailbox: Mailbox, reason: Reason) -> JoinHandle<Option<Arc<Clip>>> {
     tokio::spawn(async move {
-        match load(&app, &mailbox).await {
+        match load(&app, &mailbox, reason).await {
             Ok(clip) => clip,
             Err(error) => {
                 tracing::warn!(mailbox = %mailbox.id, "the owner's greeting is left out: {error:#}");
@@ -192,9 +204,11 @@ fn greeting(app: App, mailbox: Mailbox) -> JoinHandle<Option<Arc<Clip>>> {
     })
 }
 
-async fn load(app: &App, mailbox: &Mailbox) -> anyhow::Result<Option<Arc<Clip>>> {
-    let kind = greetings::Kind::Unavailable;
-    let Some(greeting) = greetings::of(&app.db, &mailbox.id, kind).await? else {
+async fn load(app: &App, mailbox: &Mailbox, reason: Reason) -> anyhow::Result<Option<Arc<Clip>>> {
+    let recorded = greetings::of(&app.db, &mailbox.id).await?;
+    let all: Vec<_> = recorded.iter().map(|it| it.recorded).collect();
+    let chosen = greeting::chosen(reason, &all, app.clock.now());
+    let Some(greeting) = recorded.iter().find(|it| Some(it.recorded.kind) == chosen) else {
         return Ok(None);
     };
     let file = app.blobs.get(&greeting.blob).await?;

@@ -19,9 +19,8 @@ use super::spool::{Kept, Label, Recording, TakeEvent};
 use super::{Desk, stream};
 use crate::audio::{Clip, Codec, listener::Why};
 use crate::flow::{Action, Ended, Event, Policy, Prompt};
-use crate::mailbox::{Caller, Mailbox, Take};
+use crate::mailbox::{Caller, Mailbox, Reason, Take, greeting};
 use crate::rtp::{Heard, Leg, Recorder};
-use crate::say::Phrase;
 use crate::sip::{Answering, Media};
 
 /// The actions still to be done, what is under way, and the recording if there is one.
@@ -95,11 +94,13 @@ enum Sounding {
 pub(super) struct Setting {
     pub(super) mailbox: Mailbox,
     pub(super) caller: Caller,
+    /// Why the call came to the mailbox.
+    pub(super) reason: Reason,
     pub(super) call_id: String,
     pub(super) policy: Policy,
     /// Where the caller's signalling comes from.
     pub(super) peer: IpAddr,
-    /// What the owner recorded; taken when it is played.
+    /// What the owner recorded for this reason; taken when it is played.
     pub(super) greeting: Option<JoinHandle<Option<Arc<Clip>>>>,
 }
 
@@ -351,13 +352,14 @@ impl Stage {
     }
 
     fn record(&mut self) -> Event {
-        let Setting { mailbox, caller, call_id, policy, .. } = &self.setting;
+        let Setting { mailbox, caller, call_id, policy, reason, .. } = &self.setting;
         let label = Label {
             mailbox: mailbox.id.clone(),
             tenant: mailbox.tenant.clone(),
             caller: caller.clone(),
             received: self.desk.app.clock.now(),
             call: call_id.clone(),
+            reason: *reason,
         };
         let id = self.desk.app.clock.message_id();
         match self.desk.spool.begin(id, label, self.codec, Desk::rules(policy)) {
@@ -409,7 +411,7 @@ impl Stage {
     /// The clips of a prompt. What cannot be loaded is left out: a missing clip drops no call.
     fn load(&mut self, prompt: Prompt) -> JoinHandle<Vec<Arc<Clip>>> {
         let (desk, language) = (self.desk.clone(), self.setting.mailbox.settings.prompts.clone());
-        let number = self.setting.mailbox.number.clone();
+        let made = greeting::made(self.setting.reason, &self.setting.mailbox.number);
         let greeting = match prompt {
             Prompt::Greeting => self.setting.greeting.take(),
             _ => None,
@@ -422,7 +424,7 @@ impl Stage {
                 Prompt::Take(take) => desk.playback(take).await.into_iter().collect(),
                 Prompt::Greeting => match recorded(greeting).await {
                     Some(clip) => vec![clip],
-                    None => say(Phrase::NotAvailable { number }),
+                    None => say(made),
                 },
             }
         })

@@ -222,6 +222,7 @@ fn show(
         ("Mailbox", format!("{} ({})", mailbox.number, mailbox.name)),
         ("Folder", message.folder.as_str().to_owned()),
         ("From", message.envelope.caller.to_string()),
+        ("Reason", message.envelope.reason.to_string()),
         ("Received", local(message.envelope.received, mailbox)),
         ("Length", length(message) + cut),
     ];
@@ -334,6 +335,7 @@ fn described(
         "marks": message.marks,
         "deleted_by": message.deleted_by,
         "made_room": message.made_room,
+        "reason": message.envelope.reason,
         "transcription": message.transcription,
         "transcript": transcript,
         "text": transcript.map(Transcript::text),

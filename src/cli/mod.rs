@@ -14,6 +14,7 @@ mod mail;
 pub mod mailbox;
 pub mod message;
 mod model;
+mod prompts;
 mod pulse;
 mod serve;
 mod table;
@@ -90,6 +91,9 @@ enum Verb {
     /// What callers hear before the beep
     #[command(subcommand)]
     Greeting(greeting::Command),
+    /// A voice of one's own: check its folder
+    #[command(subcommand)]
+    Prompts(prompts::Command),
     /// What callers left: list, show, export
     #[command(subcommand)]
     Message(message::Command),
@@ -151,6 +155,7 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
             message::run(command, &db, &blobs, clock, out).await
         }
         Verb::Jobs(command) => jobs::run(command, &open(&config()?).await?.0, clock, out).await,
+        Verb::Prompts(command) => prompts::run(command, &config()?, out),
         Verb::Model(command) => model::run(command, &config()?, out).await,
         Verb::Mail(command) => mail::run(command, &config()?, out).await,
         Verb::Demo(command) => demo::run(command, config()?, out).await,

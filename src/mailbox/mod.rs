@@ -5,11 +5,17 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub mod greeting;
 pub mod numbers;
+mod party;
+mod reason;
+mod redirected;
 pub mod room;
 pub mod settings;
 mod translation;
 
+pub use reason::Reason;
+pub use redirected::Redirected;
 pub use settings::{Preferences, Settings};
 pub use translation::Translation;
 
@@ -81,6 +87,8 @@ pub struct Envelope {
     pub length: Duration,
     /// The server or the call died while it was spoken; the last second may be missing.
     pub interrupted: bool,
+    /// Why the call came to the mailbox.
+    pub reason: Reason,
 }
 
 /// What the recogniser made of a message.

@@ -10,6 +10,12 @@ pub(super) struct Language {
     pub(super) clips: &'static [(&'static str, &'static [u8])],
 }
 
+impl Language {
+    pub(super) fn has(&self, clip: &str) -> bool {
+        self.clips.iter().any(|(name, _)| *name == clip)
+    }
+}
+
 macro_rules! language {
     ($name:literal, $($clip:literal)*) => {
         Language {
@@ -24,7 +30,9 @@ macro_rules! language {
 }
 
 /// A test compares the list with the folder.
-pub(super) const LANGUAGES: &[Language] = &[language!(
+pub(super) const LANGUAGES: &[Language] = &[ENGLISH, FRENCH];
+
+const ENGLISH: Language = language!(
     "en",
     "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15" "16" "17" "18" "19"
     "20" "30" "40" "50" "60" "70" "80" "90" "hundred" "thousand"
@@ -32,12 +40,27 @@ pub(super) const LANGUAGES: &[Language] = &[language!(
     "letter-i" "letter-j" "letter-k" "letter-l" "letter-m" "letter-n" "letter-o" "letter-p"
     "letter-q" "letter-r" "letter-s" "letter-t" "letter-u" "letter-v" "letter-w" "letter-x"
     "letter-y" "letter-z" "dash" "dot" "plus" "pound" "star" "underscore"
-    "person-at-extension" "is-not-available" "leave-your-message" "when-you-are-done"
+    "person-at-extension" "is-not-available" "is-on-the-phone" "leave-your-message" "when-you-are-done"
     "message-too-short" "nothing-heard" "try-again"
     "to-keep" "to-listen" "to-record-again" "to-delete"
     "message-saved" "message-deleted" "message-not-saved"
     "mailbox-full" "no-such-mailbox" "one-moment" "goodbye"
-)];
+);
+
+const FRENCH: Language = language!(
+    "fr",
+    "0" "1" "1-f" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15" "16" "17" "18" "19"
+    "20" "30" "40" "50" "60" "80" "and-1" "and-1-f" "and-11" "hundred" "thousand"
+    "letter-a" "letter-b" "letter-c" "letter-d" "letter-e" "letter-f" "letter-g" "letter-h"
+    "letter-i" "letter-j" "letter-k" "letter-l" "letter-m" "letter-n" "letter-o" "letter-p"
+    "letter-q" "letter-r" "letter-s" "letter-t" "letter-u" "letter-v" "letter-w" "letter-x"
+    "letter-y" "letter-z" "dash" "dot" "plus" "pound" "star" "underscore"
+    "person-at-extension" "is-not-available" "is-on-the-phone" "leave-your-message"
+    "when-you-are-done" "message-too-short" "nothing-heard" "try-again"
+    "to-keep" "to-listen" "to-record-again" "to-delete"
+    "message-saved" "message-deleted" "message-not-saved"
+    "mailbox-full" "no-such-mailbox" "one-moment" "goodbye"
+);
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,11 @@ pub enum Phrase {
         /// As dialled; spoken sign by sign.
         number: String,
     },
+    /// Stands in for a greeting: somebody is there, and cannot take the call.
+    OnThePhone {
+        /// As dialled; spoken sign by sign.
+        number: String,
+    },
     /// What to do after the tone, and how to end.
     Instructions,
     /// So short that it cannot have been a message.
@@ -68,8 +73,9 @@ enum Part {
 
 impl Phrase {
     /// The names of all phrases.
-    pub const NAMES: [&str; 13] = [
+    pub const NAMES: [&str; 14] = [
         "not-available",
+        "on-the-phone",
         "instructions",
         "too-short",
         "nothing-heard",
@@ -88,6 +94,7 @@ impl Phrase {
     pub fn name(&self) -> &'static str {
         match self {
             Phrase::NotAvailable { .. } => "not-available",
+            Phrase::OnThePhone { .. } => "on-the-phone",
             Phrase::Instructions => "instructions",
             Phrase::TooShort => "too-short",
             Phrase::NothingHeard => "nothing-heard",
@@ -106,7 +113,7 @@ impl Phrase {
     /// What `{number}` stands for in it.
     fn number(&self) -> &str {
         match self {
-            Phrase::NotAvailable { number } => number,
+            Phrase::NotAvailable { number } | Phrase::OnThePhone { number } => number,
             _ => "",
         }
     }

@@ -2,7 +2,7 @@
 
 use sipx_sip::{HeaderName, Headers, Request, Scheme, Uri, headers::Address};
 
-use crate::mailbox::Caller;
+use crate::mailbox::{Caller, Redirected};
 
 /// Whom the call is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,19 +13,6 @@ pub struct Called {
     pub host: String,
     /// The user of the `To` header: often who was dialled first.
     pub to_user: Option<String>,
-}
-
-/// How the call was sent here, as far as it tells. Kept as written, for whoever chooses a greeting.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Redirected {
-    /// `Diversion` headers (RFC 5806), top first.
-    pub diversion: Vec<String>,
-    /// `History-Info` headers (RFC 7044), top first.
-    pub history: Vec<String>,
-    /// The `cause` parameter of the Request-URI (RFC 4458).
-    pub cause: Option<String>,
-    /// The `target` parameter of the Request-URI (RFC 4458), decoded.
-    pub target: Option<String>,
 }
 
 /// A `From`, `To` or the like, read with more patience than the grammar has.
@@ -75,6 +62,7 @@ pub(super) fn redirected(request: &Request) -> Redirected {
     Redirected {
         diversion: all(&request.headers, &HeaderName::Other("Diversion".into())),
         history: all(&request.headers, &HeaderName::HistoryInfo),
+        reasons: all(&request.headers, &HeaderName::Other("Reason".into())),
         cause: parameter("cause"),
         target: parameter("target"),
     }

@@ -10,11 +10,11 @@ use tokio::sync::oneshot;
 use super::{
     desk::{Arrival, Desk, Place},
     dialog::{Caught, Dialog, Leg, Manner},
-    identity::{self, Called, Redirected},
+    identity::{self, Called},
     reply::{Refusal, refuse, reply},
     sdp::{Media, NotAcceptable, Offer, Session},
 };
-use crate::mailbox::Caller;
+use crate::mailbox::{Caller, Redirected};
 
 /// A call that waits for an answer. Dropping it refuses the call with 480.
 #[derive(Debug)]

@@ -33,13 +33,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::mailbox::Caller;
+use crate::mailbox::{Caller, Redirected};
 
 pub use accounts::{Account, PasswordError, Registration};
 pub use call::CallError;
 pub use desk::Counters;
 pub use dialog::{Answering, Dialog, Farewell, Signal};
-pub use identity::{Called, Redirected};
+pub use identity::Called;
 pub use invitation::{Gone, Invitation};
 pub use register::Registered;
 pub use reply::Refusal;
@@ -55,6 +55,9 @@ pub struct Settings {
     pub advertise: Option<IpAddr>,
     /// Networks in CIDR notation whose peers may call; the others are refused.
     pub allow: Vec<String>,
+    /// Numbers to which a phone system may send the calls of every mailbox: whose it is for is told
+    /// by `Diversion` or `History-Info` then.
+    pub access_numbers: Vec<String>,
     /// Calls at once; further ones are refused with 503 until there is room.
     pub most_calls: usize,
     /// T1, the estimated round trip that all repetitions are timed by (RFC 3261 §17.1.1.1).
@@ -82,6 +85,7 @@ impl Default for Settings {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 5060))],
             advertise: None,
             allow: vec!["127.0.0.0/8".into(), "::1/128".into()],
+            access_numbers: vec!["voicemail".into()],
             most_calls: 500,
             t1: Duration::from_millis(500),
             session: Duration::from_secs(1_800),

@@ -3,6 +3,7 @@
 mod changes;
 mod keys;
 mod kinds;
+mod reasons;
 mod room;
 mod signalling;
 mod trouble;

@@ -6,7 +6,7 @@ use afterbeep::{
     blobs::{self, Blobs},
     cli::{greeting, jobs, mailbox, message, tenant, user},
     clock::Clock,
-    mailbox::{Caller, Envelope, MessageId, Segment, Timestamp, Transcript},
+    mailbox::{Caller, Envelope, MessageId, Reason, Segment, Timestamp, Transcript},
     store::{
         Db, greetings, jobs as store_jobs, mailboxes,
         messages::{self, Filing},
@@ -273,6 +273,45 @@ async fn what_cannot_be_a_greeting_is_refused_and_the_old_one_stays() {
     assert_eq!(desk.blobs.list().await.unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn greetings_of_every_kind_are_set_listed_and_removed() {
+    let desk = desk().await;
+    desk.says("tenant add default --time-zone Europe/Vienna").await;
+    desk.says("mailbox add 1000").await;
+    assert!(desk.says("greeting list --mailbox 1000").await.contains("made of its number"));
+    let file = desk.wav(8_000, 1, 16, 8_000);
+    let set = format!("greeting set --mailbox 1000 --file {}", file.display());
+    desk.says(&set).await;
+    desk.says(&format!("{set} --kind busy")).await;
+    let said = desk.says(&format!("{set} --kind temporary --until 2100-12-24")).await;
+    assert!(said.starts_with("Until 2100-12-25 00:00 CET all callers of mailbox 1000"), "{said}");
+    assert_eq!(
+        desk.says("greeting list --mailbox 1000").await,
+        "KIND         LENGTH  UNTIL\n\
+         busy         1.0 s\n\
+         temporary    1.0 s   2100-12-25 00:00 CET\n\
+         unavailable  1.0 s\n"
+    );
+    desk.says(&format!("{set} --kind temporary --until 2100-07-01T13:30")).await;
+    let listed = desk.says("greeting list --mailbox 1000").await;
+    assert!(listed.contains("2100-07-01 13:30 CEST"), "{listed}");
+    assert_eq!(desk.blobs.list().await.unwrap().len(), 3);
+
+    let cases = [
+        ("--kind temporary --until 2020-01-01", "is over already"),
+        ("--kind temporary --until tomorrow", "write it like 2026-12-24"),
+        ("--kind busy --until 2100-01-01", "only a temporary greeting"),
+    ];
+    for (more, why) in cases {
+        let error = desk.refuses(&format!("{set} {more}")).await;
+        assert!(error.contains(why), "{more}: {error}");
+    }
+    desk.says("greeting rm --mailbox 1000 --kind temporary").await;
+    let again = desk.refuses("greeting rm --mailbox 1000 --kind temporary").await;
+    assert!(again.contains("`afterbeep greeting list --mailbox 1000`"), "{again}");
+    assert_eq!(desk.blobs.list().await.unwrap().len(), 2, "its sound is gone too");
+}
+
 #[test]
 fn every_verb_has_help_of_its_own() {
     use clap::CommandFactory;
@@ -360,6 +399,7 @@ impl Desk {
             received: now,
             length: Duration::from_millis(12_340),
             interrupted: true,
+            reason: Reason::NoAnswer,
         };
         let filing = Filing {
             id,
@@ -385,9 +425,8 @@ impl Desk {
     async fn greeting(&self) -> bytes::Bytes {
         let tenant = tenants::named(&self.db, "default").await.unwrap().unwrap();
         let mailbox = mailboxes::at(&self.db, &tenant.id, "1000").await.unwrap().unwrap();
-        let kind = greetings::Kind::Unavailable;
-        let greeting = greetings::of(&self.db, &mailbox.id, kind).await.unwrap().unwrap();
-        self.blobs.get(&greeting.blob).await.unwrap()
+        let greetings = greetings::of(&self.db, &mailbox.id).await.unwrap();
+        self.blobs.get(&greetings[0].blob).await.unwrap()
     }
 
     /// A recording of a square wave at a quarter of full scale.

@@ -13,7 +13,7 @@ use afterbeep::call::spool::{self, Kept, Label, Spool, TakeEvent};
 use afterbeep::clock::Clock;
 use afterbeep::config::Config;
 use afterbeep::mail::Mailer;
-use afterbeep::mailbox::{Caller, Envelope, MailboxId, MessageId, Settings, TenantId};
+use afterbeep::mailbox::{Caller, Envelope, MailboxId, MessageId, Reason, Settings, TenantId};
 use afterbeep::prompts::Prompts;
 use afterbeep::speech::{Recogniser, Translator};
 use afterbeep::store::messages::{self, Filing};
@@ -122,6 +122,7 @@ impl House {
             caller: Caller::claimed(None, Some("5551234")),
             received: self.app.clock.now(),
             call: "a call".into(),
+            reason: Reason::Unknown,
         };
         let id = self.app.clock.message_id();
         let begun = self.spool.begin(id, label, Codec::Pcmu, Rules::endless()).unwrap();
@@ -176,6 +177,7 @@ fn filing(kept: &Kept) -> Filing {
             received: kept.label.received,
             length: kept.take.length,
             interrupted: false,
+            reason: kept.label.reason,
         },
         blob: blobs::message(&kept.take.id),
         limit: 100,

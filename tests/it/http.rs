@@ -85,6 +85,7 @@ async fn catch(data: &Path, number: u128) -> String {
         received: Timestamp(1_795_440_727_000),
         length: Duration::from_secs(24),
         interrupted: false,
+        reason: Reason::Unknown,
     };
     let id = MessageId(Uuid::from_u128(number));
     let wav = sound().into();

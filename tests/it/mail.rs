@@ -40,6 +40,7 @@ fn from_marie() -> Envelope {
         received: RECEIVED,
         length: Duration::from_secs(24),
         interrupted: false,
+        reason: Reason::Unknown,
     }
 }
 

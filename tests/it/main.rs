@@ -9,6 +9,7 @@ mod call;
 mod cli;
 mod config;
 mod demo;
+mod engines;
 mod filing;
 mod flows;
 mod health;
@@ -21,6 +22,7 @@ mod numbers;
 #[path = "../phone/mod.rs"]
 mod phone;
 mod prompts;
+mod reason;
 mod recovery;
 mod room;
 mod rtp;

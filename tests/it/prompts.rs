@@ -8,7 +8,7 @@ use std::{
 
 use afterbeep::{
     audio::{Clip, Codec},
-    prompts::{PromptError, Prompts},
+    prompts::{self, PromptError, Prompts},
     say::{Phrase, Phrases, number},
 };
 use ebur128::{EbuR128, Mode};
@@ -27,7 +27,8 @@ fn every_phrase() -> Vec<Phrase> {
     use Phrase::*;
     let number = "0123456789abcdefghijklmnopqrstuvwxyz"[..32].to_owned();
     vec![
-        NotAvailable { number },
+        NotAvailable { number: number.clone() },
+        OnThePhone { number },
         Instructions,
         TooShort,
         NothingHeard,
@@ -60,6 +61,12 @@ fn loudness(samples: &[i16]) -> f64 {
     let mut meter = EbuR128::new(1, 16_000, Mode::I).unwrap();
     meter.add_frames_i16(samples).unwrap();
     meter.loudness_global().unwrap()
+}
+
+fn languages(prompts: &Prompts) -> Vec<&str> {
+    let mut languages: Vec<_> = prompts.languages().collect();
+    languages.sort_unstable();
+    languages
 }
 
 fn names(clips: &[std::sync::Arc<Clip>]) -> Vec<&str> {
@@ -107,6 +114,18 @@ fn every_count_in_english_has_its_clips() {
     }
 }
 
+#[test]
+fn every_count_in_french_has_its_clips() {
+    let clips = clips_of(&our_folder().join("fr"));
+    for count in (0..1_200).chain((0..=number::LARGEST).step_by(977)) {
+        for gender in [number::Gender::Masculine, number::Gender::Feminine] {
+            for clip in number::french(count, gender) {
+                assert!(clips.contains_key(clip), "{clip} of {count}");
+            }
+        }
+    }
+}
+
 /// EBU R 128: a caller does not reach for the volume between two clips.
 #[test]
 fn the_clips_of_a_voice_are_equally_loud() {
@@ -143,13 +162,15 @@ fn the_program_sounds_like_its_folder() {
     let inside = Prompts::load(None).unwrap();
     let outside = Prompts::load(Some(&our_folder())).unwrap();
     for phrase in every_phrase() {
-        let bytes = |prompts: &Prompts| -> Vec<_> {
-            let clips = prompts.clips("en", &phrase);
-            clips.iter().map(|it| it.encoded(Codec::Pcmu).to_vec()).collect()
-        };
-        assert_eq!(bytes(&inside), bytes(&outside), "{phrase:?}");
+        for language in ["en", "fr"] {
+            let bytes = |prompts: &Prompts| -> Vec<_> {
+                let clips = prompts.clips(language, &phrase);
+                clips.iter().map(|it| it.encoded(Codec::Pcmu).to_vec()).collect()
+            };
+            assert_eq!(bytes(&inside), bytes(&outside), "{phrase:?}");
+        }
     }
-    assert_eq!(outside.languages().collect::<Vec<_>>(), ["en"], "nothing else is a language");
+    assert_eq!(languages(&outside), ["en", "fr"], "nothing else is a language");
 }
 
 /// A folder of prompts as an operator may have it: ours, copied, for a test to spoil.
@@ -179,47 +200,65 @@ impl Folder {
 }
 
 #[test]
-fn a_missing_clip_is_left_out_and_the_rest_is_played() {
+fn where_a_clip_is_missing_or_cannot_be_used_the_built_in_one_is_heard() {
     let folder = Folder::of(&["en"]);
+    for clip in clips_of(&folder.path("en")).keys() {
+        fs::copy(folder.path("en/one-moment.wav"), folder.path(&format!("en/{clip}.wav"))).unwrap();
+    }
     fs::remove_file(folder.path("en/to-listen.wav")).unwrap();
-    fs::remove_file(folder.path("en/0.wav")).unwrap();
+    fs::write(folder.path("en/to-delete.wav"), b"RIFF and then nothing").unwrap();
+    let (theirs, ours) = (folder.load().unwrap(), Prompts::load(None).unwrap());
+    let lengths = |prompts: &Prompts| -> Vec<_> {
+        prompts.clips("en", &Phrase::ReviewMenu).iter().map(|it| it.length()).collect()
+    };
+    let moment = ours.clips("en", &Phrase::OneMoment)[0].length();
+    let built_in = lengths(&ours);
+    assert_eq!(lengths(&theirs), [moment, built_in[1], moment, built_in[3]]);
+}
+
+#[test]
+fn without_a_built_in_one_a_missing_clip_is_left_out_and_the_rest_is_played() {
+    let folder = Folder::of(&["de"]);
+    fs::remove_file(folder.path("de/to-listen.wav")).unwrap();
+    fs::remove_file(folder.path("de/0.wav")).unwrap();
     let prompts = folder.load().unwrap();
-    let menu = prompts.clips("en", &Phrase::ReviewMenu);
+    let menu = prompts.clips("de", &Phrase::ReviewMenu);
     assert_eq!(names(&menu), ["to-keep", "to-record-again", "to-delete"]);
-    let greeting = prompts.clips("en", &Phrase::NotAvailable { number: "101".into() });
+    let greeting = prompts.clips("de", &Phrase::NotAvailable { number: "101".into() });
     assert_eq!(names(&greeting), ["person-at-extension", "1", "1", "is-not-available"]);
 }
 
 #[test]
 fn a_clip_that_cannot_be_used_is_left_out() {
-    let folder = Folder::of(&["en"]);
+    let folder = Folder::of(&["de"]);
     let stereo = hound::WavSpec {
         channels: 2,
         sample_rate: 16_000,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
-    hound::WavWriter::create(folder.path("en/to-keep.wav"), stereo).unwrap().finalize().unwrap();
-    fs::write(folder.path("en/to-listen.wav"), b"RIFF and then nothing").unwrap();
-    fs::write(folder.path("en/to-record-again.wav"), vec![0; 9 << 20]).unwrap();
-    let cut = fs::read(folder.path("en/to-delete.wav")).unwrap();
-    fs::write(folder.path("en/to-delete.wav"), &cut[..cut.len() / 2]).unwrap();
-    fs::remove_file(folder.path("en/goodbye.wav")).unwrap();
-    fs::create_dir(folder.path("en/goodbye.wav")).unwrap();
+    hound::WavWriter::create(folder.path("de/to-keep.wav"), stereo).unwrap().finalize().unwrap();
+    fs::write(folder.path("de/to-listen.wav"), b"RIFF and then nothing").unwrap();
+    fs::write(folder.path("de/to-record-again.wav"), vec![0; 9 << 20]).unwrap();
+    let cut = fs::read(folder.path("de/to-delete.wav")).unwrap();
+    fs::write(folder.path("de/to-delete.wav"), &cut[..cut.len() / 2]).unwrap();
+    fs::remove_file(folder.path("de/goodbye.wav")).unwrap();
+    fs::create_dir(folder.path("de/goodbye.wav")).unwrap();
     let prompts = folder.load().unwrap();
-    assert!(prompts.clips("en", &Phrase::ReviewMenu).is_empty());
-    assert!(prompts.clips("en", &Phrase::Goodbye).is_empty());
-    assert_eq!(names(&prompts.clips("en", &Phrase::Saved)), ["message-saved"]);
+    assert!(prompts.clips("de", &Phrase::ReviewMenu).is_empty());
+    assert!(prompts.clips("de", &Phrase::Goodbye).is_empty());
+    assert_eq!(names(&prompts.clips("de", &Phrase::Saved)), ["message-saved"]);
 }
 
 #[test]
 fn a_language_is_found_by_its_tag_and_english_stands_in_for_the_rest() {
-    let folder = Folder::of(&["fr"]);
-    fs::copy(folder.path("fr/one-moment.wav"), folder.path("fr/goodbye.wav")).unwrap();
+    let folder = Folder::of(&["de"]);
+    fs::copy(folder.path("de/one-moment.wav"), folder.path("de/goodbye.wav")).unwrap();
     let prompts = folder.load().unwrap();
     let goodbye = |language| prompts.clips(language, &Phrase::Goodbye)[0].length();
-    assert_ne!(goodbye("fr"), goodbye("en"));
-    assert_eq!(goodbye("fr-CA"), goodbye("fr"));
+    assert_ne!(goodbye("de"), goodbye("en"));
+    assert_eq!(goodbye("de-CH"), goodbye("de"));
+    assert_ne!(goodbye("fr"), goodbye("en"), "French is built in");
     assert_eq!(goodbye("en-GB"), goodbye("en"));
     assert_eq!(goodbye("tlh"), goodbye("en"));
     assert_eq!(goodbye(""), goodbye("en"));
@@ -234,7 +273,7 @@ fn another_voice_for_our_language_needs_no_phrases_and_other_folders_are_passed_
     let prompts = folder.load().unwrap();
     let length = |phrase| prompts.clips("en", &phrase)[0].length();
     assert_eq!(length(Phrase::Goodbye), length(Phrase::OneMoment));
-    assert_eq!(prompts.languages().collect::<Vec<_>>(), ["en"]);
+    assert_eq!(languages(&prompts), ["en", "fr"]);
 }
 
 #[test]
@@ -304,5 +343,52 @@ fn languages_beyond_the_limit_are_passed_over() {
         fs::create_dir(&language).unwrap();
         fs::copy(our_folder().join("en/phrases.toml"), language.join("phrases.toml")).unwrap();
     }
-    assert_eq!(folder.load().unwrap().languages().count(), 64 + 1, "and English");
+    assert_eq!(folder.load().unwrap().languages().count(), 64 + 2, "and ours");
+}
+
+#[test]
+fn a_folder_is_checked_for_what_callers_would_stumble_over() {
+    let folder = Folder::of(&["en", "de"]);
+    let change = |clip: &str, rate: u32, gain: f64| {
+        let louder = samples(&folder.path(clip)).into_iter().map(|it| f64::from(it) * gain);
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: rate,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut wav = hound::WavWriter::create(folder.path(clip), spec).unwrap();
+        louder.for_each(|it| wav.write_sample(it as i16).unwrap());
+        wav.finalize().unwrap();
+    };
+    change("en/to-keep.wav", 16_000, 2.0);
+    change("en/to-listen.wav", 16_000, 0.5);
+    change("en/to-delete.wav", 16_000, 0.0);
+    change("en/goodbye.wav", 4_000, 1.0);
+    fs::remove_file(folder.path("en/7.wav")).unwrap();
+    fs::remove_file(folder.path("de/7.wav")).unwrap();
+    fs::rename(folder.path("de/1.wav"), folder.path("de/eins.wav")).unwrap();
+
+    let (languages, findings) = prompts::check(folder.0.path()).unwrap();
+    let count = clips_of(&our_folder().join("en")).len();
+    assert_eq!(languages, [("de".to_owned(), count - 1), ("en".to_owned(), count - 1)]);
+    let problems = findings.iter().map(|it| {
+        let problem = format!("{:?}", it.problem);
+        format!("{} {}", it.clip, problem.split('(').next().unwrap())
+    });
+    assert_eq!(
+        problems.collect::<Vec<_>>(),
+        [
+            "de/1 LeftOut",
+            "de/7 LeftOut",
+            "de/eins Unused",
+            "en/7 Missing",
+            "en/goodbye Unusable",
+            "en/to-delete Silent",
+            "en/to-keep Loud",
+            "en/to-listen Soft",
+        ]
+    );
+    let (_, ours) = prompts::check(&our_folder()).unwrap();
+    assert_eq!(ours, [], "our own voices are as they should be");
 }

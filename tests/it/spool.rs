@@ -18,7 +18,7 @@ use afterbeep::{
     call::spool::{
         Disk, Kept, Label, MOST_TAKES, Recording, Settings, Spool, SpoolError, TakeEvent, Trouble,
     },
-    mailbox::{Caller, MailboxId, MessageId, TenantId, Timestamp},
+    mailbox::{Caller, MailboxId, MessageId, Reason, TenantId, Timestamp},
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -124,6 +124,7 @@ fn label() -> Label {
         caller: Caller::claimed(Some("Zoë \"Z\" Ångström"), Some("+4912345")),
         received: Timestamp(1_765_432_100_123),
         call: "a84b4c76e66710@pc33.example.com".into(),
+        reason: Reason::NoAnswer,
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Call {
     call_id: String,
     from: String,
     to: String,
+    /// The proxies on the way that want to see every request: `Route` lines.
+    route: String,
     cseq: u32,
     seq: u16,
     timestamp: u32,
@@ -67,9 +69,19 @@ impl Phone {
 
     /// Calls a number; `Err(Refused)` is the server's own word.
     pub async fn call(self, server: SocketAddr, number: &str) -> io::Result<Result<Call, Refused>> {
+        self.call_with(server, number, |invite| invite).await
+    }
+
+    /// The same with an INVITE that was changed after it was written.
+    pub async fn call_with(
+        self,
+        server: SocketAddr,
+        number: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> io::Result<Result<Call, Refused>> {
         let mut call = self.place(server, number)?;
         let offer = call.offer("sendrecv")?;
-        let invite = call.request("INVITE", &offer)?;
+        let invite = change(call.request("INVITE", &offer)?);
         let began = Instant::now();
         let answer = call.transact(&invite, "INVITE").await?;
         call.answered_in = began.elapsed();
@@ -86,6 +98,7 @@ impl Phone {
         }
         let contact = header(&answer, "Contact").unwrap_or_default();
         call.target = contact.trim_start_matches('<').split('>').next().unwrap_or("").to_owned();
+        call.route = route_of(&answer);
         call.media = media_of(&answer).ok_or_else(|| io::Error::other("no media in the answer"))?;
         let ack = call.request("ACK", "")?;
         call.sip.send_to(ack.as_bytes(), server).await?;
@@ -106,6 +119,7 @@ impl Phone {
             from: format!("\"{name}\" <sip:{own}@{here}>;tag=f{random:x}"),
             to: format!("<{target}>"),
             call_id: format!("{random:x}-{unique}@phone"),
+            route: String::new(),
             target,
             cseq: 1,
             seq: 1_000,
@@ -324,10 +338,11 @@ impl Call {
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         Ok(format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{branch:x}\r\n\
-             Max-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
+             {route}Max-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
              CSeq: {cseq} {method}\r\nContact: <sip:phone@{here}>\r\n{kind}\
              Content-Length: {length}\r\n\r\n{body}",
             target = self.target,
+            route = self.route,
             from = self.from,
             to = self.to,
             call_id = self.call_id,
@@ -394,6 +409,14 @@ pub fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
         let (found, value) = line.split_once(':')?;
         found.trim().eq_ignore_ascii_case(name).then(|| value.trim())
     })
+}
+
+/// What RFC 3261 §12.1.2 makes of `Record-Route`: the last one is the next.
+fn route_of(answer: &str) -> String {
+    let recorded = answer.lines().filter_map(|line| line.strip_prefix("Record-Route:"));
+    let mut hops: Vec<_> = recorded.flat_map(|it| it.split(',')).map(str::trim).collect();
+    hops.reverse();
+    hops.iter().map(|hop| format!("Route: {hop}\r\n")).collect()
 }
 
 fn media_of(answer: &str) -> Option<SocketAddr> {

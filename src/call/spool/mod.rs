@@ -47,7 +47,7 @@ use crate::{
         Codec,
         listener::{Rules, Verdict},
     },
-    mailbox::{Caller, MailboxId, MessageId, Take, TenantId, Timestamp},
+    mailbox::{Caller, MailboxId, MessageId, Reason, Take, TenantId, Timestamp},
 };
 
 /// The most takes recorded at the same time.
@@ -72,6 +72,9 @@ pub struct Label {
     pub received: Timestamp,
     /// The Call-ID, to find it in logs; at most 255 characters of it are kept.
     pub call: String,
+    /// Why it came to the mailbox. Labels of the first version do not tell.
+    #[serde(default)]
+    pub reason: Reason,
 }
 
 /// A take that is on disk and waits to be filed or discarded.

@@ -1,7 +1,7 @@
 //! Filing: a take becomes a message, together with the work that follows from it, or nothing does.
 
 use crate::{
-    mailbox::{Envelope, Folder, MailboxId, MessageId, Recipient, Timestamp},
+    mailbox::{Envelope, Folder, MailboxId, MessageId, Reason, Recipient, Timestamp},
     store::{Db, StoreError, Tx, jobs, messages::room, ms},
 };
 
@@ -100,11 +100,11 @@ async fn file_one(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<Filed,
 
 /// The row itself; `false` if it is there already.
 async fn insert(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<bool, StoreError> {
-    let Envelope { caller, received, length, interrupted } = &filing.envelope;
+    let Envelope { caller, received, length, interrupted, reason } = &filing.envelope;
     let inserted = on!(tx, tx => sqlx::query(
         "insert into message (id, mailbox, folder, caller_name, caller_number, received, length_ms,
-                interrupted, blob, transcription, created)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                interrupted, blob, transcription, created, reason)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          on conflict do nothing",
     )
     .bind(filing.id.to_string())
@@ -118,6 +118,7 @@ async fn insert(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<bool, St
     .bind(&filing.blob)
     .bind(if filing.transcribe { "waiting" } else { "off" })
     .bind(now.0)
+    .bind((*reason != Reason::Unknown).then_some(reason.as_str()))
     .execute(&mut **tx)
     .await?
     .rows_affected());

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{Db, StoreError, mailboxes};
 use crate::mailbox::{
-    Caller, Envelope, Folder, Mailbox, MailboxId, MessageId, TenantId, Timestamp, room::MadeRoom,
+    Caller, Envelope, Folder, Mailbox, MailboxId, MessageId, Reason, TenantId, Timestamp,
+    room::MadeRoom,
 };
 
 mod filing;
@@ -101,7 +102,8 @@ pub async fn list(
     let (time, last) = page.before.unwrap_or((Timestamp(i64::MAX), MessageId(Uuid::max())));
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select id, mailbox, folder, caller_name, caller_number, received, length_ms, interrupted,
-                urgent, pinned, held, blob, transcription, transcription_error, made_room, deleted_by
+                reason, urgent, pinned, held, blob, transcription, transcription_error, made_room,
+                deleted_by
            from message
           where mailbox = $1 and ($2 = 'all' or folder = $2) and (received, id) < ($3, $4)
           order by received desc, id desc limit $5",
@@ -143,7 +145,8 @@ pub async fn get(
 pub async fn for_job(db: &Db, id: &MessageId) -> Result<Option<(Message, Mailbox)>, StoreError> {
     let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select id, mailbox, folder, caller_name, caller_number, received, length_ms, interrupted,
-                urgent, pinned, held, blob, transcription, transcription_error, made_room, deleted_by
+                reason, urgent, pinned, held, blob, transcription, transcription_error, made_room,
+                deleted_by
            from message where id = $1",
     )
     .bind(id.to_string())
@@ -263,6 +266,7 @@ struct Row {
     transcription_error: Option<String>,
     made_room: Option<String>,
     deleted_by: Option<String>,
+    reason: Option<String>,
 }
 
 impl TryFrom<Row> for Message {
@@ -279,6 +283,10 @@ impl TryFrom<Row> for Message {
                 return Err(StoreError::Unreadable { wanted, found: row.transcription });
             }
         };
+        let reason = row.reason.as_deref().unwrap_or(Reason::Unknown.as_str());
+        let reason = reason
+            .parse()
+            .map_err(|_| StoreError::Unreadable { wanted: "reason", found: reason.into() })?;
         Ok(Message {
             id: id(row.id)?,
             mailbox: MailboxId(row.mailbox),
@@ -288,6 +296,7 @@ impl TryFrom<Row> for Message {
                 received: Timestamp(row.received),
                 length: super::length(row.length_ms),
                 interrupted: row.interrupted,
+                reason,
             },
             marks: Marks { urgent: row.urgent, pinned: row.pinned, held: row.held },
             blob: row.blob,

@@ -335,7 +335,7 @@ async fn who_calls_whom_is_read_with_all_that_was_said() {
     let phone = Phone::new(&server).await;
     let extra = "P-Asserted-Identity: \"Marie Dupont\" <tel:+33-5-56-12-34-56>\r\n\
         Diversion: <sip:1000@pbx>;reason=no-answer\r\nDiversion: <sip:1001@pbx>;reason=user-busy\r\n\
-        History-Info: <sip:1000@pbx>;index=1\r\n";
+        History-Info: <sip:1000@pbx>;index=1\r\nReason: SIP;cause=408\r\n";
     let invite = phone.request("INVITE", 1, extra, OFFER);
     let uri = "INVITE sip:*98%2310@pbx.example;cause=486;target=sip:3000%40pbx SIP/2.0\r\n";
     let rest = invite.split_once("\r\n").unwrap().1;
@@ -348,6 +348,7 @@ async fn who_calls_whom_is_read_with_all_that_was_said() {
     assert_eq!(call.called.to_user.as_deref(), Some("1000"));
     assert_eq!(call.redirected.diversion.len(), 2);
     assert_eq!(call.redirected.history, ["<sip:1000@pbx>;index=1"]);
+    assert_eq!(call.redirected.reasons, ["SIP;cause=408"]);
     assert_eq!(call.redirected.cause.as_deref(), Some("486"));
     assert_eq!(call.redirected.target.as_deref(), Some("sip:3000@pbx"));
     assert_eq!(call.source, phone.address());

@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use afterbeep::{
     clock::Clock,
     mailbox::{
-        Caller, Envelope, Mailbox, MailboxId, MessageId, Notice, Recipient, Segment, Settings,
-        TenantId, Timestamp, Transcript,
+        Caller, Envelope, Mailbox, MailboxId, MessageId, Notice, Reason, Recipient, Segment,
+        Settings, TenantId, Timestamp, Transcript,
     },
     store::{
         Db,
@@ -73,6 +73,7 @@ impl House {
                 received: NOW,
                 length: Duration::from_millis(12_340),
                 interrupted: true,
+                reason: Reason::Busy,
             },
             blob: afterbeep::blobs::message(&id),
             limit: 100,

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use afterbeep::{
-    mailbox::{MailboxId, Preferences, Settings, UserId},
+    mailbox::{
+        MailboxId, Preferences, Settings, UserId,
+        greeting::{Kind, Recorded},
+    },
     store::{
         StoreError,
         greetings::{self, Greeting},
@@ -149,10 +152,7 @@ async fn nothing_is_removed_while_something_lies_in_it() {
     let mailbox = house.mailbox(&acme, "1000").await;
     let filing = house.filing(&mailbox);
     messages::file(&house.db, std::slice::from_ref(&filing), NOW).await.unwrap();
-    let greeting = Greeting { blob: "greetings/1.wav".into(), length: Duration::from_secs(3) };
-    greetings::set(&house.db, &mailbox.id, greetings::Kind::Unavailable, &greeting, NOW)
-        .await
-        .unwrap();
+    greetings::set(&house.db, &mailbox.id, &recorded(Kind::Unavailable, 1), NOW).await.unwrap();
 
     let kept = tenants::remove(&house.db, &acme).await;
     assert!(matches!(kept, Err(StoreError::InUse { count: 1, .. })));
@@ -173,14 +173,36 @@ async fn a_new_greeting_names_the_sound_it_replaces() {
     let house = house().await;
     let acme = house.tenant("acme", None).await;
     let mailbox = house.mailbox(&acme, "1000").await.id;
-    let kind = greetings::Kind::Unavailable;
-    assert_eq!(greetings::of(&house.db, &mailbox, kind).await.unwrap(), None);
-    let one = Greeting { blob: "greetings/1.wav".into(), length: Duration::from_millis(2500) };
-    let two = Greeting { blob: "greetings/2.wav".into(), length: Duration::from_millis(3500) };
-    assert_eq!(greetings::set(&house.db, &mailbox, kind, &one, NOW).await.unwrap(), None);
-    let replaced = greetings::set(&house.db, &mailbox, kind, &two, NOW).await.unwrap();
+    assert_eq!(greetings::of(&house.db, &mailbox).await.unwrap(), []);
+    let (one, two) = (recorded(Kind::Unavailable, 1), recorded(Kind::Unavailable, 2));
+    assert_eq!(greetings::set(&house.db, &mailbox, &one, NOW).await.unwrap(), None);
+    let replaced = greetings::set(&house.db, &mailbox, &two, NOW).await.unwrap();
     assert_eq!(replaced.as_deref(), Some("greetings/1.wav"));
-    assert_eq!(greetings::of(&house.db, &mailbox, kind).await.unwrap(), Some(two));
+    assert_eq!(greetings::of(&house.db, &mailbox).await.unwrap(), [two]);
     assert!(messages::has_blob(&house.db, "greetings/2.wav").await.unwrap());
     assert!(!messages::has_blob(&house.db, "greetings/1.wav").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_mailbox_has_a_greeting_of_each_kind_and_each_goes_alone() {
+    let house = house().await;
+    let acme = house.tenant("acme", None).await;
+    let mailbox = house.mailbox(&acme, "1000").await.id;
+    let mut temporary = recorded(Kind::Temporary, 3);
+    temporary.recorded.until = Some(NOW);
+    let all = [recorded(Kind::Busy, 2), temporary, recorded(Kind::Unavailable, 1)];
+    for greeting in &all {
+        assert_eq!(greetings::set(&house.db, &mailbox, greeting, NOW).await.unwrap(), None);
+    }
+    assert_eq!(greetings::of(&house.db, &mailbox).await.unwrap(), all);
+    let gone = greetings::remove(&house.db, &mailbox, Kind::Temporary).await.unwrap();
+    assert_eq!(gone.as_deref(), Some("greetings/3.wav"));
+    assert_eq!(greetings::remove(&house.db, &mailbox, Kind::Temporary).await.unwrap(), None);
+    assert_eq!(greetings::of(&house.db, &mailbox).await.unwrap().len(), 2);
+}
+
+fn recorded(kind: Kind, sound: u64) -> Greeting {
+    let recorded = Recorded { kind, until: None };
+    let length = Duration::from_millis(1_000 * sound + 500);
+    Greeting { recorded, blob: format!("greetings/{sound}.wav"), length }
 }

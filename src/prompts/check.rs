@@ -1,0 +1,110 @@
+//! Looks at a voice of one's own before callers hear it.
+
+use std::path::Path;
+
+use ebur128::{EbuR128, Mode};
+
+use super::{PromptError, clips_in, embedded, languages_in, open, ours, phrases_of, samples};
+
+/// How loud ours are, in LUFS (EBU R 128, ITU-R BS.1770).
+const LOUDNESS: f64 = -23.0;
+/// Decibels a clip may lie above or below; more makes callers reach for the volume.
+const TOLERANCE: f64 = 3.0;
+/// -1 dBFS. Sound that touches full scale is distorted by the time it is on the line.
+const PEAK: u16 = 29_205;
+
+/// What is wrong with a clip of a folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// `fr/goodbye`.
+    pub clip: String,
+    /// And what.
+    pub problem: Problem,
+}
+
+/// What can be wrong with a clip.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// Ours is heard in its place.
+    #[error("is missing; the built-in one is heard")]
+    Missing,
+    /// Its sentences are spoken without it.
+    #[error("is missing and will be left out")]
+    LeftOut,
+    /// It is not a file we play.
+    #[error("cannot be used: {0}")]
+    Unusable(String),
+    /// No sentence needs it.
+    #[error("is a clip that nothing is made of")]
+    Unused,
+    /// Louder than the others, in LUFS.
+    #[error("is too loud: {0:.1} LUFS, where {LOUDNESS} is right")]
+    Loud(f64),
+    /// Softer than the others, in LUFS.
+    #[error("is too soft: {0:.1} LUFS, where {LOUDNESS} is right")]
+    Soft(f64),
+    /// It touches full scale.
+    #[error("is too loud at its peaks; leave 1 dB below full scale")]
+    Clipped,
+    /// There is nothing to be heard in it.
+    #[error("is silent")]
+    Silent,
+}
+
+/// Every language of a folder with the number of its clips, and what is wrong with them, in order.
+///
+/// # Errors
+/// As [`super::Prompts::load`].
+pub fn check(dir: &Path) -> Result<(Vec<(String, usize)>, Vec<Finding>), PromptError> {
+    let (mut languages, mut findings) = (Vec::new(), Vec::new());
+    for (language, folder) in languages_in(dir)? {
+        let phrases = phrases_of(&language, &folder)?;
+        let needed = phrases.names();
+        let is_built_in = |name: &str| ours(&language).is_some_and(|it| it.has(name));
+        let clips = clips_in(&folder)?;
+        let mut note = |name: &str, problem| {
+            findings.push(Finding { clip: format!("{language}/{name}"), problem });
+        };
+        for name in needed.iter().filter(|name| clips.iter().all(|(it, _)| it != *name)) {
+            let built_in = is_built_in(name);
+            note(name, if built_in { Problem::Missing } else { Problem::LeftOut });
+        }
+        for (name, path) in &clips {
+            // Those of counts are in no sentence yet.
+            let known = embedded::LANGUAGES.iter().any(|it| it.has(name));
+            if !needed.contains(name.as_str()) && !known {
+                note(name, Problem::Unused);
+            }
+            match open(path).and_then(|wav| samples(&wav)) {
+                Ok((rate, samples)) => {
+                    level(rate, &samples).into_iter().for_each(|it| note(name, it));
+                }
+                Err(error) => note(name, Problem::Unusable(error.to_string())),
+            }
+        }
+        languages.push((language, clips.len()));
+    }
+    findings.sort_by(|one, other| one.clip.cmp(&other.clip));
+    Ok((languages, findings))
+}
+
+fn level(rate: u32, samples: &[i16]) -> Option<Problem> {
+    let loudness = loudness(rate, samples)?;
+    let peak = samples.iter().map(|it| it.unsigned_abs()).max().unwrap_or(0);
+    match loudness {
+        it if !it.is_finite() => Some(Problem::Silent),
+        it if it > LOUDNESS + TOLERANCE => Some(Problem::Loud(it)),
+        it if it < LOUDNESS - TOLERANCE => Some(Problem::Soft(it)),
+        _ if peak > PEAK => Some(Problem::Clipped),
+        _ => None,
+    }
+}
+
+/// In LUFS; a clip shorter than the meter's block of 400 ms is one block.
+fn loudness(rate: u32, samples: &[i16]) -> Option<f64> {
+    let mut meter = EbuR128::new(1, rate, Mode::I).ok()?;
+    meter.add_frames_i16(samples).ok()?;
+    let block = rate as usize * 2 / 5;
+    meter.add_frames_i16(&vec![0; block.saturating_sub(samples.len())]).ok()?;
+    meter.loudness_global().ok()
+}

@@ -1,0 +1,5 @@
+//! What docs/engines tells: Kamailio runs with the configuration of its page, and the calls of the
+//! others are replayed as they send them.
+
+mod kamailio;
+mod replayed;
