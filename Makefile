@@ -8,7 +8,7 @@ PROGRAM := target/release/afterbeep
 # What building and running needs, and what the tests and guards need on top.
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
 TEST_PACKAGES := sip-tester kamailio pocketsphinx-testdata asterisk-core-sounds-en-wav \
-    apertium apertium-eng-spa
+    asterisk-core-sounds-en-g722 apertium apertium-eng-spa
 ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 

@@ -123,8 +123,10 @@ impl Config {
 
     /// Reads and checks the text of a settings file.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|error| explained(text, &error))?;
+        let mut config: Self = toml::from_str(text).map_err(|error| explained(text, &error))?;
         let section = |section| move |problem| ConfigError::Section { section, problem };
+        config.rtp.check().map_err(section("rtp"))?;
+        config.sip.codecs.clone_from(&config.rtp.codecs);
         config.sip.check().map_err(section("sip"))?;
         config.deposit.check().map_err(section("deposit"))?;
         config.mail.check().map_err(section("mail"))?;

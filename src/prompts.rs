@@ -1,4 +1,5 @@
-//! The prompts: every clip of every language, read, checked and encoded once at start.
+//! The prompts: every clip of every language, read and checked at start, and encoded when the first
+//! call in a codec hears it.
 //!
 //! They come from the program itself, and from a folder of the operator's, whose clips take the
 //! place of ours. Where one of theirs is missing or cannot be read ours is heard; where there is
@@ -14,7 +15,7 @@ use std::{
 };
 
 use crate::{
-    audio::{Clip, Codec, resample::resample},
+    audio::{Clip, Codec},
     say::{Phrase, Phrases},
 };
 
@@ -196,10 +197,10 @@ fn insert(clips: &mut HashMap<String, Arc<Clip>>, name: &str, clip: Result<Clip,
     }
 }
 
-/// A WAV file at any usual rate, encoded for the telephone.
+/// A WAV file at any usual rate.
 fn read(name: &str, wav: &[u8]) -> Result<Clip, ClipError> {
     let (rate, samples) = samples(wav)?;
-    Ok(Clip::new(name, &resample(&samples, rate, Codec::RATE)))
+    Ok(Clip::at(name, samples, rate))
 }
 
 /// A WAV file's rate and samples.

@@ -1,5 +1,37 @@
 //! G.711 in both laws, by table (ITU-T G.711; A-law bytes carry the even bits inverted).
 
+/// Which of the two laws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Law {
+    /// µ-law, PCMU.
+    Mu,
+    /// A-law, PCMA.
+    A,
+}
+
+impl Law {
+    /// The byte of silence.
+    pub fn silence(self) -> u8 {
+        self.encode(0)
+    }
+
+    /// One sample, encoded.
+    pub fn encode(self, sample: i16) -> u8 {
+        match self {
+            Law::Mu => ulaw_from(sample),
+            Law::A => alaw_from(sample),
+        }
+    }
+
+    /// One byte, decoded.
+    pub fn decode(self, byte: u8) -> i16 {
+        match self {
+            Law::Mu => ULAW[usize::from(byte)],
+            Law::A => ALAW[usize::from(byte)],
+        }
+    }
+}
+
 /// Linear value of each µ-law byte.
 pub const ULAW: [i16; 256] = table(true);
 /// Linear value of each A-law byte.

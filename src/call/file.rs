@@ -16,7 +16,7 @@ use tokio::time::{Instant, Interval, interval_at, sleep_until};
 
 use super::spool::{Kept, Spool, SpoolError};
 use crate::app::App;
-use crate::audio::{Codec, wav};
+use crate::audio::wav;
 use crate::blobs::{self, BlobError};
 use crate::flow::Policy;
 use crate::mailbox::{Envelope, MessageId, Take};
@@ -300,7 +300,7 @@ async fn remove(app: &App, blob: &str) -> Result<(), FileError> {
 async fn write(app: &App, spool: &Spool, id: MessageId) -> Result<(), FileError> {
     let spool = spool.clone();
     let file = tokio::task::spawn_blocking(move || {
-        spool.read(id).map(|samples| wav::to_wav(&samples, Codec::RATE))
+        spool.read(id).map(|sound| wav::to_wav(&sound.samples, sound.rate))
     });
     let file = file.await.unwrap_or(Err(SpoolError::Closed))?;
     app.blobs.put(&blobs::message(&id), file.into()).await?;

@@ -16,7 +16,7 @@ pub use file::{FileError, Filer};
 pub use session::Stopping;
 
 use crate::app::App;
-use crate::audio::{Clip, Codec, listener::Rules, resample::resample, wav};
+use crate::audio::{Clip, listener::Rules, wav};
 use crate::flow::{Deposit, Flow, Policy};
 use crate::mailbox::{Mailbox, Reason, Take, greeting, room::Door};
 use crate::rtp::{Leg, Plane, Stream};
@@ -90,7 +90,10 @@ pub fn stream(media: &Media, peer: IpAddr) -> Stream {
         signalling: peer,
         codec: media.codec,
         payload_type: media.payload_type,
+        payload_type_in: media.payload_type_in,
         telephone_event: media.telephone_event,
+        telephone_event_in: media.telephone_event_in,
+        event_clock: media.event_clock,
         ptime_ms: media.ptime_ms,
         send: media.send,
         receive: media.receive,
@@ -214,8 +217,7 @@ async fn load(app: &App, mailbox: &Mailbox, reason: Reason) -> anyhow::Result<Op
     let file = app.blobs.get(&greeting.blob).await?;
     let clip = tokio::task::spawn_blocking(move || -> Result<_, wav::WavError> {
         let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
-        let samples = resample(&sound.samples, sound.rate, Codec::RATE);
-        Ok(Clip::new("greeting", &samples))
+        Ok(Clip::at("greeting", sound.samples, sound.rate))
     });
     Ok(Some(Arc::new(clip.await??)))
 }
@@ -234,7 +236,7 @@ impl Desk {
     async fn playback(&self, take: Take) -> Option<Arc<Clip>> {
         let spool = self.spool.clone();
         let read = tokio::task::spawn_blocking(move || {
-            spool.read(take.id).map(|samples| Clip::new("take", &samples))
+            spool.read(take.id).map(|sound| Clip::at("take", sound.samples, sound.rate))
         });
         match read.await.ok()? {
             Ok(clip) => Some(Arc::new(clip)),

@@ -37,6 +37,8 @@ pub(super) struct Stage {
     answering: Option<Answering>,
     queue: VecDeque<Step>,
     sounding: Sounding,
+    /// What was last given to the leg to be played.
+    played: Vec<Arc<Clip>>,
     marks: u64,
     recording: Option<Taking>,
     /// Sealed and neither filed nor discarded; two while a better take is being recorded.
@@ -51,6 +53,8 @@ pub(super) struct Stage {
 /// A take being recorded.
 struct Taking {
     recording: Recording,
+    /// What its sound is written in.
+    codec: Codec,
     /// Why it ends; `None` while nobody wants it to.
     ended: Option<Ended>,
     /// The media plane lost the end of it.
@@ -122,6 +126,7 @@ impl Stage {
             answering,
             queue: VecDeque::new(),
             sounding: Sounding::Nothing,
+            played: Vec::new(),
             marks: 0,
             recording: None,
             kept: Vec::new(),
@@ -135,11 +140,43 @@ impl Stage {
         stage
     }
 
-    /// The caller's end is there, or moved, or was put on hold.
+    /// The caller's end is there, or moved, or was put on hold, or speaks another codec.
     pub(super) fn connect(&mut self, media: &Media) {
-        (self.codec, self.media) = (media.codec, *media);
-        if let Err(error) = self.leg.connect(stream(media, self.setting.peer)) {
+        self.media = *media;
+        let stream = stream(media, self.setting.peer);
+        let connected = match self.recorder_for(media.codec) {
+            Some(recorder) => self.leg.change(stream, recorder),
+            None => self.leg.connect(stream),
+        };
+        if let Err(error) = connected {
             tracing::warn!(error = &error as &dyn Error, "the caller's sound cannot be reached");
+        }
+        if self.codec != media.codec {
+            self.codec = media.codec;
+            self.prepare();
+        }
+    }
+
+    /// Where a recording goes on, if its caller speaks what it cannot be translated from.
+    fn recorder_for(&mut self, codec: Codec) -> Option<Recorder> {
+        let taking = self.recording.as_mut()?;
+        if taking.codec == codec || taking.codec.law().and(codec.law()).is_some() {
+            return None;
+        }
+        let Some(ring) = taking.recording.go_on(codec) else {
+            tracing::warn!("the caller changes codecs too fast; what is said now is not recorded");
+            return None;
+        };
+        taking.codec = codec;
+        Some(Recorder { ring, codec, at_most: u64::MAX })
+    }
+
+    /// Has what is played encoded in the call's codec where it is not; the leg waits for it.
+    fn prepare(&self) {
+        let codec = self.codec;
+        if self.played.iter().any(|it| it.ready(codec).is_none()) {
+            let clips = self.played.clone();
+            tokio::task::spawn_blocking(move || clips.iter().for_each(|it| it.prepare(codec)));
         }
     }
 
@@ -149,6 +186,7 @@ impl Stage {
             self.leg.hush();
         }
         self.sounding = Sounding::Nothing;
+        self.played.clear();
         self.idle_told = false;
         self.queue.clear();
         for action in actions {
@@ -277,6 +315,8 @@ impl Stage {
         match ready {
             Ready::Clips(clips) => {
                 self.marks += 1;
+                self.played.clone_from(&clips);
+                self.prepare();
                 self.leg.play(clips, self.marks);
                 Sounding::Playing(self.marks)
             }
@@ -330,7 +370,7 @@ impl Stage {
                 None
             }
             TakeEvent::Sealed(kept) => {
-                let Taking { recording, ended, broken } = self.recording.take()?;
+                let Taking { recording, ended, broken, .. } = self.recording.take()?;
                 let Some(ended) = ended.filter(|_| !broken) else {
                     // It ended before anybody wanted it to: the caller may still be speaking.
                     self.desk.filer.recover(Kept { interrupted: true, ..kept });
@@ -365,7 +405,8 @@ impl Stage {
         match self.desk.spool.begin(id, label, self.codec, Desk::rules(policy)) {
             Ok((ring, recording)) => {
                 self.leg.record(Recorder { ring, codec: self.codec, at_most: u64::MAX });
-                self.recording = Some(Taking { recording, ended: None, broken: false });
+                let codec = self.codec;
+                self.recording = Some(Taking { recording, codec, ended: None, broken: false });
                 Event::Recording
             }
             Err(error) => {
@@ -408,8 +449,10 @@ impl Stage {
         }));
     }
 
-    /// The clips of a prompt. What cannot be loaded is left out: a missing clip drops no call.
+    /// The clips of a prompt, encoded for this call. What cannot be loaded is left out: a missing
+    /// clip drops no call.
     fn load(&mut self, prompt: Prompt) -> JoinHandle<Vec<Arc<Clip>>> {
+        let codec = self.codec;
         let (desk, language) = (self.desk.clone(), self.setting.mailbox.settings.prompts.clone());
         let made = greeting::made(self.setting.reason, &self.setting.mailbox.number);
         let greeting = match prompt {
@@ -418,7 +461,7 @@ impl Stage {
         };
         tokio::spawn(async move {
             let say = |phrase| desk.app.prompts.clips(&language, &phrase);
-            match prompt {
+            let clips = match prompt {
                 Prompt::Beep => vec![desk.app.prompts.beep()],
                 Prompt::Say(phrase) => say(phrase),
                 Prompt::Take(take) => desk.playback(take).await.into_iter().collect(),
@@ -426,9 +469,24 @@ impl Stage {
                     Some(clip) => vec![clip],
                     None => say(made),
                 },
-            }
+            };
+            encoded(clips, codec).await
         })
     }
+}
+
+/// Encodes what no call in this codec was played yet, which may take a while.
+async fn encoded(clips: Vec<Arc<Clip>>, codec: Codec) -> Vec<Arc<Clip>> {
+    if clips.iter().all(|it| it.ready(codec).is_some()) {
+        return clips;
+    }
+    let preparing = clips.clone();
+    let prepare = move || preparing.iter().for_each(|it| it.prepare(codec));
+    if let Err(error) = tokio::task::spawn_blocking(prepare).await {
+        tracing::error!(%error, "what was to be played could not be encoded");
+        return Vec::new();
+    }
+    clips
 }
 
 async fn recorded(greeting: Option<JoinHandle<Option<Arc<Clip>>>>) -> Option<Arc<Clip>> {

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::serve::open_app;
 use crate::app::App;
-use crate::audio::{Clip, Codec, resample::resample, wav};
+use crate::audio::{Clip, wav};
 use crate::call::stream;
 use crate::config::Config;
 use crate::flow::Policy;
@@ -80,8 +80,7 @@ pub(super) async fn show(app: &App, server: SocketAddr) -> anyhow::Result<()> {
 /// Places the call; answers when it began and when the caller hung up.
 async fn leave(app: &App, server: SocketAddr, number: &str, words: &[u8]) -> anyhow::Result<Left> {
     let sound = wav::from_wav(words, Policy::LIMIT.as_secs())?;
-    let samples = resample(&sound.samples, sound.rate, Codec::RATE);
-    let message = Arc::new(Clip::new("message", &samples));
+    let message = Arc::new(Clip::at("message", sound.samples, sound.rate));
     mailbox(app, server, number).await?;
 
     let here = reached_from(server.ip());
@@ -96,12 +95,13 @@ async fn leave(app: &App, server: SocketAddr, number: &str, words: &[u8]) -> any
     let mut out = io::stdout();
     writeln!(out, "\nA demonstration: {caller} calls {to}.")?;
     let began = app.clock.now();
-    let codecs = [Codec::Pcmu, Codec::Pcma];
     let mut dialog = endpoint
-        .call(&to, &caller, leg.local(), &codecs)
+        .call(&to, &caller, leg.local(), &app.config.rtp.codecs)
         .await
         .with_context(|| format!("{to} did not take the call; is the server running?"))?;
     leg.connect(stream(&dialog.media, server.ip()))?;
+    let (clip, codec) = (message.clone(), dialog.media.codec);
+    tokio::task::spawn_blocking(move || clip.prepare(codec)).await?;
 
     let seconds = message.length().as_secs_f64();
     writeln!(out, "  The call is answered; at the beep the caller speaks for {seconds:.0} s ...")?;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{
     jitter::Audio,
-    leg::{Heard, Stream},
+    leg::{Heard, Kind, Stream},
     packet::Packet,
     reception::Reception,
     recording::{End, Recording},
@@ -19,8 +19,6 @@ use super::{
 
 /// Places in the event queue that digits leave free for what must not be lost.
 const KEPT_FREE: usize = 8;
-/// Comfort noise (RFC 3389): a sign of life, and silence.
-const COMFORT_NOISE: u8 = 13;
 
 /// See the module.
 #[derive(Debug)]
@@ -43,14 +41,19 @@ impl Ear {
         }
     }
 
+    /// What the clocks of the stream count.
+    pub(super) fn begin(&mut self, stream: &Stream) {
+        self.reception.clock(stream.codec.clock());
+        self.digits.clock(stream.event_clock);
+    }
+
     /// A packet that is the call's.
     pub(super) fn hear(&mut self, now: u64, stream: &Stream, packet: &Packet<'_>, tally: &Tally) {
         let header = packet.header;
-        let is_sound = header.payload_type == stream.payload_type;
-        let is_event = stream.telephone_event == Some(header.payload_type);
-        if !is_sound && !is_event && header.payload_type != COMFORT_NOISE {
+        let Some(kind) = stream.kind(header.payload_type) else {
             return self.refuse(&tally.unexpected);
-        }
+        };
+        let is_sound = kind == Kind::Sound;
         let timestamp = is_sound.then_some(header.timestamp);
         self.reception.count(now, header.ssrc, header.sequence, timestamp);
         self.count(tally);
@@ -59,7 +62,9 @@ impl Ear {
         } else if let Some(recording) = &mut self.recording {
             recording.skip(header.sequence);
         }
-        if is_event && let Some(digit) = self.digits.hear(now, header.timestamp, packet.payload) {
+        if kind == Kind::Event
+            && let Some(digit) = self.digits.hear(now, header.timestamp, packet.payload)
+        {
             let heard = self.events.capacity() > KEPT_FREE && self.tell(Heard::Digit(digit));
             add(&tally.unheard, u64::from(!heard));
         }

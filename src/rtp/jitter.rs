@@ -1,10 +1,11 @@
 //! Puts the packets of a recording in order, and never stretches or shortens time.
 //!
-//! What comes out is one byte a sample, without a hole, and every sample lies where its timestamp
-//! says: `timestamp - first timestamp` from the beginning. In order, a packet goes straight
-//! through. Behind a gap it waits until the stream has gone on for as long as a late packet may take; then
-//! what is missing is made up: the last frame fading for 60 ms, then silence. A gap without a
-//! missing sequence number is a sender that stopped talking, and is silence at once.
+//! What goes in and comes out is one byte a tick of 125 µs, without a hole, and every byte lies where
+//! its timestamp says: `timestamp - first timestamp` from the beginning. In order, a packet goes
+//! straight through. Behind a gap it waits until the stream has gone on for as long as a late packet may
+//! take; then what is missing is given up. In G.711, where a byte is a sample, it is made up here: the
+//! last frame fading for 60 ms, then silence; in other codecs, whoever decodes them does that. A gap
+//! without a missing sequence number is a sender that stopped talking, and is silence at once.
 //!
 //! While nothing comes, silence follows the clock half a second behind, so that whoever listens for
 //! it hears time go on. What comes later than that has lost its place and is dropped, unless it
@@ -12,13 +13,13 @@
 //! timestamp more than a second before its time is such a jump as well. At most a minute of silence
 //! is put in one gap.
 //!
-//! Time comes in as milliseconds from any start; lengths are samples.
+//! Time comes in as milliseconds from any start; lengths are ticks, in G.711 also called samples.
 
-use crate::audio::Codec;
+use crate::audio::{Codec, g711::Law};
 
-/// Samples in a millisecond.
+/// Ticks in a millisecond.
 const MS: u64 = Codec::RATE as u64 / 1_000;
-/// Samples that may be held, a second; the wait and a packet fit in.
+/// Ticks that may be held, a second; the wait and a packet fit in.
 const HELD: usize = Codec::RATE as usize;
 /// The longest payload taken; a datagram of Ethernet holds no more.
 pub const LONGEST: usize = 1_500;
@@ -49,14 +50,26 @@ pub struct Audio<'a> {
     pub sequence: u16,
     /// The timestamp of its first sample.
     pub timestamp: u32,
-    /// One byte a sample.
+    /// One byte a tick.
     pub payload: &'a [u8],
+}
+
+/// What comes out, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given<'a> {
+    /// What was said, or in G.711 also what is made up for it.
+    Sound(&'a [u8]),
+    /// So many ticks did not come. Not in G.711.
+    Lost(u64),
+    /// In so many ticks nothing was said. Not in G.711.
+    Silence(u64),
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct Jitter {
-    codec: Codec,
+    /// In what law a byte is a sample, if it is.
+    law: Option<Law>,
     /// How far the stream goes on before a gap is given up.
     wait: u64,
     /// Sound behind a gap, and where there is some; by position, modulo the length.
@@ -87,7 +100,7 @@ impl Jitter {
     /// Late packets are waited for as long as `wait_ms`, 500 ms at most.
     pub fn new(codec: Codec, wait_ms: u64) -> Self {
         Self {
-            codec,
+            law: codec.law(),
             wait: wait_ms.min(LONGEST_WAIT_MS) * MS,
             held: vec![0; HELD].into(),
             there: vec![false; HELD].into(),
@@ -131,7 +144,7 @@ impl Jitter {
 
     /// Takes a packet; gives out what is now in order. `false` when it came too late, was a copy,
     /// part of a flood, empty or over-long.
-    pub fn put(&mut self, now: u64, audio: Audio<'_>, mut out: impl FnMut(&[u8])) -> bool {
+    pub fn put(&mut self, now: u64, audio: Audio<'_>, mut out: impl FnMut(Given<'_>)) -> bool {
         let (payload, length) = (audio.payload, audio.payload.len());
         if !(1..=LONGEST).contains(&length) || self.position > self.clock(now) + FLOOD {
             return false;
@@ -164,7 +177,7 @@ impl Jitter {
 
     /// Time went on, and all packets that had come were put in: when that is a while ago, silence
     /// is given out.
-    pub fn pass(&mut self, now: u64, mut out: impl FnMut(&[u8])) {
+    pub fn pass(&mut self, now: u64, mut out: impl FnMut(Given<'_>)) {
         self.looked = now;
         if now.saturating_sub(self.newest.1) > PAUSE_MS {
             self.release(&mut out);
@@ -175,7 +188,7 @@ impl Jitter {
 
     /// The end: gives out what is held, and the time in which nothing came, if that is longer than
     /// a late packet may take.
-    pub fn finish(&mut self, now: u64, mut out: impl FnMut(&[u8])) {
+    pub fn finish(&mut self, now: u64, mut out: impl FnMut(Given<'_>)) {
         self.release(&mut out);
         if now.saturating_sub(self.newest.1) * MS > self.wait {
             self.silence(self.expected(now).saturating_sub(self.position), &mut out);
@@ -207,7 +220,7 @@ impl Jitter {
     }
 
     /// Lets the packet be the next sample, after as much silence as the clock asks for.
-    fn rebase(&mut self, now: u64, audio: Audio<'_>, out: &mut impl FnMut(&[u8])) -> i64 {
+    fn rebase(&mut self, now: u64, audio: Audio<'_>, out: &mut impl FnMut(Given<'_>)) -> i64 {
         self.release(out);
         // The packet was being spoken while it did not come. If nobody looked for long, it and those
         // behind it were there already: silence for that time would push them back by it.
@@ -223,12 +236,12 @@ impl Jitter {
         0
     }
 
-    fn straight(&mut self, now: u64, from: usize, payload: &[u8], out: &mut impl FnMut(&[u8])) {
+    fn straight(&mut self, now: u64, from: usize, payload: &[u8], out: &mut impl FnMut(Given<'_>)) {
         self.give(&payload[from..], out);
         self.newest = (self.position, now);
     }
 
-    fn hold(&mut self, now: u64, offset: i64, payload: &[u8], out: &mut impl FnMut(&[u8])) {
+    fn hold(&mut self, now: u64, offset: i64, payload: &[u8], out: &mut impl FnMut(Given<'_>)) {
         let from = self.position.saturating_add_signed(offset);
         let until = from + payload.len() as u64;
         // Gaps this far behind are given up.
@@ -246,7 +259,7 @@ impl Jitter {
         self.advance(ready, out);
     }
 
-    fn release(&mut self, out: &mut impl FnMut(&[u8])) {
+    fn release(&mut self, out: &mut impl FnMut(Given<'_>)) {
         self.advance(self.held_until.saturating_sub(self.position), out);
     }
 
@@ -258,7 +271,7 @@ impl Jitter {
     }
 
     /// Gives out that many samples: held ones where there are some, else made up ones.
-    fn advance(&mut self, samples: u64, out: &mut impl FnMut(&[u8])) {
+    fn advance(&mut self, samples: u64, out: &mut impl FnMut(Given<'_>)) {
         let until = self.position + samples;
         while self.position < until {
             let missing = self.run(until, false);
@@ -272,11 +285,11 @@ impl Jitter {
         }
     }
 
-    fn give(&mut self, sound: &[u8], out: &mut impl FnMut(&[u8])) {
+    fn give(&mut self, sound: &[u8], out: &mut impl FnMut(Given<'_>)) {
         if sound.is_empty() {
             return;
         }
-        out(sound);
+        out(Given::Sound(sound));
         self.went_on(sound.len());
         self.gap = 0;
         let tail = &sound[sound.len().saturating_sub(FRAME)..];
@@ -284,19 +297,22 @@ impl Jitter {
         self.last_length = tail.len();
     }
 
-    fn conceal(&mut self, samples: u64, out: &mut impl FnMut(&[u8])) {
+    fn conceal(&mut self, samples: u64, out: &mut impl FnMut(Given<'_>)) {
         self.concealed += samples;
+        let Some(law) = self.law else {
+            return self.pass_over(samples, Given::Lost(samples), out);
+        };
         let fading = FADE.saturating_sub(self.gap).min(samples);
         let mut left = if self.last_length == 0 { 0 } else { fading };
         while left > 0 {
             let mut frame = [0; FRAME];
             let length = (left as usize).min(FRAME);
             for (byte, at) in frame[..length].iter_mut().zip(self.gap..) {
-                let sample = self.codec.decode(self.last[at as usize % self.last_length]);
+                let sample = law.decode(self.last[at as usize % self.last_length]);
                 let faded = i64::from(sample) * (FADE - at) as i64 / FADE as i64;
-                *byte = self.codec.encode(faded as i16);
+                *byte = law.encode(faded as i16);
             }
-            out(&frame[..length]);
+            out(Given::Sound(&frame[..length]));
             self.gap += length as u64;
             self.went_on(length);
             left -= length as u64;
@@ -304,19 +320,30 @@ impl Jitter {
         self.fill(samples - if self.last_length == 0 { 0 } else { fading }, out);
     }
 
-    fn silence(&mut self, samples: u64, out: &mut impl FnMut(&[u8])) {
+    fn silence(&mut self, samples: u64, out: &mut impl FnMut(Given<'_>)) {
         self.fill(samples.min(GAP.saturating_sub(self.gap)), out);
     }
 
-    fn fill(&mut self, samples: u64, out: &mut impl FnMut(&[u8])) {
-        let frame = [self.codec.silence(); FRAME];
+    fn fill(&mut self, samples: u64, out: &mut impl FnMut(Given<'_>)) {
+        let Some(law) = self.law else {
+            return self.pass_over(samples, Given::Silence(samples), out);
+        };
+        let frame = [law.silence(); FRAME];
         self.gap += samples;
         let mut left = samples;
         while left > 0 {
             let length = (left as usize).min(FRAME);
-            out(&frame[..length]);
+            out(Given::Sound(&frame[..length]));
             self.went_on(length);
             left -= length as u64;
+        }
+    }
+
+    fn pass_over(&mut self, ticks: u64, what: Given<'_>, out: &mut impl FnMut(Given<'_>)) {
+        if ticks > 0 {
+            out(what);
+            self.gap += ticks;
+            self.went_on(ticks as usize);
         }
     }
 

@@ -29,11 +29,18 @@ pub struct Stream {
     pub signalling: IpAddr,
     /// The sound, both ways.
     pub codec: Codec,
-    /// The codec's number, both ways.
+    /// The codec's number in packets we send.
     pub payload_type: u8,
-    /// The number of telephone events at 8,000 Hz, if agreed on.
+    /// Its number in packets that come; nearly always the same.
+    pub payload_type_in: u8,
+    /// The number of telephone events, if agreed on: in packets we send, and in those that come.
     pub telephone_event: Option<u8>,
-    /// The length of the packets we send: 10, 20, 30, 40 or 60; anything else is taken as 20.
+    /// See above.
+    pub telephone_event_in: Option<u8>,
+    /// Steps of the telephone events' clock a second: 8,000, or 48,000 beside Opus.
+    pub event_clock: u32,
+    /// The length of the packets we send: 10, 20, 30, 40 or 60; anything else is taken as 20. In Opus
+    /// they are always of 20.
     pub ptime_ms: u8,
     /// Whether the other side wants to hear us. If not, what is played waits.
     pub send: bool,
@@ -62,12 +69,23 @@ pub enum Heard {
 /// `Consumer::is_abandoned`, and then takes what is left.
 #[derive(Debug)]
 pub struct Recorder {
-    /// Encoded sound, one byte a sample, without holes.
+    /// What is recorded, without holes: of G.711 a byte a sample, of other codecs
+    /// [pieces](crate::audio::piece).
     pub ring: rtrb::Producer<u8>,
-    /// What is recorded; a call in another codec is translated.
+    /// What is recorded. One law of G.711 is translated to the other; a call that changes to anything
+    /// else needs another recorder, see [`Leg::change`].
     pub codec: Codec,
-    /// Samples after which the recording is over.
+    /// Ticks of 125 µs after which the recording is over.
     pub at_most: u64,
+}
+
+/// What a payload type stands for on a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Sound,
+    Event,
+    /// Comfort noise (RFC 3389): a sign of life, and silence.
+    ComfortNoise,
 }
 
 /// Names a leg to its thread.
@@ -87,7 +105,7 @@ pub struct Leg {
 }
 
 impl Recorder {
-    /// Bytes of a ring: four seconds.
+    /// Bytes of a ring: four seconds, of Opus usually twelve.
     pub const RING: usize = 4 * Codec::RATE as usize;
 
     /// A recorder of at most that many samples, and the end its sound comes out of.
@@ -113,8 +131,21 @@ impl Leg {
         Ok(())
     }
 
+    /// The same, and in the same moment a recording that may be going on goes on in another
+    /// recorder: what came before is in the old one, what comes after in the new.
+    ///
+    /// # Errors
+    /// As above; then the new recorder is dropped.
+    pub fn change(&self, stream: Stream, recorder: Recorder) -> Result<(), PlaneError> {
+        let stream = stream.checked(self.local)?;
+        let recording = Box::new(Recording::new(recorder, self.reorder_ms));
+        self.order(Order::Change(Box::new(stream), recording));
+        Ok(())
+    }
+
     /// Plays sounds one after the other, instead of what is playing. [`Heard::Played`] comes when
-    /// the last packet has had its time; for an empty list at once. While on hold it waits.
+    /// the last packet has had its time; for an empty list at once. While on hold it waits, and as long
+    /// as the next sound was not [prepared](Clip::prepare) in the call's codec.
     pub fn play(&self, sounds: Vec<Arc<Clip>>, mark: u64) {
         self.order(Order::Play(sounds, mark));
     }
@@ -178,15 +209,32 @@ impl fmt::Debug for Leg {
 }
 
 impl Stream {
-    /// Samples, and bytes, in a packet we send.
-    pub(super) fn samples(&self) -> usize {
+    /// What packets with this number bring, if that was agreed on. Who numbers their packets as
+    /// they should number ours is understood as well.
+    pub(super) fn kind(&self, payload_type: u8) -> Option<Kind> {
+        let number = Some(payload_type);
+        if payload_type == self.payload_type_in {
+            Some(Kind::Sound)
+        } else if self.telephone_event_in == number {
+            Some(Kind::Event)
+        } else if payload_type == self.payload_type {
+            Some(Kind::Sound)
+        } else if self.telephone_event == number {
+            Some(Kind::Event)
+        } else {
+            (payload_type == 13).then_some(Kind::ComfortNoise)
+        }
+    }
+
+    /// Ticks in a packet we send; in all codecs but Opus also bytes.
+    pub(super) fn ticks(&self) -> usize {
         usize::from(self.ptime_ms) * 8
     }
 
     /// The stream as it may be used from `local`: a strange packet length becomes 20 ms, an RTCP
     /// address on a third machine is forgotten, and media is sent to no address but a phone's.
     fn checked(mut self, local: SocketAddr) -> Result<Self, PlaneError> {
-        if !matches!(self.ptime_ms, 10 | 20 | 30 | 40 | 60) {
+        if !matches!(self.ptime_ms, 10 | 20 | 30 | 40 | 60) || self.codec == Codec::Opus {
             self.ptime_ms = 20;
         }
         let remote = self.remote;
@@ -244,7 +292,10 @@ mod tests {
             signalling: "192.0.2.7".parse().unwrap(),
             codec: Codec::Pcmu,
             payload_type: 0,
+            payload_type_in: 0,
             telephone_event: None,
+            telephone_event_in: None,
+            event_clock: 8_000,
             ptime_ms: 20,
             send: true,
             receive: true,
@@ -280,6 +331,20 @@ mod tests {
     fn on_hold_the_address_may_be_empty() {
         let held = Stream { send: false, ..stream("0.0.0.0:4000") };
         assert!(held.checked(local()).is_ok());
+    }
+
+    #[test]
+    fn a_packet_is_known_by_the_number_we_gave_it_and_else_by_theirs() {
+        let stream = Stream {
+            payload_type: 96,
+            payload_type_in: 111,
+            telephone_event: Some(111),
+            telephone_event_in: Some(101),
+            ..stream("192.0.2.9:4000")
+        };
+        let kinds = [111, 101, 96, 13, 0].map(|it| stream.kind(it));
+        let [sound, event] = [Some(Kind::Sound), Some(Kind::Event)];
+        assert_eq!(kinds, [sound, event, sound, Some(Kind::ComfortNoise), None]);
     }
 
     #[test]

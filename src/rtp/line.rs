@@ -92,9 +92,23 @@ impl Line {
         self.notice_silence(now);
     }
 
-    /// What waited so far is taken under the old agreement.
-    pub(super) fn connect(&mut self, now: u64, stream: Stream, batch: &mut Batch, tally: &Tally) {
+    /// What waited so far is taken under the old agreement, and by the old recording if there is
+    /// to be a new one.
+    pub(super) fn connect(
+        &mut self,
+        now: u64,
+        stream: Stream,
+        recording: Option<Box<Recording>>,
+        batch: &mut Batch,
+        tally: &Tally,
+    ) {
         self.receive(now, batch, tally);
+        if let Some(recording) = recording {
+            self.ear.stop_recording(now, tally);
+            self.ear.record(now, recording);
+        }
+        self.ear.begin(&stream);
+        self.speaker.begin(now, &stream);
         match &mut self.call {
             Some(call) => {
                 call.source.renew(stream.remote, stream.signalling);
@@ -106,7 +120,6 @@ impl Line {
                 self.call = Some(Call { stream, source });
             }
         }
-        self.speaker.begin(now);
         self.reports.begin(now);
         (self.heard_at, self.timed_out) = (now, false);
     }

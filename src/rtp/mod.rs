@@ -2,17 +2,19 @@
 //!
 //! The [`Plane`] is a few threads of its own, beating once a millisecond. A [`Leg`] is one side of
 //! a call on it: it plays [`Clip`](crate::audio::Clip)s, hears digits, and records into a ring that
-//! somebody else empties. G.711 only, one byte a sample; packets are taken from where signalling
-//! and SDP say, and from nobody else.
+//! somebody else empties. Nothing is decoded here: G.711 goes into the ring a byte a sample, G.722 and
+//! Opus in [pieces](crate::audio::piece). Packets are taken from where signalling and SDP say, and from
+//! nobody else.
 //!
 //! What a packet means is decided in files without sockets or clocks: `packet`, `rtcp`,
-//! `reception`, `telephone_event`, `jitter`, `source`.
+//! `reception`, `telephone_event`, `jitter`, `parcels`, `source`.
 
 mod ear;
 pub mod jitter;
 mod leg;
 mod line;
 pub mod packet;
+mod parcels;
 mod plane;
 mod ports;
 pub mod reception;

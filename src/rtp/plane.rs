@@ -22,6 +22,7 @@ use super::{
     tally::{Counters, LiveStats, Tally},
     thread::{self, Command},
 };
+use crate::audio::Codec;
 
 /// Orders that may wait for a thread; it takes them every millisecond.
 const ORDERS: usize = 1_024;
@@ -34,6 +35,9 @@ pub(super) const EVENTS: usize = 64;
 pub struct Settings {
     /// The UDP ports for media, two to a call. Keep them out of the system's ephemeral range.
     pub ports: Ports,
+    /// What may be spoken, among `opus`, `g722`, `pcmu` and `pcma`. A caller's own order decides which
+    /// of these it is; ours is the order in which we offer them.
+    pub codecs: Vec<Codec>,
     /// Threads that move the packets; one carries some thousand calls.
     pub threads: usize,
     /// A call from which nothing arrives for so long is over; zero waits for ever.
@@ -59,6 +63,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             ports: Ports { first: 10_000, last: 19_999 },
+            codecs: Codec::SPOKEN.to_vec(),
             threads: 1,
             timeout: Duration::from_secs(20),
             held: Duration::from_secs(300),
@@ -66,6 +71,19 @@ impl Default for Settings {
             keep_alive: Duration::from_secs(5),
             strict: true,
             realtime: true,
+        }
+    }
+}
+
+impl Settings {
+    /// What is wrong with them, if anything.
+    pub fn check(&self) -> Result<(), String> {
+        if self.codecs.is_empty() {
+            return Err("codecs names none, so no call could be answered".into());
+        }
+        match self.codecs.iter().find(|it| !Codec::SPOKEN.contains(it)) {
+            Some(_) => Err("this program was built without opus (feature `opus`)".into()),
+            None => Ok(()),
         }
     }
 }
@@ -231,5 +249,10 @@ mod tests {
         let shown = toml::to_string(&settings).unwrap();
         assert_eq!(toml::from_str::<Settings>(&shown).unwrap(), settings);
         assert!(toml::from_str::<Settings>("port = \"1-2\"").is_err());
+        let codecs: Settings = toml::from_str("codecs = [\"pcma\", \"g722\"]").unwrap();
+        assert_eq!(codecs.codecs, [Codec::Pcma, Codec::G722]);
+        assert!(codecs.check().is_ok() && Settings::default().check().is_ok());
+        assert!(toml::from_str::<Settings>("codecs = []").unwrap().check().is_err());
+        assert!(toml::from_str::<Settings>("codecs = [\"gsm\"]").is_err());
     }
 }

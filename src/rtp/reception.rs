@@ -6,9 +6,17 @@ use super::rtcp::Block;
 const DROPOUT: u16 = 3_000;
 
 /// Counts the packets of one sender.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct Reception {
     stream: Option<Stream>,
+    /// Steps of the sender's clock in a millisecond.
+    per_ms: u32,
+}
+
+impl Default for Reception {
+    fn default() -> Self {
+        Self { stream: None, per_ms: 8 }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -18,9 +26,9 @@ struct Stream {
     first: u32,
     highest: u32,
     received: u32,
-    /// When the last packet came, less its timestamp, in samples.
+    /// When the last packet came, less its timestamp, in steps of the clock.
     transit: Option<u32>,
-    /// Sixteen times the jitter, in samples.
+    /// Sixteen times the jitter, in steps.
     jitter: u32,
     /// What was expected and received at the last report.
     reported: (u32, u32),
@@ -29,13 +37,25 @@ struct Stream {
 }
 
 impl Reception {
+    /// The sender's clock has so many steps a second from now on.
+    pub fn clock(&mut self, hertz: u32) {
+        let per_ms = hertz / 1_000;
+        if let Some(stream) = self.stream.as_mut().filter(|_| per_ms != self.per_ms) {
+            (stream.transit, stream.jitter) = (None, 0);
+        }
+        self.per_ms = per_ms;
+    }
+
     /// Counts a packet that came at `now` (milliseconds); a new SSRC starts from nothing. A packet
     /// of an event comes without `timestamp`: it does not say when the packet was sent.
     pub fn count(&mut self, now: u64, ssrc: u32, sequence: u16, timestamp: Option<u32>) {
-        // Samples since the start, modulo 2^32: only differences matter.
-        let transit = timestamp.map(|it| ((now * 8) as u32).wrapping_sub(it));
+        // Steps since the start, modulo 2^32: only differences matter.
+        let clock = (now * u64::from(self.per_ms)) as u32;
+        let transit = timestamp.map(|it| clock.wrapping_sub(it));
         match &mut self.stream {
-            Some(stream) if stream.ssrc == ssrc => stream.count(sequence, transit),
+            Some(stream) if stream.ssrc == ssrc => {
+                stream.count(sequence, transit, self.per_ms * 1_000);
+            }
             stream => *stream = Some(Stream::new(ssrc, sequence, transit)),
         }
     }
@@ -52,9 +72,10 @@ impl Reception {
         self.stream.as_ref().map_or(0, |it| i64::from(it.expected()) - i64::from(it.received))
     }
 
-    /// The jitter in samples.
+    /// The jitter in microseconds.
     pub fn jitter(&self) -> u32 {
-        self.stream.as_ref().map_or(0, |it| it.jitter >> 4)
+        let steps = self.stream.as_ref().map_or(0, |it| it.jitter >> 4);
+        (u64::from(steps) * 1_000 / u64::from(self.per_ms.max(1))) as u32
     }
 
     /// The block of our next report; the fraction lost counts from the report before.
@@ -95,7 +116,7 @@ impl Stream {
         }
     }
 
-    fn count(&mut self, sequence: u16, transit: Option<u32>) {
+    fn count(&mut self, sequence: u16, transit: Option<u32>, a_second: u32) {
         let ahead = sequence.wrapping_sub(self.highest as u16);
         if ahead < DROPOUT {
             self.highest = self.highest.wrapping_add(u32::from(ahead));
@@ -112,7 +133,7 @@ impl Stream {
         let Some(before) = before else { return };
         let change = transit.wrapping_sub(before).cast_signed().unsigned_abs();
         // J += (|D| - J) / 16 in sixteenths; a jump of the clock is no jitter.
-        if change < 8_000 {
+        if change < a_second {
             self.jitter = self.jitter + change - ((self.jitter + 8) >> 4);
         }
     }
@@ -148,7 +169,19 @@ mod tests {
         for n in 0..500_u64 {
             reception.count(n * 20 + n % 2 * 10, 7, n as u16, Some(n as u32 * 160));
         }
-        assert!((78..=82).contains(&reception.jitter()), "{}", reception.jitter());
+        assert!((9_750..=10_250).contains(&reception.jitter()), "{}", reception.jitter());
+    }
+
+    #[test]
+    fn the_clock_of_another_codec_is_no_jitter() {
+        let mut reception = Reception::default();
+        reception.count(0, 7, 1, Some(0));
+        reception.clock(48_000);
+        for n in 1..500_u64 {
+            reception.count(n * 20 + n % 2 * 10, 7, n as u16 + 1, Some(n as u32 * 960));
+        }
+        assert!((9_750..=10_250).contains(&reception.jitter()), "{}", reception.jitter());
+        assert_eq!(reception.lost(), 0);
     }
 
     #[test]

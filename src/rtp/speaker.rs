@@ -1,6 +1,7 @@
 //! What a leg says: sounds from a list, keys, now and then a silent frame; one packet at a time.
 //!
 //! The timestamp follows the plane's time, so a pause in what is said is one in the stream as well.
+//! With a codec of another clock a new stream begins, under another SSRC (RFC 7160 §4).
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -10,10 +11,15 @@ use super::{
     rtcp::Sent,
     telephone_event::Press,
 };
-use crate::audio::{Clip, Codec};
+use crate::audio::{
+    Clip, Codec, g722,
+    opus_packet::{self, FRAME_TICKS},
+};
 
-/// The largest packet sent: a header and 60 ms.
-pub(super) const LARGEST: usize = HEADER + 480;
+/// The largest packet sent: a header and 60 ms, or what our packets of Opus may be at most.
+pub(super) const LARGEST: usize = HEADER + opus_packet::LARGEST;
+/// Between the SSRCs of one leg's streams.
+const NEXT_SSRC: u32 = 0x9e37_79b9;
 /// Keys waiting to be pressed; more are dropped.
 const MOST_PRESSES: usize = 32;
 /// Between two presses, in milliseconds, so that nobody hears them as one.
@@ -25,6 +31,8 @@ pub(super) struct Speaker {
     pub(super) ssrc: u32,
     sequence: u16,
     origin: u32,
+    /// Steps of the RTP clock in a millisecond.
+    per_ms: u32,
     playing: Option<Playing>,
     presses: VecDeque<Press>,
     /// The press being sent, and its timestamp.
@@ -40,10 +48,20 @@ pub(super) struct Speaker {
 #[derive(Debug)]
 struct Playing {
     sounds: Vec<Arc<Clip>>,
-    /// The sound being played, and how much of it was.
+    /// The sound being played, and how many ticks of it were.
     sound: usize,
     offset: usize,
     mark: u64,
+}
+
+/// What there is to play at one moment.
+enum Filled {
+    /// So many bytes.
+    Sound(usize),
+    /// What comes next was not prepared in this codec yet.
+    NotReady,
+    /// Nothing: all was played.
+    Over,
 }
 
 /// What was said at one moment.
@@ -62,6 +80,7 @@ impl Speaker {
             ssrc,
             sequence,
             origin,
+            per_ms: 8,
             playing: None,
             presses: VecDeque::with_capacity(MOST_PRESSES),
             press: None,
@@ -74,8 +93,16 @@ impl Speaker {
     }
 
     /// The stream was agreed on at `now`: the time to the first keep-alive begins.
-    pub(super) fn begin(&mut self, now: u64) {
+    pub(super) fn begin(&mut self, now: u64, stream: &Stream) {
         self.spoke_at = self.spoke_at.max(now);
+        let per_ms = stream.codec.clock() / 1_000;
+        if per_ms != self.per_ms {
+            self.per_ms = per_ms;
+            if self.packets > 0 {
+                self.ssrc = self.ssrc.wrapping_add(NEXT_SSRC);
+                (self.packets, self.octets) = (0, 0);
+            }
+        }
     }
 
     pub(super) fn play(&mut self, sounds: Vec<Arc<Clip>>, mark: u64) {
@@ -114,24 +141,27 @@ impl Speaker {
         {
             return Said { length, played: None };
         }
-        let payload = &mut packet[HEADER..HEADER + stream.samples()];
-        let (mut any, mut played) = (false, None);
+        let payload = &mut packet[HEADER..];
+        let (mut length, mut played) = (0, None);
         if let Some(playing) = &mut self.playing {
-            any = playing.fill(payload, stream.codec);
-            played = (!any).then_some(playing.mark);
+            match playing.fill(payload, stream) {
+                Filled::Sound(bytes) => length = bytes,
+                Filled::NotReady => {}
+                Filled::Over => played = Some(playing.mark),
+            }
         }
+        let idle = length == 0 && played.is_none();
         if played.is_some() {
             self.playing = None;
-        } else if !any && keep_alive_ms > 0 && now >= self.spoke_at.saturating_add(keep_alive_ms) {
-            payload.fill(stream.codec.silence());
-            any = true;
+        } else if idle && keep_alive_ms > 0 && now >= self.spoke_at.saturating_add(keep_alive_ms) {
+            length = silence(payload, stream);
         }
-        if !any {
-            return Said { length: 0, played };
+        if length == 0 {
+            return Said { length, played };
         }
         let after_pause = now != self.due || self.packets == 0;
         let header = self.header(after_pause, stream.payload_type, self.timestamp(now));
-        Said { length: self.seal(now, stream, header, stream.samples(), packet), played }
+        Said { length: self.seal(now, stream, header, length, packet), played }
     }
 
     fn say_key(
@@ -147,7 +177,7 @@ impl Speaker {
         }
         let (press, timestamp) = self.press.as_mut()?;
         let (fresh, timestamp) = (press.is_fresh(), *timestamp);
-        let Some(event) = press.next(stream.samples() as u16) else {
+        let Some(event) = press.next_at(stream.ticks() as u16, stream.event_clock) else {
             self.press = None;
             self.rest_until = now + REST_MS;
             return None;
@@ -182,17 +212,30 @@ impl Speaker {
     }
 
     fn timestamp(&self, now: u64) -> u32 {
-        self.origin.wrapping_add((now * 8) as u32)
+        self.origin.wrapping_add((now * u64::from(self.per_ms)) as u32)
     }
 }
 
 impl Playing {
-    /// Fills a frame with what comes next, and with silence behind the end. `false` when nothing
-    /// was left.
-    fn fill(&mut self, mut frame: &mut [u8], codec: Codec) -> bool {
-        let mut any = false;
+    /// Fills a packet with what comes next.
+    fn fill(&mut self, payload: &mut [u8], stream: &Stream) -> Filled {
+        match stream.codec {
+            Codec::Opus => self.next_packet(payload),
+            codec => self.next_bytes(&mut payload[..stream.ticks()], codec),
+        }
+    }
+
+    /// Bytes, and silence behind the end; a packet may hold the end of one sound and the next.
+    fn next_bytes(&mut self, mut frame: &mut [u8], codec: Codec) -> Filled {
+        let (whole, mut any) = (frame.len(), false);
         while let Some(sound) = self.sounds.get(self.sound) {
-            let left = &sound.encoded(codec)[self.offset..];
+            let Some(sound) = sound.ready(codec) else {
+                if any {
+                    break;
+                }
+                return Filled::NotReady;
+            };
+            let left = sound.from_tick(self.offset);
             let length = left.len().min(frame.len());
             let (now, later) = frame.split_at_mut(length);
             now.copy_from_slice(&left[..length]);
@@ -204,7 +247,43 @@ impl Playing {
             }
             (self.sound, self.offset) = (self.sound + 1, 0);
         }
-        frame.fill(codec.silence());
-        any
+        frame.fill(silent_byte(codec));
+        if any { Filled::Sound(whole) } else { Filled::Over }
     }
+
+    /// A packet as it was made, of one sound.
+    fn next_packet(&mut self, payload: &mut [u8]) -> Filled {
+        while let Some(sound) = self.sounds.get(self.sound) {
+            let Some(sound) = sound.ready(Codec::Opus) else { return Filled::NotReady };
+            let packet = sound.packet(self.offset / FRAME_TICKS);
+            if let Some((packet, to)) =
+                packet.and_then(|it| Some((it, payload.get_mut(..it.len())?)))
+            {
+                to.copy_from_slice(packet);
+                // Also from the middle of a packet, when the call came from another codec.
+                self.offset = (self.offset / FRAME_TICKS + 1) * FRAME_TICKS;
+                return Filled::Sound(packet.len());
+            }
+            (self.sound, self.offset) = (self.sound + 1, 0);
+        }
+        Filled::Over
+    }
+}
+
+/// A packet of silence; how many bytes.
+fn silence(payload: &mut [u8], stream: &Stream) -> usize {
+    match stream.codec {
+        Codec::Opus => {
+            payload[..opus_packet::SILENCE.len()].copy_from_slice(&opus_packet::SILENCE);
+            opus_packet::SILENCE.len()
+        }
+        codec => {
+            payload[..stream.ticks()].fill(silent_byte(codec));
+            stream.ticks()
+        }
+    }
+}
+
+fn silent_byte(codec: Codec) -> u8 {
+    codec.law().map_or(g722::SILENCE, |law| law.silence())
 }

@@ -78,7 +78,7 @@ pub(super) struct LiveStats {
     pub(super) refused: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) lost: AtomicI64,
-    /// In samples.
+    /// In microseconds.
     pub(super) jitter: AtomicU64,
     pub(super) lost_there: AtomicI64,
 }
@@ -119,7 +119,7 @@ impl LiveStats {
             refused: self.refused.load(Relaxed),
             sent: self.sent.load(Relaxed),
             lost: self.lost.load(Relaxed),
-            jitter: Duration::from_micros(self.jitter.load(Relaxed) * 125),
+            jitter: Duration::from_micros(self.jitter.load(Relaxed)),
             lost_there: self.lost_there.load(Relaxed),
         }
     }

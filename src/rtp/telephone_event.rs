@@ -7,8 +7,10 @@
 /// Digits told within a second; a phone cannot dial faster, a flood can.
 pub const MOST_A_SECOND: usize = 10;
 
-/// How far a timestamp may lie back before it is a restarted clock and not an old packet: 10 s.
-const RESTARTED: i32 = -80_000;
+/// How far a timestamp may lie back before it is a restarted clock and not an old packet.
+const RESTARTED_S: u32 = 10;
+/// The clock of most telephone events; beside Opus there are some of 48,000.
+const CLOCK: u32 = 8_000;
 
 /// The longest press sent: its length is a 16-bit count of samples (§2.5.1.3).
 const LONGEST_MS: u32 = 8_000;
@@ -19,8 +21,10 @@ const ENDS: u8 = 3;
 const KEYS: &[u8; 16] = b"0123456789*#ABCD";
 
 /// Hears digits out of one stream of event packets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Digits {
+    /// Steps of the clock a second.
+    clock: u32,
     current: Option<Current>,
     /// When the last digits were told, in milliseconds: a ring.
     told: [Option<u64>; MOST_A_SECOND],
@@ -31,8 +35,14 @@ pub struct Digits {
 struct Current {
     timestamp: u32,
     event: u8,
-    /// The longest duration heard, in samples.
+    /// The longest duration heard, in steps of the clock.
     duration: u16,
+}
+
+impl Default for Digits {
+    fn default() -> Self {
+        Self { clock: CLOCK, current: None, told: Default::default(), oldest: 0 }
+    }
 }
 
 /// One press on its way out, packet by packet.
@@ -50,6 +60,13 @@ impl Digits {
         self.current = None;
     }
 
+    /// The events' clock has so many steps a second from now on.
+    pub fn clock(&mut self, hertz: u32) {
+        if self.clock != hertz {
+            (self.clock, self.current) = (hertz, None);
+        }
+    }
+
     /// Takes one event packet; answers the digit when it is the first heard of a press.
     ///
     /// `now` is in milliseconds from any start.
@@ -59,7 +76,8 @@ impl Digits {
         let key = char::from(*KEYS.get(usize::from(event))?);
         if let Some(current) = &mut self.current {
             let since = timestamp.wrapping_sub(current.timestamp).cast_signed();
-            if (RESTARTED..=0).contains(&since) {
+            let restarted = -((self.clock * RESTARTED_S) as i32);
+            if (restarted..=0).contains(&since) {
                 if since == 0 {
                     current.duration = current.duration.max(duration);
                 }
@@ -102,13 +120,20 @@ impl Press {
 
     /// The payload of the next packet, `samples` after the one before; `None` when all are sent.
     pub fn next(&mut self, samples: u16) -> Option<[u8; 4]> {
+        self.next_at(samples, CLOCK)
+    }
+
+    /// The same with its length told in steps of a clock of `hertz`; what its 16 bits do not hold
+    /// is told as the most they do.
+    pub fn next_at(&mut self, samples: u16, hertz: u32) -> Option<[u8; 4]> {
         if self.ends == ENDS {
             return None;
         }
         self.sent = self.sent.saturating_add(samples).min(self.length);
         let over = self.sent == self.length;
         self.ends += u8::from(over);
-        let [high, low] = self.sent.to_be_bytes();
+        let steps = u32::from(self.sent) * (hertz / CLOCK);
+        let [high, low] = u16::try_from(steps).unwrap_or(u16::MAX).to_be_bytes();
         // The sound's level: -10 dBm0.
         Some([self.event, u8::from(over) << 7 | 10, high, low])
     }
@@ -132,6 +157,19 @@ mod tests {
         assert_eq!(packets[0], [11, 10, 0, 160]);
         assert_eq!(packets[3], [11, 10, 2, 128]);
         assert!(packets[4..].iter().all(|it| *it == [11, 0x8a, 3, 32]));
+    }
+
+    #[test]
+    fn beside_opus_a_press_is_told_in_its_clock() {
+        let mut press = Press::new('5', 100).unwrap();
+        let packets: Vec<_> = std::iter::from_fn(|| press.next_at(160, 48_000)).collect();
+        assert_eq!(packets[0], [5, 10, 3, 192]);
+        assert_eq!(packets[6], [5, 0x8a, 18, 192]);
+        let mut digits = Digits::default();
+        digits.clock(48_000);
+        assert_eq!(digits.hear(0, 900_000, &packets[0]), Some('5'));
+        // Nine seconds back is an old packet there, and would be a new clock here.
+        assert_eq!(digits.hear(100, 900_000 - 9 * 48_000, &packets[6]), None);
     }
 
     #[test]

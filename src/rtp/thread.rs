@@ -41,6 +41,7 @@ pub(super) enum Command {
 /// What a leg is told.
 pub(super) enum Order {
     Connect(Box<Stream>),
+    Change(Box<Stream>, Box<Recording>),
     Play(Vec<Arc<Clip>>, u64),
     Hush,
     Record(Box<Recording>),
@@ -164,7 +165,12 @@ impl<'a> Lines<'a> {
         match order {
             Order::Connect(stream) => {
                 let half = stream.ptime_ms % PHASES as u8 != 0;
-                line.connect(now, *stream, batch, tally);
+                line.connect(now, *stream, None, batch, tally);
+                self.halve(slot, half);
+            }
+            Order::Change(stream, recording) => {
+                let half = stream.ptime_ms % PHASES as u8 != 0;
+                line.connect(now, *stream, Some(recording), batch, tally);
                 self.halve(slot, half);
             }
             Order::Play(sounds, mark) => line.play(sounds, mark),

@@ -31,6 +31,7 @@ use super::{
     reply::{self, new_tag, reply, with, with_abilities},
     wire::Wire,
 };
+use crate::audio::Codec;
 
 /// A request that came in and waits for its answer.
 #[derive(Debug)]
@@ -104,6 +105,8 @@ pub(super) struct Desk {
     /// Callers that can are asked to acknowledge what comes before the answer.
     prack: bool,
     pub(super) wish: Wish,
+    /// What may be spoken.
+    pub(super) codecs: Vec<Codec>,
     draining: AtomicBool,
     pub(super) counters: Counts,
 }
@@ -166,6 +169,7 @@ impl Desk {
             most_calls,
             prack: settings.prack,
             wish: Wish { usual: settings.session, least: settings.shortest_session() },
+            codecs: settings.codecs.clone(),
             draining: AtomicBool::new(false),
             counters: Counts::default(),
         }

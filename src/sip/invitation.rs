@@ -14,7 +14,10 @@ use super::{
     reply::{Refusal, refuse, reply},
     sdp::{Media, NotAcceptable, Offer, Session},
 };
-use crate::mailbox::{Caller, Redirected};
+use crate::{
+    audio::Codec,
+    mailbox::{Caller, Redirected},
+};
 
 /// A call that waits for an answer. Dropping it refuses the call with 480.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ impl Invitation {
             local: arrival.local,
             own: arrival.wire.own_for(arrival.source.ip()),
             call_id: String::from_utf8_lossy(&call_id).into_owned(),
-            offer: offer(request.body(), arrival.source.ip()),
+            offer: offer(request.body(), arrival.source.ip(), &desk.codecs),
             held: Some(Caught { arrival, tag, desk, place, cancelled }),
         }
     }
@@ -152,6 +155,6 @@ impl Drop for Invitation {
     }
 }
 
-fn offer(body: &[u8], source: IpAddr) -> Result<Offer, NotAcceptable> {
-    if body.is_empty() { Err(NotAcceptable::NoOffer) } else { Offer::read(body, source) }
+fn offer(body: &[u8], source: IpAddr, codecs: &[Codec]) -> Result<Offer, NotAcceptable> {
+    if body.is_empty() { Err(NotAcceptable::NoOffer) } else { Offer::read(body, source, codecs) }
 }

@@ -33,7 +33,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::mailbox::{Caller, Redirected};
+use crate::{
+    audio::Codec,
+    mailbox::{Caller, Redirected},
+};
 
 pub use accounts::{Account, PasswordError, Registration};
 pub use call::CallError;
@@ -77,6 +80,9 @@ pub struct Settings {
     pub accounts: Vec<Account>,
     /// `[[sip.register]]`: telephone systems that want us to log in to them.
     pub register: Vec<Registration>,
+    /// What may be spoken: that of `[rtp] codecs`, for which there is no second setting here.
+    #[serde(skip)]
+    pub codecs: Vec<Codec>,
 }
 
 impl Default for Settings {
@@ -93,6 +99,7 @@ impl Default for Settings {
             prack: false,
             accounts: Vec::new(),
             register: Vec::new(),
+            codecs: Codec::SPOKEN.to_vec(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Offers and answers (RFC 3264): one audio stream in G.711, keys as telephone events.
+//! Offers and answers (RFC 3264): one audio stream in Opus, G.722 or G.711, keys as telephone events.
 //!
 //! Pure: bytes and addresses in, bytes and [`Media`] out. What is not spoken here (video, fax,
 //! encrypted or second audio) is answered with port 0 and never fails a call that has a stream we
@@ -21,11 +21,17 @@ pub struct Media {
     pub remote_rtcp: Option<SocketAddr>,
     /// How the sound is encoded.
     pub codec: Codec,
-    /// The RTP payload type that stands for it on this call.
+    /// The RTP payload type that stands for it in packets we send.
     pub payload_type: u8,
-    /// The payload type of telephone events at 8 kHz (RFC 4733), if agreed.
+    /// The one in packets that come: another only where each side named its own.
+    pub payload_type_in: u8,
+    /// The payload type of telephone events (RFC 4733), if agreed: in packets we send.
     pub telephone_event: Option<u8>,
-    /// Milliseconds of sound the other side wants in a packet.
+    /// The same in packets that come.
+    pub telephone_event_in: Option<u8>,
+    /// Steps of their clock a second: 8,000, or 48,000 beside Opus.
+    pub event_clock: u32,
+    /// Milliseconds of sound the other side wants in a packet; of Opus always 20.
     pub ptime_ms: u8,
     /// We may send; `false` while the other side holds.
     pub send: bool,
@@ -42,8 +48,8 @@ pub enum NotAcceptable {
     /// It is no session description.
     #[error("the session description cannot be read")]
     Malformed,
-    /// No stream in G.711 over plain RTP.
-    #[error("no audio in PCMU or PCMA is offered")]
+    /// No stream over plain RTP in a codec that is spoken here.
+    #[error("no audio in a codec that is spoken here is offered")]
     NoCommonCodec,
     /// The address is one that nobody who means well receives sound at.
     #[error("sound would have to go to an address that is not a peer's")]
@@ -66,35 +72,53 @@ pub struct Session {
     version: u64,
     local: SocketAddr,
     last: String,
+    /// What was last agreed on or offered: numbers of this session keep their meaning.
+    formats: Vec<(u8, Format)>,
+}
+
+/// What a payload type stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Sound(Codec),
+    /// Telephone events, by their clock.
+    Events(u32),
 }
 
 /// Milliseconds in a packet when nobody says (RFC 3551 §4.5).
 const PTIME: u8 = 20;
 /// Streams looked at; an offer of more is cut in the answer and so refused by its sender.
 const MOST_STREAMS: usize = 16;
-const TELEPHONE_EVENT: &str = "telephone-event/8000";
+/// Telephone events' clocks, those of Opus first.
+const EVENT_CLOCKS: [u32; 2] = [48_000, 8_000];
+/// What we are sent in Opus: no more than we keep, with what helps over lost packets (RFC 7587 §6.1).
+const OPUS_WISHES: &str = "maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1";
 
 impl Offer {
     /// Reads an offer that came from `source`, which also stands for a host name in `c=`: names
-    /// are not looked up.
-    pub fn read(body: &[u8], source: IpAddr) -> Result<Self, NotAcceptable> {
+    /// are not looked up. Of `codecs` it is the one that the offer names first.
+    pub fn read(body: &[u8], source: IpAddr, codecs: &[Codec]) -> Result<Self, NotAcceptable> {
         let text = String::from_utf8_lossy(body);
         let description = parse(&text).map_err(|_| NotAcceptable::Malformed)?;
         let chosen =
             description.media.iter().take(MOST_STREAMS).enumerate().find_map(|(index, stream)| {
-                speakable(stream).map(|spoken| (index, stream, spoken))
+                speakable(stream, codecs).map(|spoken| (index, stream, spoken))
             });
         let (index, stream, (payload_type, codec)) = chosen.ok_or(NotAcceptable::NoCommonCodec)?;
 
         let remote = SocketAddr::new(address(&description, stream, source)?, stream.port);
+        let events = events(stream, codec);
+        let telephone_event = events.map(|it| it.0);
         let direction = stream.declared_direction().unwrap_or_else(|| description.direction());
         let media = Media {
             remote,
             remote_rtcp: rtcp(stream, remote),
             codec,
             payload_type,
-            telephone_event: events(stream),
-            ptime_ms: ptime(stream),
+            payload_type_in: payload_type,
+            telephone_event,
+            telephone_event_in: telephone_event,
+            event_clock: events.map_or(8_000, |it| it.1),
+            ptime_ms: if codec == Codec::Opus { PTIME } else { ptime(stream) },
             // An unspecified address is how RFC 2543 spelled hold (RFC 3264 §8.4).
             send: direction.receives() && !remote.ip().is_unspecified(),
             receive: direction.sends(),
@@ -115,6 +139,7 @@ impl Offer {
 
     /// Writes the answer. Its version goes up when it says something other than the last.
     pub fn answer(&self, session: &mut Session) -> String {
+        session.formats = self.formats();
         let streams = self.description.media.iter().take(MOST_STREAMS).enumerate();
         let streams = streams
             .map(|(index, offered)| match index == self.stream {
@@ -130,11 +155,15 @@ impl Offer {
         if self.media.remote.ip().is_unspecified() && direction == Direction::SendRecv {
             direction = Direction::RecvOnly;
         }
-        let Media { payload_type, codec, telephone_event, ptime_ms, .. } = self.media;
-        let formats = [(payload_type, codec)];
-        let mut stream = audio(local.port(), &formats, telephone_event, ptime_ms, direction);
+        let mut stream = audio(local.port(), &self.formats(), self.media.ptime_ms, direction);
         stream.protocol.clone_from(&offered.protocol);
         stream
+    }
+
+    fn formats(&self) -> Vec<(u8, Format)> {
+        let Media { payload_type, codec, telephone_event, event_clock, .. } = self.media;
+        let events = telephone_event.map(|it| (it, Format::Events(event_clock)));
+        [(payload_type, Format::Sound(codec))].into_iter().chain(events).collect()
     }
 }
 
@@ -142,21 +171,51 @@ impl Session {
     /// A new session at the address where we receive sound; `id` is any number, unique enough.
     pub fn new(id: u64, local: SocketAddr) -> Self {
         // Some readers keep it in a signed number.
-        Self { id: id >> 2, version: id >> 2, local, last: String::new() }
+        Self { id: id >> 2, version: id >> 2, local, last: String::new(), formats: Vec::new() }
     }
 
-    /// An offer of our own: `codecs` in order of preference, and telephone events as 101.
+    /// An offer of our own: `codecs` in order of preference, and telephone events.
     pub fn offer(&mut self, codecs: &[Codec]) -> String {
-        let formats: Vec<_> = codecs.iter().map(|&it| (number(it), it)).collect();
+        let mut formats = Vec::new();
+        for format in codecs.iter().map(|&it| Format::Sound(it)).chain(events_beside(codecs)) {
+            formats.push((self.number(format, &formats), format));
+        }
+        self.formats = formats;
         let port = self.local.port();
-        self.write(vec![audio(port, &formats, Some(101), PTIME, Direction::SendRecv)])
+        self.write(vec![audio(port, &self.formats, PTIME, Direction::SendRecv)])
+    }
+
+    /// A format's number: the one it has in this session already, else its usual one, else another.
+    fn number(&self, format: Format, taken: &[(u8, Format)]) -> u8 {
+        let has = |number: u8| taken.iter().any(|it| it.0 == number);
+        let known = self.formats.iter().find(|it| it.1 == format).map(|it| it.0);
+        let other = |it: &u8| self.formats.iter().any(|(n, f)| n == it && *f != format);
+        let free = (usual(format)..128).chain(96..128).find(|it| !has(*it) && !other(it));
+        known.filter(|it| !has(*it)).or(free).unwrap_or_else(|| usual(format))
     }
 
     /// Reads the answer to [`Self::offer`], which came from `source`.
     pub fn agree(&self, answer: &[u8], source: IpAddr) -> Result<Media, NotAcceptable> {
         // An answer that takes our one stream reads like an offer of what is left of it.
-        let read = Offer::read(answer, source)?;
-        if read.stream == 0 { Ok(read.media) } else { Err(NotAcceptable::NoCommonCodec) }
+        let offered = |it: &(u8, Format)| match it.1 {
+            Format::Sound(codec) => Some(codec),
+            Format::Events(_) => None,
+        };
+        let codecs: Vec<_> = self.formats.iter().filter_map(offered).collect();
+        let Offer { stream: 0, media, .. } = Offer::read(answer, source, &codecs)? else {
+            return Err(NotAcceptable::NoCommonCodec);
+        };
+        let ours = |format: Format| self.formats.iter().find(|it| it.1 == format).map(|it| it.0);
+        let payload_type_in = ours(Format::Sound(media.codec)).unwrap_or(media.payload_type);
+        let events = ours(Format::Events(media.event_clock));
+        // Events that we did not offer, or that were not taken, are not agreed on.
+        let agreed = media.telephone_event.and(events);
+        Ok(Media {
+            payload_type_in,
+            telephone_event: media.telephone_event.filter(|_| agreed.is_some()),
+            telephone_event_in: agreed,
+            ..media
+        })
     }
 
     fn write(&mut self, media: Vec<MediaDescription>) -> String {
@@ -175,8 +234,14 @@ impl Session {
     }
 }
 
+/// Telephone events for every codec that is offered.
+fn events_beside(codecs: &[Codec]) -> impl Iterator<Item = Format> {
+    let beside = |clock: &u32| *clock == 8_000 || codecs.iter().any(|it| it.clock() == *clock);
+    EVENT_CLOCKS.iter().rev().copied().filter(beside).map(Format::Events)
+}
+
 /// The first format of a stream that we speak.
-fn speakable(stream: &MediaDescription) -> Option<(u8, Codec)> {
+fn speakable(stream: &MediaDescription, codecs: &[Codec]) -> Option<(u8, Codec)> {
     let plain = stream.protocol.eq_ignore_ascii_case("RTP/AVP");
     if stream.media != "audio" || stream.is_rejected() || !plain {
         return None;
@@ -186,19 +251,30 @@ fn speakable(stream: &MediaDescription) -> Option<(u8, Codec)> {
         let named = stream.rtpmap(format).map(str::trim).or(match payload_type {
             0 => Some("PCMU/8000"),
             8 => Some("PCMA/8000"),
+            9 => Some("G722/8000"),
             _ => None,
         })?;
-        let codec = [Codec::Pcmu, Codec::Pcma].into_iter().find(|&it| same_format(named, name(it)));
-        codec.map(|it| (payload_type, it))
+        let is_it = |it: &&Codec| same_format(named, name(**it)) && fits(**it, stream);
+        codecs.iter().find(is_it).map(|it| (payload_type, *it))
     })
 }
 
-/// Telephone events of the same clock as the sound; others could not share its timestamps.
-fn events(stream: &MediaDescription) -> Option<u8> {
-    let is_event = |format: &&String| {
-        stream.rtpmap(format).is_some_and(|it| same_format(it.trim(), TELEPHONE_EVENT))
-    };
-    stream.formats.iter().filter(is_event).find_map(|it| payload_type(it))
+/// Our packets of Opus are 20 ms long and cannot be shorter.
+fn fits(codec: Codec, stream: &MediaDescription) -> bool {
+    codec != Codec::Opus || longest(stream) >= PTIME
+}
+
+/// Telephone events and their clock: that of the sound, whose timestamps they share; beside Opus
+/// also the usual 8,000, for many offer no other.
+fn events(stream: &MediaDescription, codec: Codec) -> Option<(u8, u32)> {
+    let beside = |clock: &&u32| **clock == codec.clock() || **clock == 8_000;
+    EVENT_CLOCKS.iter().filter(beside).find_map(|&clock| {
+        let name = format!("telephone-event/{clock}");
+        let is_event =
+            |it: &&String| stream.rtpmap(it).is_some_and(|it| same_format(it.trim(), &name));
+        let number = stream.formats.iter().filter(is_event).find_map(|it| payload_type(it))?;
+        Some((number, clock))
+    })
 }
 
 fn payload_type(format: &str) -> Option<u8> {
@@ -206,14 +282,19 @@ fn payload_type(format: &str) -> Option<u8> {
 }
 
 fn ptime(stream: &MediaDescription) -> u8 {
-    let asked = |name| -> Option<u8> {
-        // Some devices write a fraction (`ptime:20.0`).
-        let value = stream.attribute(name)?.value.as_deref()?.trim();
-        value.split('.').next()?.parse().ok()
-    };
-    let wanted = asked("ptime").filter(|it| (10..=60).contains(it) && it % 10 == 0);
-    let most = asked("maxptime").filter(|it| *it >= 10).map_or(60, |it| it / 10 * 10);
-    wanted.unwrap_or(PTIME).min(most)
+    let wanted = asked(stream, "ptime").filter(|it| (10..=60).contains(it) && it % 10 == 0);
+    wanted.unwrap_or(PTIME).min(longest(stream))
+}
+
+/// The longest packet the other side takes, as far as we would send it.
+fn longest(stream: &MediaDescription) -> u8 {
+    asked(stream, "maxptime").filter(|it| *it >= 10).map_or(60, |it| it / 10 * 10)
+}
+
+fn asked(stream: &MediaDescription, name: &str) -> Option<u8> {
+    // Some devices write a fraction (`ptime:20.0`).
+    let value = stream.attribute(name)?.value.as_deref()?.trim();
+    value.split('.').next()?.parse().ok()
 }
 
 /// Where the stream's sound goes, unless it is a place that strangers would like to see flooded.
@@ -248,24 +329,22 @@ fn rtcp(stream: &MediaDescription, remote: SocketAddr) -> Option<SocketAddr> {
     (!elsewhere).then(|| SocketAddr::new(remote.ip(), port))
 }
 
-fn audio(
-    port: u16,
-    formats: &[(u8, Codec)],
-    event: Option<u8>,
-    ptime: u8,
-    direction: Direction,
-) -> MediaDescription {
-    let numbers = formats.iter().map(|it| it.0).chain(event);
-    let mut stream = MediaDescription::audio(port, numbers.map(|it| it.to_string()).collect());
+fn audio(port: u16, formats: &[(u8, Format)], ptime: u8, direction: Direction) -> MediaDescription {
+    let numbers = formats.iter().map(|it| it.0.to_string()).collect();
+    let mut stream = MediaDescription::audio(port, numbers);
     let mut say = |name: &str, value: String| {
         stream.attributes.push(Attribute::valued(name, value));
     };
-    for (number, codec) in formats {
-        say("rtpmap", format!("{number} {}", name(*codec)));
-    }
-    if let Some(event) = event {
-        say("rtpmap", format!("{event} {TELEPHONE_EVENT}"));
-        say("fmtp", format!("{event} 0-15"));
+    for (number, format) in formats {
+        match format {
+            Format::Sound(codec) => say("rtpmap", format!("{number} {}", name(*codec))),
+            Format::Events(clock) => say("rtpmap", format!("{number} telephone-event/{clock}")),
+        }
+        match format {
+            Format::Sound(Codec::Opus) => say("fmtp", format!("{number} {OPUS_WISHES}")),
+            Format::Sound(_) => {}
+            Format::Events(_) => say("fmtp", format!("{number} 0-15")),
+        }
     }
     say("ptime", ptime.to_string());
     stream.set_direction(direction);
@@ -285,14 +364,22 @@ fn refused(offered: &MediaDescription) -> MediaDescription {
 
 fn name(codec: Codec) -> &'static str {
     match codec {
+        // Two channels whatever is sent (RFC 7587 §7).
+        Codec::Opus => "opus/48000/2",
+        Codec::G722 => "G722/8000",
         Codec::Pcmu => "PCMU/8000",
         Codec::Pcma => "PCMA/8000",
     }
 }
 
-fn number(codec: Codec) -> u8 {
-    match codec {
-        Codec::Pcmu => 0,
-        Codec::Pcma => 8,
+/// The number most others give a format as well.
+fn usual(format: Format) -> u8 {
+    match format {
+        Format::Sound(Codec::Pcmu) => 0,
+        Format::Sound(Codec::Pcma) => 8,
+        Format::Sound(Codec::G722) => 9,
+        Format::Sound(Codec::Opus) => 111,
+        Format::Events(8_000) => 101,
+        Format::Events(_) => 110,
     }
 }

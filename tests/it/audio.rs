@@ -1,10 +1,12 @@
 //! What the listener makes of speech, silence and the tones of many networks; WAV files.
 #![expect(clippy::print_stdout, reason = "figures, seen with --nocapture")]
 
+pub(crate) mod wide;
+
 use std::{path::Path, time::Duration};
 
 use afterbeep::audio::{
-    Codec,
+    g711::Law,
     listener::{Listener, Rules, Verdict, Why, length_of},
     wav::{WavError, from_wav, to_wav},
 };
@@ -124,15 +126,15 @@ mod tones {
             for (dbfs, detune, noise_dbfs) in
                 [(-10.0, 1.0, -65.0), (-20.0, 1.008, -50.0), (-28.0, 0.992, -48.0)]
             {
-                for codec in [Codec::Pcmu, Codec::Pcma] {
+                for law in [Law::Mu, Law::A] {
                     let spoken = speech(3.37);
                     let frequencies: Vec<_> = frequencies.iter().map(|it| it * detune).collect();
                     let tone = cadence(&frequencies, on, off, 9.0, dbfs);
                     let mut samples = [spoken.clone(), noise(0.4, -60.0), tone].concat();
                     add(&mut samples, &noise(15.0, noise_dbfs));
                     let samples: Vec<_> =
-                        samples.iter().map(|&it| codec.decode(codec.encode(it))).collect();
-                    let case = format!("{name} at {dbfs} dBFS, {codec:?}");
+                        samples.iter().map(|&it| law.decode(law.encode(it))).collect();
+                    let case = format!("{name} at {dbfs} dBFS, {law:?}");
                     let (verdict, when) = listen(&rules(), &samples).1.expect(&case);
                     assert_eq!(verdict.why, Why::Tone, "{case}");
                     let began = spoken.len() + 3_200;

@@ -7,6 +7,7 @@ mod reasons;
 mod room;
 mod signalling;
 mod trouble;
+mod wide;
 
 use std::time::Duration;
 

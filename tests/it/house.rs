@@ -132,10 +132,15 @@ impl House {
 
     /// The stored samples of a message, 8,000 a second.
     pub fn sound(&self, id: MessageId) -> Vec<i16> {
+        self.sound_at(id, 8_000)
+    }
+
+    /// The stored samples of a message that is kept at this rate.
+    pub fn sound_at(&self, id: MessageId, rate: u32) -> Vec<i16> {
         let to = self.dir.path().join(format!("{id}.wav"));
         self.run(&["message", "export", &id.to_string(), "--to", to.to_str().unwrap()]);
         let sound = wav::from_wav(&std::fs::read(to).unwrap(), 3_600).unwrap();
-        assert_eq!(sound.rate, 8_000);
+        assert_eq!(sound.rate, rate);
         sound.samples
     }
 

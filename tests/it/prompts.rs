@@ -7,7 +7,7 @@ use std::{
 };
 
 use afterbeep::{
-    audio::{Clip, Codec},
+    audio::{Clip, Codec, g711::Law},
     prompts::{self, PromptError, Prompts},
     say::{Phrase, Phrases, number},
 };
@@ -325,8 +325,8 @@ fn share(samples: &[i16], hz: f64) -> f64 {
 fn the_beep_is_a_short_soft_tone_in_both_codecs() {
     let beep = Prompts::load(None).unwrap().beep();
     assert_eq!(beep.length().as_millis(), 400);
-    for codec in [Codec::Pcmu, Codec::Pcma] {
-        let heard: Vec<i16> = beep.encoded(codec).iter().map(|&it| codec.decode(it)).collect();
+    for (codec, law) in [(Codec::Pcmu, Law::Mu), (Codec::Pcma, Law::A)] {
+        let heard: Vec<i16> = beep.encoded(codec).iter().map(|&it| law.decode(it)).collect();
         assert!(share(&heard, 1_000.0) > 0.95, "{}", share(&heard, 1_000.0));
         let peak = f64::from(heard.iter().map(|it| it.unsigned_abs()).max().unwrap());
         let level = 20.0 * (peak / 32_768.0).log10();

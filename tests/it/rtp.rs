@@ -7,7 +7,7 @@ use std::{
 };
 
 use afterbeep::{
-    audio::{Clip, Codec},
+    audio::{Clip, Codec, g711::Law},
     rtp::{
         Heard, Leg, Plane, PlaneError, Recorder, Settings, Stream,
         packet::{HEADER, Header, Packet},
@@ -20,6 +20,7 @@ use tokio::{net::UdpSocket, time::timeout};
 mod paths;
 mod playing;
 mod recording;
+mod wide;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const EVENTS: u8 = 101;
@@ -63,7 +64,10 @@ impl Phone {
             signalling: remote.ip(),
             codec: Codec::Pcmu,
             payload_type: 0,
+            payload_type_in: 0,
             telephone_event: Some(EVENTS),
+            telephone_event_in: Some(EVENTS),
+            event_clock: 8_000,
             ptime_ms: 20,
             send: true,
             receive: true,
@@ -192,7 +196,7 @@ fn assert_same(got: &[u8], expected: &[u8]) {
 fn assert_recorded(got: &[u8], said: &[u8]) {
     let end = got.len().min(said.len());
     assert_same(&got[..end], said);
-    assert!(got[end..].iter().all(|it| *it == Codec::Pcmu.silence()), "sound after the end");
+    assert!(got[end..].iter().all(|it| *it == Law::Mu.silence()), "sound after the end");
 }
 
 async fn a_clip_arrives(codec: Codec, payload_type: u8, ptime_ms: u8) {
@@ -206,7 +210,7 @@ async fn a_clip_arrives(codec: Codec, payload_type: u8, ptime_ms: u8) {
     let samples = usize::from(ptime_ms) * 8;
     let got = phone.get_many(3_345_usize.div_ceil(samples)).await;
     let mut expected = [&one.encoded(codec)[..], &other.encoded(codec)[..]].concat();
-    expected.resize(got.len() * samples, codec.silence());
+    expected.resize(got.len() * samples, codec.law().map_or(0xfd, Law::silence));
     assert_same(&got.iter().flat_map(|it| it.payload.clone()).collect::<Vec<_>>(), &expected);
     let first = got[0].header;
     for (n, packet) in got.iter().enumerate() {

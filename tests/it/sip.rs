@@ -9,6 +9,7 @@ mod placed;
 mod progress;
 mod registrations;
 mod sdp;
+mod sdp_wide;
 mod strangers;
 mod timers;
 mod transports;

@@ -9,7 +9,7 @@ mod voice;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use afterbeep::audio::Codec::{Pcma, Pcmu};
+use afterbeep::audio::g711::Law::{A as Pcma, Mu as Pcmu};
 use exchange::Transport::{Tcp, Udp};
 use exchange::{Calls, leave};
 use line::Network::{Perfect, Poor};

@@ -14,6 +14,7 @@ use afterbeep::{
     audio::{
         Codec,
         listener::{Rules, Why},
+        wav::Sound,
     },
     call::spool::{
         Disk, Kept, Label, MOST_TAKES, Recording, Settings, Spool, SpoolError, TakeEvent, Trouble,
@@ -29,6 +30,7 @@ mod end;
 mod pace;
 mod sound;
 mod trouble;
+mod wide;
 
 /// A spool in a folder of its own.
 struct House {

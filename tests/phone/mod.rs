@@ -1,10 +1,12 @@
 //! A SIP phone made of plain text and sockets, with nothing of the server's own stack in it, so that
-//! a mistake there cannot hide behind the same mistake here. UDP, G.711, one call at a time.
+//! a mistake there cannot hide behind the same mistake here. UDP, one call at a time; G.711, and
+//! G.722 and Opus as far as somebody else gives it the packets.
 #![allow(dead_code, reason = "the tests and the load tool each use a part of it")]
 
 pub mod digest;
 mod more;
 pub mod richer;
+pub mod wide;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,7 +29,7 @@ pub const SILENCE: [u8; FRAME] = [0xff; FRAME];
 pub struct Phone {
     sip: UdpSocket,
     rtp: UdpSocket,
-    /// 0 speaks PCMU, 8 speaks PCMA.
+    /// 0 speaks PCMU, 8 PCMA, 9 G.722, 111 Opus.
     payload_type: u8,
     /// What it says it is.
     pub name: String,
@@ -39,6 +41,8 @@ pub struct Call {
     sip: UdpSocket,
     rtp: UdpSocket,
     payload_type: u8,
+    /// Hears beeps in wideband.
+    ear: std::sync::Mutex<Option<wide::Ear>>,
     server: SocketAddr,
     media: SocketAddr,
     target: String,
@@ -114,6 +118,7 @@ impl Phone {
         let target = format!("sip:{number}@{server}");
         Ok(Call {
             payload_type,
+            ear: Default::default(),
             server,
             media: server,
             from: format!("\"{name}\" <sip:{own}@{here}>;tag=f{random:x}"),
@@ -163,13 +168,18 @@ impl Call {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        self.timestamp = self.timestamp.wrapping_add(800);
+        self.timestamp = self.timestamp.wrapping_add(self.steps(100));
         Ok(())
     }
 
     /// Listens until the server is silent for `quiet` after it said something, and sends silence
     /// meanwhile, as phones do. All it said, encoded.
     pub async fn listen(&mut self, quiet: Duration) -> io::Result<Vec<u8>> {
+        Ok(self.listen_by_packet(quiet).await?.concat())
+    }
+
+    /// The same, packet by packet.
+    pub async fn listen_by_packet(&mut self, quiet: Duration) -> io::Result<Vec<Vec<u8>>> {
         let mut heard = BTreeMap::new();
         let mut packet = [0; 2_048];
         let mut last = None;
@@ -195,7 +205,7 @@ impl Call {
         }
         // A packet that only keeps the way open is no sound.
         heard.retain(|_, it| *it != self.silence());
-        Ok(heard.into_values().flatten().collect())
+        Ok(heard.into_values().collect())
     }
 
     /// Listens, sending silence meanwhile, until a frame of sound is one too many for `enough`.
@@ -314,7 +324,8 @@ impl Call {
     /// Sends one packet of sound. Whoever calls this keeps the time.
     pub async fn frame(&mut self, frame: &[u8]) -> io::Result<()> {
         self.send(self.payload_type, frame, false).await?;
-        self.timestamp = self.timestamp.wrapping_add(frame.len() as u32);
+        let steps = if self.payload_type == 111 { self.steps(20) } else { frame.len() as u32 };
+        self.timestamp = self.timestamp.wrapping_add(steps);
         Ok(())
     }
 

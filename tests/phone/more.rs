@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::{Call, FRAME, PATIENCE, Phone, header, replace_branch, status};
 
 impl Phone {
-    /// A phone at an address of its own that speaks one codec: 0 is PCMU, 8 is PCMA.
+    /// A phone at an address of its own that speaks one codec: 0 is PCMU, 8 PCMA, 9 G.722, 111 Opus.
     pub async fn at(ip: &str, payload_type: u8) -> io::Result<Self> {
         let (sip, rtp) = (UdpSocket::bind((ip, 0)).await?, UdpSocket::bind((ip, 0)).await?);
         let (name, number) = ("Marie Dupont".into(), "5551234".into());
@@ -74,7 +74,7 @@ impl Call {
     /// Says nothing for a while, as a phone on hold; its clock goes on.
     pub async fn wait(&mut self, time: Duration) {
         sleep(time).await;
-        self.timestamp = self.timestamp.wrapping_add(time.as_millis() as u32 * 8);
+        self.timestamp = self.timestamp.wrapping_add(self.steps(time.as_millis() as u32));
     }
 
     /// Presses a key by SIP INFO.
@@ -98,12 +98,20 @@ impl Call {
     }
 
     /// A frame of nothing.
-    pub(super) fn silence(&self) -> [u8; FRAME] {
-        [if self.payload_type == 8 { 0xd5 } else { 0xff }; FRAME]
+    pub(super) fn silence(&self) -> Vec<u8> {
+        match self.payload_type {
+            8 => vec![0xd5; FRAME],
+            9 => vec![0xfd; FRAME],
+            111 => vec![0xf8, 0xff, 0xfe],
+            _ => vec![0xff; FRAME],
+        }
     }
 
     /// Whether a frame is nothing but the tone the server beeps with.
-    pub(super) fn is_beep(&self, frame: &[u8]) -> bool {
+    pub(super) fn is_beep(&mut self, frame: &[u8]) -> bool {
+        if self.payload_type > 8 {
+            return self.is_wide_beep(frame);
+        }
         let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
         for (n, &byte) in frame.iter().enumerate() {
             let value = if self.payload_type == 8 { a_law(byte) } else { mu_law(byte) };
@@ -119,10 +127,10 @@ impl Call {
         let media = self.rtp.local_addr()?;
         let family = if media.is_ipv4() { "IP4" } else { "IP6" };
         let (ip, port, number) = (media.ip(), media.port(), self.payload_type);
-        let name = if number == 8 { "PCMA" } else { "PCMU" };
+        let name = self.format();
         Ok(format!(
             "v=0\r\no=- 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP {number} 101\r\na=rtpmap:{number} {name}/8000\r\n\
+             m=audio {port} RTP/AVP {number} 101\r\na=rtpmap:{number} {name}\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
              a={direction}\r\n",
             version = self.cseq,

@@ -4,19 +4,21 @@
 //! ```text
 //!  0  4  "ABS1"
 //!  4  1  kind
-//!  5  3  zero
+//!  5  1  of Data, what it is spoken in: 1 PCMU, 2 PCMA, 3 G.722, 4 Opus; 0 what its Begin says
+//!  6  2  zero
 //!  8 16  the take's id
 //! 24  4  its number within the take, from 0 for Begin; 0 in end-marks
 //! 28  4  length of what follows the header
 //! 32  4  CRC-32 of bytes 4 to 32 and of what follows
-//! 36     Begin: the label as JSON; Data: a byte a sample; Seal: samples and voiced samples, 8 + 8
+//! 36     Begin: the label as JSON; Seal: length and voiced length in ticks of 125 µs, 8 + 8;
+//!        Data: of G.711 a byte a sample, of others whole pieces (`audio::piece`)
 //! ```
 //!
 //! Numbers are little-endian. Blocks of many takes lie mixed; a take may go on in the next segment.
 
 use uuid::Uuid;
 
-use crate::mailbox::MessageId;
+use crate::{audio::Codec, mailbox::MessageId};
 
 /// Bytes before the payload.
 pub(super) const HEADER: usize = 36;
@@ -32,7 +34,7 @@ pub(super) const MAGIC: &[u8; 4] = b"ABS1";
 pub(super) enum Kind {
     /// It begins; the payload is its label.
     Begin = 1,
-    /// It goes on; the payload is sound.
+    /// It goes on; the payload is sound. The codec may change from one to the next.
     Data = 2,
     /// It is complete; the payload is a [`Seal`].
     Seal = 3,
@@ -46,6 +48,8 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Block<'a> {
     pub(super) kind: Kind,
+    /// Of sound, unless it is that of its Begin.
+    pub(super) codec: Option<Codec>,
     pub(super) take: MessageId,
     pub(super) number: u32,
     pub(super) payload: &'a [u8],
@@ -54,7 +58,8 @@ pub(super) struct Block<'a> {
 /// That a take is complete, and how much of it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seal {
-    /// What lies beyond is a closing silence or tone, and is not read back.
+    /// Its length in ticks, which in G.711 are samples. What lies beyond is a closing silence or
+    /// tone, and is not read back.
     pub(super) samples: u64,
     /// How many of them were voice.
     pub(super) voiced: u64,
@@ -77,12 +82,16 @@ impl Kind {
     }
 }
 
+/// By their numbers in a block, from 1.
+const CODECS: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
+
 impl<'a> Block<'a> {
     /// Puts the block at the end of `bytes`. The payload is at most [`LONGEST`].
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         let start = bytes.len();
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&[self.kind as u8, 0, 0, 0]);
+        let codec = CODECS.iter().position(|it| Some(*it) == self.codec).map_or(0, |at| at + 1);
+        bytes.extend_from_slice(&[self.kind as u8, codec as u8, 0, 0]);
         bytes.extend_from_slice(self.take.0.as_bytes());
         bytes.extend_from_slice(&self.number.to_le_bytes());
         bytes.extend_from_slice(&(self.payload.len() as u32).to_le_bytes());
@@ -101,7 +110,7 @@ impl<'a> Block<'a> {
             u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
         };
         let length = word(28) as usize;
-        if &header[..4] != MAGIC || header[5..8] != [0; 3] || length > LONGEST {
+        if &header[..4] != MAGIC || header[6..8] != [0; 2] || length > LONGEST {
             return Err(Torn);
         }
         let payload = rest.get(..length).ok_or(Torn)?;
@@ -110,7 +119,11 @@ impl<'a> Block<'a> {
         }
         let take = Uuid::from_slice(&header[8..24]).map_err(|_| Torn)?;
         let kind = Kind::from(header[4]).ok_or(Torn)?;
-        let block = Self { kind, take: MessageId(take), number: word(24), payload };
+        let codec = match header[5] {
+            0 => None,
+            number => Some(*CODECS.get(usize::from(number) - 1).ok_or(Torn)?),
+        };
+        let block = Self { kind, codec, take: MessageId(take), number: word(24), payload };
         Ok(Some((block, HEADER + length)))
     }
 }
@@ -143,17 +156,22 @@ mod tests {
 
     use super::*;
 
-    fn any_block() -> impl Strategy<Value = (Kind, u128, u32, Vec<u8>)> {
+    type Written = ((Kind, Option<Codec>), u128, u32, Vec<u8>);
+
+    fn any_block() -> impl Strategy<Value = Written> {
         let kinds = [Kind::Begin, Kind::Data, Kind::Seal, Kind::Discard, Kind::Filed];
+        let codecs = [None, Some(Codec::Pcmu), Some(Codec::G722), Some(Codec::Opus)];
+        let select = |kinds: &[Kind]| prop::sample::select(kinds.to_vec());
         let payload = prop::collection::vec(any::<u8>(), 0..300);
-        (prop::sample::select(kinds.to_vec()), any::<u128>(), any::<u32>(), payload)
+        let kind = (select(&kinds), prop::sample::select(codecs.to_vec()));
+        (kind, any::<u128>(), any::<u32>(), payload)
     }
 
-    fn written(blocks: &[(Kind, u128, u32, Vec<u8>)]) -> Vec<u8> {
+    fn written(blocks: &[Written]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for (kind, take, number, payload) in blocks {
+        for ((kind, codec), take, number, payload) in blocks {
             let take = MessageId(Uuid::from_u128(*take));
-            Block { kind: *kind, take, number: *number, payload }.write(&mut bytes);
+            Block { kind: *kind, codec: *codec, take, number: *number, payload }.write(&mut bytes);
         }
         bytes
     }
@@ -177,10 +195,11 @@ mod tests {
         ) {
             let bytes = written(&blocks);
             let mut rest = &bytes[..];
-            for (kind, take, number, payload) in &blocks {
+            for ((kind, codec), take, number, payload) in &blocks {
                 let (block, length) = Block::read(rest).unwrap().unwrap();
                 let take = MessageId(Uuid::from_u128(*take));
-                prop_assert_eq!(block, Block { kind: *kind, take, number: *number, payload });
+                let (kind, codec, number) = (*kind, *codec, *number);
+                prop_assert_eq!(block, Block { kind, codec, take, number, payload });
                 rest = &rest[length..];
             }
             prop_assert_eq!(Block::read(rest), Ok(None));

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
 use super::{
-    Counters, Disk, Kept, Settings, SpoolError,
+    Begun, Counters, Disk, Kept, Settings, SpoolError,
     block::{Block, Kind, Seal},
     log::{Log, Place},
     recover::{Found, Scan},
@@ -217,7 +217,7 @@ impl Keeper {
     }
 
     fn mark(&mut self, take: MessageId, kind: Kind) {
-        self.log.append(&Block { kind, take, number: 0, payload: &[] });
+        self.log.append(&Block { kind, codec: None, take, number: 0, payload: &[] });
     }
 
     fn work(&mut self, now: Instant) {
@@ -382,7 +382,8 @@ fn recover(shelf: &Shelf, id: MessageId, found: Found) {
     }
     let is_whole = found.seal.is_some_and(|it| it.samples <= written) && !found.has_gap;
     let take = Take { id, length: length_of(samples), voiced: length_of(voiced) };
-    let kept = Kept { take, label: begun.label, codec: begun.codec, interrupted: !is_whole };
+    let Begun { label, codec } = begun;
+    let kept = Kept { take, label, codec, interrupted: !is_whole };
     let mut shelved = Shelved { kept, places: found.places, charge: std::sync::Weak::new() };
     if found.seal.is_none() {
         // Unreadable here means unreadable when it is filed, and is told then.

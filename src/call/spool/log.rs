@@ -25,14 +25,21 @@ use super::{
     block::{Block, HEADER, Kind},
     syncer::Syncer,
 };
-use crate::mailbox::MessageId;
+use crate::{
+    audio::{Codec, piece},
+    mailbox::MessageId,
+};
 
-/// Where a block lies.
+/// Where a block lies, and what is in it if it is sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) segment: u32,
     offset: u32,
     length: u32,
+    /// What it is spoken in, unless it is what the take began in.
+    pub(super) codec: Option<Codec>,
+    /// How long it lasts, in ticks.
+    ticks: u32,
 }
 
 /// What a segment holds, as far as it matters for when it may go.
@@ -54,6 +61,9 @@ pub(super) struct Moved {
 
 /// What is done while the disk takes its time: more may be appended.
 pub(super) type Meanwhile<'a> = &'a mut dyn FnMut(&mut Log);
+
+/// The most ticks a block may claim: a day.
+const MOST_TICKS: u64 = 24 * 3_600 * Codec::RATE as u64;
 
 /// Between two turns of that.
 const TURN: Duration = Duration::from_millis(100);
@@ -128,7 +138,7 @@ impl Log {
         let offset = self.synced + self.unsynced.len() as u64;
         block.write(&mut self.unsynced);
         self.segments.entry(self.current).or_default().note(block.kind, block.take);
-        Place::new(self.current, offset, block.payload.len())
+        Place::new(self.current, offset, block)
     }
 
     /// Hands what was appended to the system: from here on it survives the end of this process.
@@ -250,7 +260,7 @@ impl Log {
         for number in spent {
             let needed = self.needed_marks(number);
             for &(kind, take) in &needed {
-                self.append(&Block { kind, take, number: 0, payload: &[] });
+                self.append(&Block { kind, codec: None, take, number: 0, payload: &[] });
             }
             if !needed.is_empty() {
                 self.sync(meanwhile)?;
@@ -322,14 +332,16 @@ impl Segment {
 }
 
 impl Place {
-    pub(super) fn new(segment: u32, offset: u64, length: usize) -> Self {
+    pub(super) fn new(segment: u32, offset: u64, block: &Block<'_>) -> Self {
+        let (codec, length) = (block.codec, block.payload.len());
         // Segments are below 2 GiB by `Settings::check`, payloads below 64 KiB.
-        Self { segment, offset: offset as u32, length: length as u32 }
+        let (offset, length) = (offset as u32, length as u32);
+        Self { segment, offset, length, codec, ticks: ticks(block) }
     }
 
-    /// Samples in the block.
+    /// How long the sound in the block lasts, in ticks: samples of G.711.
     pub(super) fn samples(&self) -> u64 {
-        u64::from(self.length)
+        u64::from(self.ticks)
     }
 
     /// Goes along when what was not synced moves to another segment.
@@ -350,6 +362,16 @@ impl Place {
             }
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
+    }
+}
+
+/// Of pieces that are not whole, nothing is believed: they were written whole.
+fn ticks(block: &Block<'_>) -> u32 {
+    let in_pieces = block.codec.is_some_and(|it| it.law().is_none());
+    match (block.kind, in_pieces) {
+        (Kind::Data, false) => block.payload.len() as u32,
+        (Kind::Data, true) => piece::ticks(block.payload).map_or(0, |it| it.min(MOST_TICKS) as u32),
+        _ => 0,
     }
 }
 

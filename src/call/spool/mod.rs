@@ -18,12 +18,13 @@ mod log;
 mod recover;
 mod settings;
 mod shelf;
+mod stretch;
 mod syncer;
 mod take;
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicUsize, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
@@ -46,16 +47,20 @@ use crate::{
     audio::{
         Codec,
         listener::{Rules, Verdict},
+        wav::Sound,
     },
     mailbox::{Caller, MailboxId, MessageId, Reason, Take, TenantId, Timestamp},
 };
 
-/// The most takes recorded at the same time.
+/// The most takes recorded at the same time. One in G.722 counts as two, one in Opus as four, for
+/// all that is recorded is decoded and listened to by one thread.
 pub const MOST_TAKES: usize = 2_000;
 /// The most takes that wait to be filed; beyond, no new ones are begun.
 pub const MOST_KEPT: usize = 50_000;
-/// What a take's ring holds: 4 s of sound.
+/// What a take's ring holds: 4 s of sound, of Opus usually more.
 pub const RING: usize = 4 * Codec::RATE as usize;
+/// Changes of codec in one take that may wait for the thread.
+const MOST_CHANGES: usize = 8;
 /// Orders that may wait for the thread; who has more waits with them.
 const MOST_ORDERS: usize = 1_024;
 
@@ -84,7 +89,7 @@ pub struct Kept {
     pub take: Take,
     /// What it was begun with.
     pub label: Label,
-    /// What it was spoken in.
+    /// What it was spoken in when it began.
     pub codec: Codec,
     /// Its end is missing: the server or the disk failed while it was spoken.
     pub interrupted: bool,
@@ -145,6 +150,7 @@ pub struct Recording {
     events: mpsc::Receiver<TakeEvent>,
     over: bool,
     spool: Spool,
+    sequel: take::Sequel,
     /// As long as this lives, somebody is in charge of the take.
     _charge: Arc<()>,
 }
@@ -169,8 +175,9 @@ impl Spool {
         Ok((Self { orders, shelf, least_free: settings.least_free }, found))
     }
 
-    /// Begins a take, at the beep. The producer goes to whoever has the sound, a byte a sample in
-    /// this codec; letting go of it ends the take. Does not wait for the disk.
+    /// Begins a take, at the beep. The producer goes to whoever has the sound: in G.711 a byte a
+    /// sample, else whole [pieces](crate::audio::piece); letting go of it ends the take. Does not wait
+    /// for the disk.
     pub fn begin(
         &self,
         id: MessageId,
@@ -178,7 +185,7 @@ impl Spool {
         codec: Codec,
         rules: Rules,
     ) -> Result<(rtrb::Producer<u8>, Recording), SpoolError> {
-        let place = self.shelf.reserve(self.least_free)?;
+        let place = self.shelf.reserve(self.least_free, codec)?;
         label.call = label.call.chars().take(255).collect();
         let begun = Begun { label, codec };
         let json = serde_json::to_vec(&begun).map_err(|_| SpoolError::Label)?;
@@ -190,21 +197,24 @@ impl Spool {
         let (sender, events) = mpsc::channel(4);
         let charge = Arc::new(());
         let watch = Arc::downgrade(&charge);
-        let take = take::Recorded::new(id, begun, ring, &rules, sender, watch, place);
+        let sequel = take::Sequel::default();
+        let ends = (ring, sequel.clone());
+        let take = take::Recorded::new(id, begun, ends, &rules, sender, watch, place);
         self.order(Order::Begin(Box::new(take), json))?;
         let spool = self.clone();
-        Ok((producer, Recording { id, events, over: false, spool, _charge: charge }))
+        Ok((producer, Recording { id, events, over: false, spool, sequel, _charge: charge }))
     }
 
-    /// The sound of a take that waits to be filed, at 8,000 samples a second. Reads the disk.
-    pub fn read(&self, id: MessageId) -> Result<Vec<i16>, SpoolError> {
-        let (codec, bytes) = self.read_encoded(id)?;
-        Ok(bytes.into_iter().map(|it| codec.decode(it)).collect())
-    }
-
-    /// The same as it was received, a byte a sample.
-    pub fn read_encoded(&self, id: MessageId) -> Result<(Codec, Vec<u8>), SpoolError> {
+    /// The sound of a take that waits to be filed: at 16,000 samples a second if any of it was
+    /// spoken in wideband, else at 8,000. Reads the disk and decodes.
+    pub fn read(&self, id: MessageId) -> Result<Sound, SpoolError> {
         self.shelf.read(id)
+    }
+
+    /// The same as it was recorded, and the codec it begins in: of G.711 a byte a sample, of others
+    /// pieces, the last of which may reach beyond the take's end.
+    pub fn read_encoded(&self, id: MessageId) -> Result<(Codec, Vec<u8>), SpoolError> {
+        self.shelf.read_encoded(id)
     }
 
     /// Forgets a take for good, also one that is still recorded. Returns once that is on disk; a
@@ -282,6 +292,19 @@ impl Recording {
         event
     }
 
+    /// The caller speaks in another codec from now on: where that goes. The take goes on with it
+    /// once its present producer is dropped, so ask for this before that. `None` when callers change
+    /// their codec faster than the thread follows.
+    pub fn go_on(&self, codec: Codec) -> Option<rtrb::Producer<u8>> {
+        let mut sequel = self.sequel.lock().unwrap_or_else(PoisonError::into_inner);
+        if sequel.len() >= MOST_CHANGES {
+            return None;
+        }
+        let (producer, ring) = rtrb::RingBuffer::new(RING);
+        sequel.push_back(take::Source { codec, ring });
+        Some(producer)
+    }
+
     /// Says that the producer is or will presently be dropped, so that the thread seals the take
     /// within milliseconds instead of at its next round.
     pub fn ends(&self) {
@@ -299,31 +322,35 @@ impl Recording {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Begun {
     label: Label,
-    #[serde(with = "CodecWord")]
     codec: Codec,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Codec", rename_all = "lowercase")]
-enum CodecWord {
-    Pcmu,
-    Pcma,
+/// How many takes are being recorded, and how many of the [`MOST_TAKES`] that makes.
+#[derive(Debug, Default)]
+struct Taken {
+    takes: AtomicUsize,
+    places: AtomicUsize,
 }
 
-/// One of the [`MOST_TAKES`]; given back when it is dropped.
+/// The place of one take; given back when it is dropped.
 #[derive(Debug)]
-struct Reservation(Arc<AtomicUsize>);
+struct Reservation {
+    taken: Arc<Taken>,
+    places: usize,
+}
 
 impl Reservation {
-    fn new(taken: &Arc<AtomicUsize>) -> Option<Self> {
-        let more = |it: usize| (it < MOST_TAKES).then_some(it + 1);
-        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Self(taken.clone()))
+    fn new(taken: &Arc<Taken>, places: usize) -> Option<Self> {
+        let more = |it: usize| Some(it + places).filter(|it| *it <= MOST_TAKES);
+        taken.places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        taken.takes.fetch_add(1, Ordering::Relaxed);
+        Some(Self { taken: taken.clone(), places })
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.taken.takes.fetch_sub(1, Ordering::Relaxed);
+        self.taken.places.fetch_sub(self.places, Ordering::Relaxed);
     }
 }

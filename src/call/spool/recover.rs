@@ -39,7 +39,7 @@ impl Scan {
             if block.kind.is_end() {
                 self.ended.insert(block.take);
             } else {
-                let place = Place::new(number, at as u64, block.payload.len());
+                let place = Place::new(number, at as u64, &block);
                 self.takes.entry(block.take).or_default().add(&block, place);
             }
             at += length;

@@ -5,21 +5,20 @@ use std::{
     fs::File,
     io,
     path::PathBuf,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::Ordering},
     time::Duration,
 };
 
 use super::{
-    Counters, Kept, MOST_KEPT, Reservation, SpoolError,
+    Counters, Kept, MOST_KEPT, Reservation, SpoolError, Taken,
     log::{self, Place},
+    stretch::{self, Stretch},
 };
 use crate::{
     audio::{
         Codec,
         listener::{Listener, Rules, samples_in},
+        wav::Sound,
     },
     mailbox::MessageId,
 };
@@ -30,7 +29,7 @@ use crate::{
 pub(super) struct Shelf {
     folder: PathBuf,
     takes: Mutex<HashMap<MessageId, Arc<Shelved>>>,
-    recording: Arc<AtomicUsize>,
+    recording: Arc<Taken>,
     status: Mutex<Status>,
 }
 
@@ -79,35 +78,38 @@ impl Shelf {
     }
 
     /// The sound of a take, up to its length.
-    pub(super) fn read(&self, id: MessageId) -> Result<(Codec, Vec<u8>), SpoolError> {
-        let take = lock(&self.takes).get(&id).cloned().ok_or(SpoolError::Gone(id))?;
-        let bytes = self.read_places(&take).map_err(|cause| {
-            // It may have been filed, and its segment removed, while it was read.
-            match self.holds(&id) {
-                true => SpoolError::Unreadable(id, cause.into()),
-                false => SpoolError::Gone(id),
-            }
-        })?;
-        Ok((take.kept.codec, bytes))
+    pub(super) fn read(&self, id: MessageId) -> Result<Sound, SpoolError> {
+        let (stretches, ticks) = self.stretches(id)?;
+        let sound = stretch::sound(&stretches, ticks);
+        sound.map_err(|cause| SpoolError::Unreadable(id, io::Error::other(cause).into()))
+    }
+
+    /// The same as it was recorded.
+    pub(super) fn read_encoded(&self, id: MessageId) -> Result<(Codec, Vec<u8>), SpoolError> {
+        let codec = lock(&self.takes).get(&id).ok_or(SpoolError::Gone(id))?.kept.codec;
+        let (stretches, ticks) = self.stretches(id)?;
+        let mut bytes: Vec<u8> = stretches.into_iter().flat_map(|it| it.bytes).collect();
+        if codec.law().is_some() {
+            bytes.truncate(usize::try_from(ticks).unwrap_or(usize::MAX));
+        }
+        Ok((codec, bytes))
     }
 
     /// How much of a take is voice, by hearing it.
     pub(super) fn voiced(&self, take: &Shelved) -> io::Result<Duration> {
-        let codec = take.kept.codec;
-        let bytes = self.read_places(take)?;
-        let samples: Vec<_> = bytes.into_iter().map(|it| codec.decode(it)).collect();
+        let samples = stretch::narrow(&self.read_places(take)?).map_err(io::Error::other)?;
         let mut listener = Listener::new(&Rules::endless());
         listener.hear(&samples);
         Ok(listener.voiced(samples.len() as u64))
     }
 
     /// A place among those recorded at the same time, if a take may be begun now.
-    pub(super) fn reserve(&self, least_free: u64) -> Result<Reservation, SpoolError> {
+    pub(super) fn reserve(&self, least_free: u64, codec: Codec) -> Result<Reservation, SpoolError> {
         self.check(least_free)?;
         if lock(&self.takes).len() >= MOST_KEPT {
             return Err(SpoolError::Busy);
         }
-        Reservation::new(&self.recording).ok_or(SpoolError::Busy)
+        Reservation::new(&self.recording, places(codec)).ok_or(SpoolError::Busy)
     }
 
     /// Why no take may be begun now, if so.
@@ -122,7 +124,7 @@ impl Shelf {
 
     pub(super) fn counters(&self) -> Counters {
         let kept = lock(&self.takes).len();
-        let recording = self.recording.load(Ordering::Relaxed);
+        let recording = self.recording.takes.load(Ordering::Relaxed);
         Counters { recording, kept, ..lock(&self.status).counters }
     }
 
@@ -139,23 +141,50 @@ impl Shelf {
         kept
     }
 
-    fn read_places(&self, take: &Shelved) -> io::Result<Vec<u8>> {
-        let length = usize::try_from(samples_in(take.kept.take.length)).unwrap_or(usize::MAX);
-        let mut bytes = Vec::new();
+    /// What was recorded, and how many ticks of it count.
+    fn stretches(&self, id: MessageId) -> Result<(Vec<Stretch>, u64), SpoolError> {
+        let take = lock(&self.takes).get(&id).cloned().ok_or(SpoolError::Gone(id))?;
+        let stretches = self.read_places(&take).map_err(|cause| {
+            // It may have been filed, and its segment removed, while it was read.
+            match self.holds(&id) {
+                true => SpoolError::Unreadable(id, cause.into()),
+                false => SpoolError::Gone(id),
+            }
+        })?;
+        Ok((stretches, samples_in(take.kept.take.length)))
+    }
+
+    fn read_places(&self, take: &Shelved) -> io::Result<Vec<Stretch>> {
+        let ticks = samples_in(take.kept.take.length);
+        let (mut stretches, mut read) = (Vec::<Stretch>::new(), 0);
         let mut open: Option<(u32, File)> = None;
         for place in &take.places {
-            if bytes.len() >= length {
+            if read >= ticks {
                 break;
             }
             let file = match open.take() {
                 Some((segment, file)) if segment == place.segment => file,
                 _ => File::open(log::path(&self.folder, place.segment))?,
             };
-            bytes.extend(place.read(&file, take.kept.take.id)?);
+            let bytes = place.read(&file, take.kept.take.id)?;
+            let codec = place.codec.unwrap_or(take.kept.codec);
+            match stretches.last_mut().filter(|it| it.codec == codec) {
+                Some(stretch) => stretch.bytes.extend(bytes),
+                None => stretches.push(Stretch { codec, bytes }),
+            }
+            read += place.samples();
             open = Some((place.segment, file));
         }
-        bytes.truncate(length);
-        Ok(bytes)
+        Ok(stretches)
+    }
+}
+
+/// How many takes in G.711 a take costs as much as: what it costs to hear it, more or less.
+fn places(codec: Codec) -> usize {
+    match codec {
+        Codec::Pcmu | Codec::Pcma => 1,
+        Codec::G722 => 2,
+        Codec::Opus => 4,
     }
 }
 

@@ -1,7 +1,11 @@
 //! One take while it is recorded: from its ring, past its listener, into the log.
 
 use std::{
-    sync::Weak,
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{Ordering, fence},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,16 +18,33 @@ use super::{
     shelf::Shelved,
 };
 use crate::{
-    audio::listener::{Listener, Rules, Verdict, length_of, samples_in},
+    audio::{
+        Codec,
+        decoder::{Decoder, Width},
+        listener::{Listener, Rules, Verdict, length_of, samples_in},
+    },
     mailbox::{MessageId, Take},
 };
+
+/// Where a take's sound comes out, and what it is spoken in.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) codec: Codec,
+    pub(super) ring: rtrb::Consumer<u8>,
+}
+
+/// What a take goes on with once its present ring is at its end: it changed its codec.
+pub(super) type Sequel = Arc<Mutex<VecDeque<Source>>>;
 
 /// A take being recorded.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) id: MessageId,
     begun: Begun,
-    ring: rtrb::Consumer<u8>,
+    source: Source,
+    sequel: Sequel,
+    /// Makes of the ring what the listener hears; `None` where it cannot be heard, only kept.
+    decoder: Option<Decoder>,
     listener: Listener,
     verdict: Option<Verdict>,
     events: mpsc::Sender<TakeEvent>,
@@ -43,16 +64,19 @@ impl Recorded {
     pub(super) fn new(
         id: MessageId,
         begun: Begun,
-        ring: rtrb::Consumer<u8>,
+        (ring, sequel): (rtrb::Consumer<u8>, Sequel),
         rules: &Rules,
         events: mpsc::Sender<TakeEvent>,
         charge: Weak<()>,
         place: Reservation,
     ) -> Self {
+        let codec = begun.codec;
         Self {
             id,
             begun,
-            ring,
+            source: Source { codec, ring },
+            sequel,
+            decoder: Decoder::new(codec, Width::Narrow),
             listener: Listener::new(rules),
             verdict: None,
             events,
@@ -67,7 +91,7 @@ impl Recorded {
 
     /// Writes its first block.
     pub(super) fn begin(&mut self, log: &mut Log, json: &[u8]) {
-        self.append(log, Kind::Begin, json);
+        self.append(log, Kind::Begin, None, json);
     }
 
     /// Its end was announced.
@@ -87,29 +111,35 @@ impl Recorded {
 
     /// Whether the ring's producer is gone, with what it pushed still to be taken.
     pub(super) fn is_over(&self) -> bool {
-        self.ring.is_abandoned()
+        let over = self.source.ring.is_abandoned();
+        // What its end was told of before is seen from here on.
+        fence(Ordering::Acquire);
+        over
     }
 
-    /// Empties the ring into the log, and seals the take if that was all.
+    /// Empties the ring into the log; goes on with the next, or seals the take if that was all.
     pub(super) fn drain(&mut self, log: &mut Log) {
         // Asked before the ring is emptied: what was pushed before the producer went is in it then.
         let over = self.is_over();
         self.listen(log);
+        if over && self.go_on() {
+            return self.drain(log);
+        }
         if over && !self.is_sealed {
             let samples = self.samples();
             let voiced = samples_in(self.listener.voiced(samples));
-            self.append(log, Kind::Seal, &Seal { samples, voiced }.to_bytes());
+            self.append(log, Kind::Seal, None, &Seal { samples, voiced }.to_bytes());
             self.is_sealed = true;
         }
     }
 
     /// Empties the ring into the log.
     pub(super) fn listen(&mut self, log: &mut Log) {
-        let waiting = self.ring.slots();
+        let waiting = self.source.ring.slots();
         if self.is_sealed || waiting == 0 {
             return;
         }
-        if let Ok(chunk) = self.ring.read_chunk(waiting) {
+        if let Ok(chunk) = self.source.ring.read_chunk(waiting) {
             let (one, two) = chunk.as_slices();
             let bytes = [one, two].concat();
             chunk.commit_all();
@@ -153,20 +183,42 @@ impl Recorded {
         if self.verdict.is_some() {
             return;
         }
-        let place = self.append(log, Kind::Data, bytes);
+        let place = self.append(log, Kind::Data, Some(self.source.codec), bytes);
         self.places.push(place);
-        let codec = self.begun.codec;
-        let samples: Vec<_> = bytes.iter().map(|&it| codec.decode(it)).collect();
-        self.verdict = self.listener.hear(&samples);
+        let mut samples = Vec::new();
+        if let Some(decoder) = &mut self.decoder {
+            // Whoever writes the ring writes whole pieces.
+            let _ = decoder.decode(bytes, &mut samples);
+        }
+        self.judge(&samples);
+    }
+
+    fn judge(&mut self, samples: &[i16]) {
+        self.verdict = self.listener.hear(samples);
         if let Some(verdict) = self.verdict {
             tell(&self.events, TakeEvent::Verdict(verdict));
         }
     }
 
-    fn append(&mut self, log: &mut Log, kind: Kind, payload: &[u8]) -> Place {
+    /// Goes on with another ring, if there is one.
+    fn go_on(&mut self) -> bool {
+        let mut sequel = self.sequel.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(next) = sequel.pop_front() else { return false };
+        drop(sequel);
+        let mut rest = Vec::new();
+        self.decoder.iter_mut().for_each(|it| it.finish(&mut rest));
+        if self.verdict.is_none() {
+            self.judge(&rest);
+        }
+        self.decoder = Decoder::new(next.codec, Width::Narrow);
+        self.source = next;
+        true
+    }
+
+    fn append(&mut self, log: &mut Log, kind: Kind, codec: Option<Codec>, payload: &[u8]) -> Place {
         let number = self.next;
         self.next += 1;
-        log.append(&Block { kind, take: self.id, number, payload })
+        log.append(&Block { kind, codec, take: self.id, number, payload })
     }
 
     /// How much of it counts.

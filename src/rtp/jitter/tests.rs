@@ -31,16 +31,24 @@ impl Tape {
         let payload: Vec<u8> = (sample..sample + self.packet).map(sound).collect();
         let timestamp = START.wrapping_add(timestamp as u32);
         let audio = Audio { sequence, timestamp, payload: &payload };
-        self.jitter.put(now, audio, |it| self.heard.extend(it))
+        self.jitter.put(now, audio, |it| self.heard.extend(bytes(it)))
     }
 
     fn pass(&mut self, now: u64) {
-        self.jitter.pass(now, |it| self.heard.extend(it));
+        self.jitter.pass(now, |it| self.heard.extend(bytes(it)));
     }
 
     fn finish(mut self, now: u64) -> Vec<u8> {
-        self.jitter.finish(now, |it| self.heard.extend(it));
+        self.jitter.finish(now, |it| self.heard.extend(bytes(it)));
         self.heard
+    }
+}
+
+/// Of G.711 everything is given as sound.
+fn bytes(given: Given<'_>) -> &[u8] {
+    match given {
+        Given::Sound(bytes) => bytes,
+        other => panic!("{other:?} in G.711"),
     }
 }
 
@@ -49,7 +57,7 @@ fn sent(from: u64, until: u64) -> Vec<u8> {
 }
 
 fn silence(samples: usize) -> Vec<u8> {
-    vec![CODEC.silence(); samples]
+    vec![Law::Mu.silence(); samples]
 }
 
 #[test]

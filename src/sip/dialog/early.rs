@@ -143,7 +143,7 @@ impl Leg {
             body if asked => {
                 self.session.agree(body, prack.source.ip()).map(|it| (it, None)).map(Some)
             }
-            body => Offer::read(body, prack.source.ip())
+            body => Offer::read(body, prack.source.ip(), &self.desk.codecs)
                 .map(|offer| Some((offer.media(), Some(offer.answer(&mut self.session))))),
         };
         let response = reply(request, if answer.is_ok() { 200 } else { 488 }, "");

@@ -22,7 +22,7 @@ impl Leg {
         }
         let offer = match request.body() {
             body if body.is_empty() => None,
-            body => match Offer::read(body, arrival.source.ip()) {
+            body => match Offer::read(body, arrival.source.ip(), &self.desk.codecs) {
                 Ok(offer) => Some(offer),
                 Err(_) => return self.respond(&arrival, reply(request, 488, "")).await,
             },
@@ -83,9 +83,7 @@ impl Leg {
         match (offer, self.media) {
             (Some(offer), _) => offer.answer(&mut self.session),
             (None, Some(media)) => self.session.offer(&[media.codec]),
-            (None, None) => {
-                self.session.offer(&[crate::audio::Codec::Pcmu, crate::audio::Codec::Pcma])
-            }
+            (None, None) => self.session.offer(&self.desk.codecs),
         }
     }
 

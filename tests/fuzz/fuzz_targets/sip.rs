@@ -3,9 +3,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use afterbeep::sip::{
-    self,
-    sdp::{Offer, Session},
+use afterbeep::{
+    audio::Codec,
+    sip::{
+        self,
+        sdp::{Offer, Session},
+    },
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -13,7 +16,7 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fuzz_target!(|bytes: &[u8]| {
     sip::read(bytes);
-    if let Ok(offer) = Offer::read(bytes, PEER) {
+    if let Ok(offer) = Offer::read(bytes, PEER, Codec::SPOKEN) {
         let local = "198.51.100.7:10000".parse().expect("an address");
         let answer = offer.answer(&mut Session::new(1, local));
         let media = offer.media();

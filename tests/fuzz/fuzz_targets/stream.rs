@@ -4,14 +4,15 @@
 
 use afterbeep::audio::Codec;
 use afterbeep::rtp::{
-    jitter::{Audio, Jitter},
+    jitter::{Audio, Given, Jitter},
     reception::Reception,
     telephone_event::{Digits, MOST_A_SECOND},
 };
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut jitter = Jitter::new(Codec::Pcmu, 100);
+    let codec = if bytes.len() % 2 == 0 { Codec::Pcmu } else { Codec::G722 };
+    let mut jitter = Jitter::new(codec, 100);
     let (mut reception, mut digits) = (Reception::default(), Digits::default());
     let (mut now, mut given, mut told) = (0_u64, 0_u64, 0_u64);
     let payload = [0x55; 1_600];
@@ -23,7 +24,12 @@ fuzz_target!(|bytes: &[u8]| {
             (u16::from_be_bytes([s0, s1]), u32::from_be_bytes([t0, t1, t2, t3]));
         let length = usize::from(u16::from_be_bytes([l0, l1])) % payload.len();
         reception.count(now, u32::from(what >> 6), sequence, (what & 1 == 0).then_some(timestamp));
-        let mut out = |it: &[u8]| given += it.len() as u64;
+        let mut out = |it: Given<'_>| {
+            given += match it {
+                Given::Sound(it) => it.len() as u64,
+                Given::Lost(ticks) | Given::Silence(ticks) => ticks,
+            }
+        };
         match what & 7 {
             0..=3 => {
                 let payload = &payload[..length];

@@ -132,7 +132,7 @@ async fn a_silent_packet_keeps_the_way_open() {
     let plane = plane_with(|it| it.keep_alive = Duration::from_millis(100));
     let (_leg, phone) = call(&plane).await;
     for _ in 0..2 {
-        assert_eq!(phone.get().await.payload, [Codec::Pcmu.silence(); 160]);
+        assert_eq!(phone.get().await.payload, [Law::Mu.silence(); 160]);
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use afterbeep::audio::Codec;
+use afterbeep::audio::g711::Law;
 use tempfile::TempDir;
 
 use super::line::Network;
@@ -36,7 +36,7 @@ pub enum Transport {
 #[derive(Debug, Clone, Copy)]
 pub struct Calls {
     pub transport: Transport,
-    pub codec: Codec,
+    pub codec: Law,
     pub ending: Ending,
     pub network: Network,
     pub count: u16,
@@ -103,8 +103,8 @@ impl Sipp {
         };
         fs::write(dir.path().join("scenario.xml"), scenario).unwrap();
         let (codec, payload_type) = match calls.codec {
-            Codec::Pcmu => ("PCMU", "0"),
-            Codec::Pcma => ("PCMA", "8"),
+            Law::Mu => ("PCMU", "0"),
+            Law::A => ("PCMA", "8"),
         };
         let transport = match calls.transport {
             Transport::Udp => "u1",

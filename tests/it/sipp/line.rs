@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use afterbeep::audio::Codec;
+use afterbeep::audio::g711::Law;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -36,7 +36,7 @@ pub struct Line<'a> {
     pub overtaken: usize,
     socket: &'a UdpSocket,
     to: SocketAddr,
-    codec: Codec,
+    codec: Law,
     network: Network,
     chance: StdRng,
     ssrc: u32,
@@ -50,7 +50,7 @@ impl<'a> Line<'a> {
     pub fn new(
         socket: &'a UdpSocket,
         to: SocketAddr,
-        codec: Codec,
+        codec: Law,
         network: Network,
         seed: u64,
     ) -> Self {
@@ -76,8 +76,8 @@ impl<'a> Line<'a> {
     /// Puts a frame on its way.
     pub fn sound(&mut self, tick: usize, sound: &[u8]) {
         let payload_type = match self.codec {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
+            Law::Mu => 0,
+            Law::A => 8,
         };
         self.packet(tick, payload_type, tick, sound);
     }

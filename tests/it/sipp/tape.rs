@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use afterbeep::audio::Codec;
+use afterbeep::audio::g711::Law;
 
 use crate::phone::FRAME;
 
@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// A caller's side of a call from its answer on.
 pub struct Tape {
-    codec: Codec,
+    codec: Law,
     /// One for every 20 ms.
     pub frames: Vec<Frame>,
     /// The last moment at which the end of the beep had not come yet.
@@ -33,7 +33,7 @@ pub struct Frame {
 }
 
 impl Tape {
-    pub fn new(codec: Codec) -> Self {
+    pub fn new(codec: Law) -> Self {
         let now = Instant::now();
         Self { codec, frames: vec![], beep: now, last_word: 0, over: now, overtaken: 0 }
     }
@@ -124,8 +124,8 @@ impl Tape {
 
     fn silence(&self) -> i16 {
         match self.codec {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
+            Law::Mu => 0,
+            Law::A => 8,
         }
     }
 
@@ -149,16 +149,16 @@ fn pauses(sent: &[Instant]) -> impl Iterator<Item = Duration> {
 
 /// ITU-T G.711 in its own words, 14 bits of µ-law and 13 of A-law, at the top of 16: on purpose not
 /// the server's own tables.
-fn decoded(codec: Codec, byte: u8) -> i16 {
+fn decoded(codec: Law, byte: u8) -> i16 {
     let bits = i32::from(match codec {
-        Codec::Pcmu => !byte,
-        Codec::Pcma => byte ^ 0x55,
+        Law::Mu => !byte,
+        Law::A => byte ^ 0x55,
     });
     let (positive, segment, step) = (bits & 0x80 == 0, bits >> 4 & 7, bits & 15);
     let (positive, size) = match codec {
-        Codec::Pcmu => (positive, 4 * (((33 + 2 * step) << segment) - 33)),
-        Codec::Pcma if segment == 0 => (!positive, 8 * (1 + 2 * step)),
-        Codec::Pcma => (!positive, 8 * ((33 + 2 * step) << (segment - 1))),
+        Law::Mu => (positive, 4 * (((33 + 2 * step) << segment) - 33)),
+        Law::A if segment == 0 => (!positive, 8 * (1 + 2 * step)),
+        Law::A => (!positive, 8 * ((33 + 2 * step) << (segment - 1))),
     };
     (if positive { size } else { -size }) as i16
 }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use afterbeep::audio::Codec;
+use afterbeep::audio::g711::Law;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -33,7 +33,7 @@ pub enum Ending {
 
 /// One caller's mouth and ear.
 pub struct Voice {
-    pub codec: Codec,
+    pub codec: Law,
     pub ending: Ending,
     pub network: Network,
     pub socket: UdpSocket,
@@ -114,13 +114,13 @@ impl Part {
 
 /// Something that is loud, never twice the same, and no tone.
 struct Words {
-    codec: Codec,
+    codec: Law,
     noise: StdRng,
     spoken: usize,
 }
 
 impl Words {
-    fn new(codec: Codec, seed: u64) -> Self {
+    fn new(codec: Law, seed: u64) -> Self {
         Self { codec, noise: StdRng::seed_from_u64(seed), spoken: 0 }
     }
 

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use afterbeep::audio::{Codec, resample::resample, wav};
+use afterbeep::audio::{Codec, g711::Law, resample::resample, wav};
 use afterbeep::mailbox::MailboxId;
 use afterbeep::store::messages::{self, Message, Page};
 use afterbeep::store::{Db, mailboxes};
@@ -150,7 +150,7 @@ fn reading(seconds: usize) -> Vec<u8> {
         resample(&sound.samples, sound.rate, Codec::RATE)
     });
     let samples = parts.concat().into_iter().cycle().take(seconds * 8_000);
-    samples.map(|it| Codec::Pcmu.encode(it)).collect()
+    samples.map(|it| Law::Mu.encode(it)).collect()
 }
 
 fn house(settings: &str, post: &super::post::Post) -> House {
