@@ -7,8 +7,8 @@ PROGRAM := target/release/afterbeep
 
 # What building and running needs, and what the tests and guards need on top.
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
-TEST_PACKAGES := sip-tester kamailio pocketsphinx-testdata asterisk-core-sounds-en-wav \
-    asterisk-core-sounds-en-g722 apertium apertium-eng-spa
+TEST_PACKAGES := sip-tester kamailio postgresql apertium apertium-eng-spa \
+    pocketsphinx-testdata asterisk-core-sounds-en-wav asterisk-core-sounds-en-g722
 ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 
@@ -79,6 +79,7 @@ test-models: build
 	@test -f models/en-pt/model.bin || { \
 	    echo "Fetching the translation model en-pt (17 MB) into models/."; \
 	    $(PROGRAM) model fetch en-pt; }
+comma := ,
 
 # --- what has to be there first -------------------------------------------------------------------
 
@@ -103,8 +104,8 @@ define install
 	fi; \
 	echo "Installing $(2), with apt$${sudo:+ and sudo}:$$missing"; \
 	$$sudo apt-get update -qq && \
-	$$sudo env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes SYSTEMD_OFFLINE=1 \
-	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null || exit 1; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes UCF_FORCE_CONFFOLD=1 \
+	    SYSTEMD_OFFLINE=1 apt-get install -y -qq --no-install-recommends $$missing >/dev/null || exit 1; \
 	case "$$missing " in *" kamailio "*) \
 	    $$sudo systemctl disable --quiet kamailio 2>/dev/null || true;; \
 	esac
@@ -113,8 +114,16 @@ endef
 setup:
 	$(call install,$(BUILD_PACKAGES),to build and run Afterbeep)
 
+# The tests start a PostgreSQL of their own. Debian's package would start another one when it is
+# installed; where it has never been, it is told not to.
 test-setup:
-	$(call install,$(TEST_PACKAGES),for the tests (a SIP call generator, a SIP proxy and recorded speech))
+	@file=/etc/postgresql-common/createcluster.conf; \
+	if [ ! -e $$file ] && command -v apt-get >/dev/null; then \
+	    sudo=""; if [ "$$(id -u)" != 0 ]; then sudo="sudo"; fi; \
+	    $$sudo mkdir -p $$(dirname $$file) && \
+	    echo "create_main_cluster = false" | $$sudo tee $$file >/dev/null || true; \
+	fi
+	$(call install,$(TEST_PACKAGES),for the tests (a SIP call generator$(comma) a SIP proxy$(comma) PostgreSQL$(comma) a translator and recorded speech))
 
 guard-setup:
 	$(call install,$(GUARD_PACKAGES),for the guards)

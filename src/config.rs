@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{flow, mail, rtp, sip, speech};
+use crate::{blobs, flow, mail, rtp, sip, speech, store};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +45,10 @@ pub struct Config {
     pub mail: mail::Settings,
     /// `[http]`
     pub http: Http,
+    /// `[store]`
+    pub store: store::Settings,
+    /// `[blobs]`
+    pub blobs: blobs::Settings,
 }
 
 /// `[http]`: where the web side is reached.
@@ -79,6 +83,8 @@ impl Default for Config {
             translation: Default::default(),
             mail: Default::default(),
             http: Default::default(),
+            store: Default::default(),
+            blobs: Default::default(),
         }
     }
 }
@@ -132,15 +138,17 @@ impl Config {
         config.mail.check().map_err(section("mail"))?;
         config.speech.check().map_err(section("speech"))?;
         config.translation.check().map_err(section("translation"))?;
+        config.store.check().map_err(section("store"))?;
+        config.blobs.check().map_err(section("blobs"))?;
         Ok(config)
     }
 
-    /// The database's file.
+    /// The database's file, if it is one.
     pub fn database(&self) -> PathBuf {
         self.data.join("afterbeep.db")
     }
 
-    /// The folder of recordings and greetings.
+    /// The folder of recordings and greetings, and of those on their way to S3.
     pub fn blobs(&self) -> PathBuf {
         self.data.join("blobs")
     }

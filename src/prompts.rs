@@ -22,7 +22,7 @@ use crate::{
 mod check;
 mod embedded;
 
-pub use check::{Finding, Problem, check};
+pub use check::{Finding, Problem, Report, check};
 
 /// Spoken where a mailbox's own language is not at hand.
 const FALLBACK: &str = "en";

@@ -22,7 +22,7 @@ use crate::flow::Policy;
 use crate::mailbox::{Envelope, MessageId, Take};
 use crate::speech::Readiness;
 use crate::store::messages::{self, Filed};
-use crate::store::{StoreError, mailboxes};
+use crate::store::{self, StoreError, mailboxes};
 
 /// How many takes become messages in one transaction.
 const GROUP: usize = 64;
@@ -33,6 +33,8 @@ const WAITING: usize = 4_096;
 /// Pause before filing is tried again: twice as long after each failure, up to the longest.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A database that says nothing for so long has failed; what it did all the same is found then.
+const SILENCE: Duration = Duration::from_secs(60);
 /// How often the spool is asked for takes that nobody is in charge of.
 const ROUND: Duration = Duration::from_secs(30);
 
@@ -233,7 +235,8 @@ impl Filing {
         for request in &*group {
             filings.push(filing(&self.app, &request.kept).await?);
         }
-        let filed = messages::file(&self.app.db, &filings, self.app.clock.now()).await?;
+        let filing = messages::file(&self.app.db, &filings, self.app.clock.now());
+        let filed = store::within(SILENCE, filing).await?;
         self.app.bell.notify_waiters();
         for (request, filed) in group.iter_mut().zip(filed) {
             tell(&request.kept.take, filed);

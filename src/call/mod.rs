@@ -7,6 +7,7 @@ mod stage;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -21,7 +22,7 @@ use crate::flow::{Deposit, Flow, Policy};
 use crate::mailbox::{Mailbox, Reason, Take, greeting, room::Door};
 use crate::rtp::{Leg, Plane, Stream};
 use crate::sip::{Invitation, Media, Refusal};
-use crate::store::{StoreError, greetings, mailboxes, messages};
+use crate::store::{self, StoreError, greetings, mailboxes, messages};
 use spool::{Kept, Spool};
 use stage::{Setting, Stage};
 
@@ -40,6 +41,8 @@ pub struct Desk {
 
 /// When a caller for whom there is no room may ask again, in seconds.
 const RETRY_AFTER: u32 = 10;
+/// How long a caller waits for the database, or for a greeting that is elsewhere.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Answers calls until no more can come, then waits for the running ones.
 pub async fn run(
@@ -113,7 +116,8 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
             return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
         }
     };
-    let door = match messages::door(&desk.app.db, &mailbox).await {
+    let counting = messages::door(&desk.app.db, &mailbox);
+    let door = match store::within(PATIENCE, counting).await {
         Ok(door) => door,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot count messages");
@@ -135,7 +139,8 @@ async fn reached(app: &App, invitation: &Invitation) -> Result<Option<Mailbox>, 
     let called = &invitation.called;
     let access = &app.config.sip.access_numbers;
     for number in invitation.redirected.numbers(&called.user, access) {
-        if let Some(mailbox) = mailboxes::reached(&app.db, &called.host, &number).await? {
+        let looking = mailboxes::reached(&app.db, &called.host, &number);
+        if let Some(mailbox) = store::within(PATIENCE, looking).await? {
             return Ok(Some(mailbox));
         }
     }
@@ -208,13 +213,14 @@ fn greeting(app: App, mailbox: Mailbox, reason: Reason) -> JoinHandle<Option<Arc
 }
 
 async fn load(app: &App, mailbox: &Mailbox, reason: Reason) -> anyhow::Result<Option<Arc<Clip>>> {
-    let recorded = greetings::of(&app.db, &mailbox.id).await?;
+    let recorded = store::within(PATIENCE, greetings::of(&app.db, &mailbox.id)).await?;
     let all: Vec<_> = recorded.iter().map(|it| it.recorded).collect();
     let chosen = greeting::chosen(reason, &all, app.clock.now());
     let Some(greeting) = recorded.iter().find(|it| Some(it.recorded.kind) == chosen) else {
         return Ok(None);
     };
-    let file = app.blobs.get(&greeting.blob).await?;
+    // It is on this machine unless another one had the mailbox so far.
+    let file = tokio::time::timeout(PATIENCE, app.blobs.get(&greeting.blob)).await??;
     let clip = tokio::task::spawn_blocking(move || -> Result<_, wav::WavError> {
         let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
         Ok(Clip::at("greeting", sound.samples, sound.rate))

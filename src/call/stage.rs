@@ -144,12 +144,14 @@ impl Stage {
     pub(super) fn connect(&mut self, media: &Media) {
         self.media = *media;
         let stream = stream(media, self.setting.peer);
+        let before = self.recording.as_ref().map(|it| it.codec);
         let connected = match self.recorder_for(media.codec) {
             Some(recorder) => self.leg.change(stream, recorder),
             None => self.leg.connect(stream),
         };
         if let Err(error) = connected {
             tracing::warn!(error = &error as &dyn Error, "the caller's sound cannot be reached");
+            self.recording.iter_mut().zip(before).for_each(|(it, codec)| it.codec = codec);
         }
         if self.codec != media.codec {
             self.codec = media.codec;
@@ -159,7 +161,8 @@ impl Stage {
 
     /// Where a recording goes on, if its caller speaks what it cannot be translated from.
     fn recorder_for(&mut self, codec: Codec) -> Option<Recorder> {
-        let taking = self.recording.as_mut()?;
+        // One that ends just now must not begin again.
+        let taking = self.recording.as_mut().filter(|it| it.ended.is_none())?;
         if taking.codec == codec || taking.codec.law().and(codec.law()).is_some() {
             return None;
         }
@@ -238,7 +241,7 @@ impl Stage {
 
     /// Begins a duty at once and queues the rest.
     fn take_up(&mut self, action: Action) {
-        if self.answering.is_some() && needs_answer(&action) {
+        if self.answering.is_some() && action.needs_answer() {
             self.queue.push_back(Step::Answer);
         }
         match action {
@@ -322,6 +325,7 @@ impl Stage {
             }
             Ready::Answered => {
                 self.answering = None;
+                tracing::info!("call answered");
                 super::count_answered();
                 // Whoever was silent before the answer is given their time anew.
                 self.leg.connect(stream(&self.media, self.setting.peer)).ok();
@@ -500,16 +504,6 @@ enum Ready {
     Over,
     Answered,
     Unanswered,
-}
-
-/// Whether this can only be done in a call that is answered: the beep, since speaking is paid for
-/// from there on, and all that becomes of what was spoken.
-fn needs_answer(action: &Action) -> bool {
-    match action {
-        Action::Play(Prompt::Beep | Prompt::Take(_)) | Action::Record | Action::File(_) => true,
-        Action::Play(Prompt::Greeting | Prompt::Say(_)) | Action::Pause(_) => false,
-        Action::StopRecording | Action::Discard(_) | Action::HangUp => false,
-    }
 }
 
 /// Waits until clips are loaded, the call is answered, or for the end of a pause.

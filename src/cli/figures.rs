@@ -96,8 +96,9 @@ fn takes(spool: &Spool) {
 }
 
 fn describe() {
-    const GAUGES: [(&str, &str); 10] = [
+    const GAUGES: [(&str, &str); 11] = [
         ("afterbeep_calls", "Calls that are up."),
+        ("afterbeep_blobs_waiting", "Recordings to be moved to S3, or deleted there."),
         ("afterbeep_jobs", "Jobs in the table: queued, or given up and buried."),
         ("afterbeep_sip_calls", "Calls that are up, and those not answered yet."),
         ("afterbeep_sip_registered", "Whether we are registered there: 1, or 0."),
@@ -108,12 +109,14 @@ fn describe() {
         ("afterbeep_spool_segments", "Files of the spool."),
         ("afterbeep_spool_free_bytes", "What the disk of the spool has left."),
     ];
-    const COUNTERS: [(&str, &str); 20] = [
+    const COUNTERS: [(&str, &str); 22] = [
         ("afterbeep_calls_total", "Calls answered."),
         ("afterbeep_calls_full_total", "Callers who were told that the mailbox is full."),
         ("afterbeep_panics_total", "Faults of this program that ended a part of it."),
         ("afterbeep_messages_total", "Messages filed."),
         ("afterbeep_filing_failures_total", "Times that filing failed and had to be tried again."),
+        ("afterbeep_blobs_moved_total", "Recordings moved to S3 and read back."),
+        ("afterbeep_blobs_failures_total", "Times that S3 failed and had to be tried again."),
         ("afterbeep_jobs_total", "Jobs done, put off or given up, by kind."),
         (
             "afterbeep_mails_total",
@@ -143,4 +146,6 @@ fn describe() {
     COUNTERS.iter().for_each(|&(name, what)| describe_counter!(name, what));
     let what = "How long transcribing a message took.";
     describe_histogram!("afterbeep_transcription_seconds", Unit::Seconds, what);
+    let what = "How long translating a message took.";
+    describe_histogram!("afterbeep_translation_seconds", Unit::Seconds, what);
 }

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 it
 //! failed, 2 the command or the settings are wrong.
 
+mod backup;
 mod check;
 mod config;
 mod demo;
@@ -14,6 +15,8 @@ mod mail;
 pub mod mailbox;
 pub mod message;
 mod model;
+mod moving;
+mod progress;
 mod prompts;
 mod pulse;
 mod serve;
@@ -109,6 +112,16 @@ enum Verb {
     /// Place a call to the running server and see what becomes of it
     #[command(subcommand)]
     Demo(demo::Command),
+    /// Write everything to a folder, while the server runs or not
+    Backup(backup::Place),
+    /// Put a backup into a house that has nothing in it
+    Restore(backup::Place),
+    /// Move the database to PostgreSQL
+    #[command(subcommand)]
+    Store(moving::Store),
+    /// Move recordings and greetings to S3
+    #[command(subcommand)]
+    Blobs(moving::Sounds),
     /// What the server starts to keep native code at arm's length.
     #[command(subcommand, hide = true)]
     Worker(worker::Command),
@@ -159,6 +172,13 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
         Verb::Model(command) => model::run(command, &config()?, out).await,
         Verb::Mail(command) => mail::run(command, &config()?, out).await,
         Verb::Demo(command) => demo::run(command, config()?, out).await,
+        Verb::Backup(place) => {
+            let (db, blobs) = open(&config()?).await?;
+            backup::backup(place, &db, &blobs, clock, out).await
+        }
+        Verb::Restore(place) => backup::restore(place, &config()?, out).await,
+        Verb::Store(command) => moving::store(command, &config()?, out).await,
+        Verb::Blobs(command) => moving::sounds(command, &config()?, out).await,
         Verb::Worker(_) => Ok(()),
     }
 }
@@ -166,9 +186,9 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
 /// What lasts, for the verbs that look after it.
 async fn open(config: &Config) -> anyhow::Result<(Db, Blobs)> {
     serve::make_private(&config.data)?;
-    let db = Db::open(&config.database()).await?;
+    let db = Db::connect(&config.store, &config.database()).await?;
     serve::settle(&db, &Clock::default()).await?;
-    Ok((db, Blobs::open(&config.blobs())?))
+    Ok((db, Blobs::connect(&config.blobs, &config.blobs())?))
 }
 
 /// Lets a server that began quietly, for the demonstration, be heard from then on.

@@ -25,7 +25,7 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     let folder = folder.or_else(|| config.prompts.clone());
     let folder = folder.context("the built-in voice speaks; name a folder to check")?;
-    let (languages, findings) = prompts::check(&folder)?;
+    let prompts::Report { languages, findings } = prompts::check(&folder)?;
     let folder = folder.display();
     if languages.is_empty() {
         bail!("{folder} holds no language; make a folder there called en or fr");

@@ -32,7 +32,7 @@ use crate::rtp::Plane;
 use crate::sip::Endpoint;
 use crate::speech::{Readiness, Recogniser, Translator};
 use crate::store::tenants::{self, Tenant};
-use crate::store::{self, Db, mailboxes};
+use crate::store::{self, Db, Tenure, mailboxes};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -78,6 +78,10 @@ pub(super) async fn run(
     let outcome = tokio::select! {
         outcome = shown => outcome,
         outcome = told_to_stop() => outcome,
+        () = house.tenure.lost() => Err(anyhow::anyhow!(
+            "another server has taken over the database {}, so this one stops",
+            house.desk.app.db.place()
+        )),
     };
     house.close().await;
     outcome
@@ -96,6 +100,7 @@ async fn told_to_stop() -> anyhow::Result<()> {
 /// A running server.
 struct House {
     desk: Desk,
+    tenure: Tenure,
     endpoint: Endpoint,
     web: SocketAddr,
     stopping: watch::Sender<Stopping>,
@@ -110,6 +115,7 @@ impl House {
         let config = Arc::new(config);
         let began = clock::instant();
         let app = open_app(config.clone()).await?;
+        let tenure = app.db.occupy().await?;
         if settle(&app.db, &app.clock).await? && !own {
             furnish(&app).await?;
         }
@@ -138,7 +144,7 @@ impl House {
         let calls = tokio::spawn(call::run(desk.clone(), invitations, calls_stop));
         tracing::info!("ready after {} ms", began.elapsed().as_millis());
         let work = vec![work, site, pulse];
-        Ok(Self { desk, endpoint, web, stopping, stop, calls, filing, work })
+        Ok(Self { desk, tenure, endpoint, web, stopping, stop, calls, filing, work })
     }
 
     /// What an operator wants to know first.
@@ -150,6 +156,12 @@ impl House {
         writeln!(out, "  Calls      sip:NUMBER@{} (UDP and TCP)", sip.join(", "))?;
         writeln!(out, "  From       {allowed} ([sip] allow)")?;
         writeln!(out, "  Data       {}", app.config.data.display())?;
+        if app.config.store.url.is_some() {
+            writeln!(out, "  Database   PostgreSQL, {}", app.db.place())?;
+        }
+        if let Some(url) = &app.config.blobs.url {
+            writeln!(out, "  Recordings moved on to {url}")?;
+        }
         match app.speech.readiness() {
             Readiness::Ready { model } => writeln!(out, "  Speech     {model}")?,
             Readiness::NoModel { name, command, .. } => writeln!(
@@ -170,7 +182,7 @@ impl House {
     /// Refuses new calls, lets running ones end or ends them with what was said, and closes
     /// everything in the order in which nothing is lost.
     async fn close(self) {
-        let Self { desk, endpoint, stopping, stop, calls, filing, work, .. } = self;
+        let Self { desk, tenure, endpoint, stopping, stop, calls, filing, work, .. } = self;
         let patience = desk.app.config.stop_within.saturating_sub(CLOSING);
         endpoint.drain();
         stopping.send_replace(Stopping::Draining);
@@ -190,6 +202,7 @@ impl House {
         for task in work {
             tokio::time::timeout(CLOSING, task).await.ok();
         }
+        drop(tenure);
         app.db.close().await;
         tracing::info!("stopped");
     }
@@ -203,8 +216,8 @@ pub(super) async fn open_app(config: Arc<Config>) -> anyhow::Result<App> {
     let prompts = tokio::task::spawn_blocking(move || Prompts::load(prompts.as_deref())).await??;
     Ok(App {
         clock: Clock::default(),
-        db: Db::open(&config.database()).await?,
-        blobs: Blobs::open(&config.blobs())?,
+        db: Db::connect(&config.store, &config.database()).await?,
+        blobs: Blobs::connect(&config.blobs, &config.blobs())?,
         prompts: Arc::new(prompts),
         speech: Recogniser::new(config.speech.clone(), program.clone()),
         translator: Translator::new(

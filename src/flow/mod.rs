@@ -68,6 +68,18 @@ pub enum Action {
     HangUp,
 }
 
+impl Action {
+    /// Whether this can only be done in a call that is answered: the beep, since speaking is paid
+    /// for from there on, and whatever becomes of what was spoken.
+    pub fn needs_answer(&self) -> bool {
+        match self {
+            Self::Play(Prompt::Beep | Prompt::Take(_)) | Self::Record | Self::File(_) => true,
+            Self::Play(Prompt::Greeting | Prompt::Say(_)) | Self::Pause(_) => false,
+            Self::StopRecording | Self::Discard(_) | Self::HangUp => false,
+        }
+    }
+}
+
 /// Something to be heard. `say` and the mailbox turn the abstract ones into clips.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prompt {

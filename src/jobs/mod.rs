@@ -9,6 +9,7 @@ mod notify;
 mod sweep;
 mod transcribe;
 mod translate;
+mod upload;
 
 use std::time::Duration;
 
@@ -60,6 +61,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             });
         }
     }
+    workers.spawn(upload::run(app.clone(), stop.clone()));
     workers.spawn(sweep::run(app, stop.clone()));
     stop.wait_for(|it| *it).await.ok();
     workers.join_all().await;

@@ -13,6 +13,15 @@ const TOLERANCE: f64 = 3.0;
 /// -1 dBFS. Sound that touches full scale is distorted by the time it is on the line.
 const PEAK: u16 = 29_205;
 
+/// What there is in a folder.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// Each language with the number of its clips.
+    pub languages: Vec<(String, usize)>,
+    /// What is wrong with them, by name.
+    pub findings: Vec<Finding>,
+}
+
 /// What is wrong with a clip of a folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -51,12 +60,12 @@ pub enum Problem {
     Silent,
 }
 
-/// Every language of a folder with the number of its clips, and what is wrong with them, in order.
+/// Looks at every clip of every language of a folder.
 ///
 /// # Errors
 /// As [`super::Prompts::load`].
-pub fn check(dir: &Path) -> Result<(Vec<(String, usize)>, Vec<Finding>), PromptError> {
-    let (mut languages, mut findings) = (Vec::new(), Vec::new());
+pub fn check(dir: &Path) -> Result<Report, PromptError> {
+    let Report { mut languages, mut findings } = Report::default();
     for (language, folder) in languages_in(dir)? {
         let phrases = phrases_of(&language, &folder)?;
         let needed = phrases.names();
@@ -85,7 +94,7 @@ pub fn check(dir: &Path) -> Result<(Vec<(String, usize)>, Vec<Finding>), PromptE
         languages.push((language, clips.len()));
     }
     findings.sort_by(|one, other| one.clip.cmp(&other.clip));
-    Ok((languages, findings))
+    Ok(Report { languages, findings })
 }
 
 fn level(rate: u32, samples: &[i16]) -> Option<Problem> {

@@ -42,7 +42,7 @@ struct Tape {
     left: u64,
     end: Option<End>,
     /// Packets of Opus that are not in order yet.
-    parcels: Option<Parcels>,
+    parcels: Option<Box<Parcels>>,
     /// The packet that comes out just now, and how many ticks of it did so far.
     parcel: Option<(u8, u16)>,
 }
@@ -51,7 +51,7 @@ impl Recording {
     pub(super) fn new(recorder: Recorder, wait_ms: u64) -> Self {
         LazyLock::force(&OTHER_LAW);
         let jitter = Jitter::new(recorder.codec, wait_ms);
-        let parcels = (recorder.codec == Codec::Opus).then(Parcels::default);
+        let parcels = (recorder.codec == Codec::Opus).then(Box::default);
         let left = recorder.at_most;
         Self { jitter, tape: Tape { recorder, left, end: None, parcels, parcel: None } }
     }

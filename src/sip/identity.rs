@@ -62,7 +62,7 @@ pub(super) fn redirected(request: &Request) -> Redirected {
     Redirected {
         diversion: all(&request.headers, &HeaderName::Other("Diversion".into())),
         history: all(&request.headers, &HeaderName::HistoryInfo),
-        reasons: all(&request.headers, &HeaderName::Other("Reason".into())),
+        reasons: all(&request.headers, &HeaderName::Reason),
         cause: parameter("cause"),
         target: parameter("target"),
     }

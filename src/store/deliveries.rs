@@ -113,7 +113,7 @@ async fn note(
     reply: &str,
     next_try: Option<Timestamp>,
 ) -> Result<bool, StoreError> {
-    let reply: String = reply.chars().take(Delivery::LONGEST_REPLY).collect();
+    let reply = super::clipped(reply, Delivery::LONGEST_REPLY);
     let changed = on!(&db.writer, pool => sqlx::query(
         "update delivery
             set state = $3, reply = $4, next_try = $5, attempts = attempts + 1

@@ -83,7 +83,8 @@ pub(super) async fn enqueue(
     .bind(subject.to_string())
     .bind(due.0)
     .execute(&mut **tx)
-    .await?);
+    .await?
+    .rows_affected());
     Ok(())
 }
 
@@ -101,7 +102,8 @@ pub(super) async fn hasten_mail(
     .bind(message.to_string())
     .bind(now.0)
     .execute(&mut **tx)
-    .await?);
+    .await?
+    .rows_affected());
     Ok(())
 }
 
@@ -266,6 +268,17 @@ pub async fn count(db: &Db) -> Result<[(Kind, Count); 3], StoreError> {
         .map(|kind| (kind, Count { queued: of(kind, "queued"), buried: of(kind, "buried") })))
 }
 
+/// Whether work about this message is still to be done.
+pub async fn waits(db: &Db, subject: &MessageId) -> Result<bool, StoreError> {
+    let queued: i64 = on!(&db.reader, pool => sqlx::query_scalar(
+        "select count(*) from job where subject = $1 and state = 'queued'",
+    )
+    .bind(subject.to_string())
+    .fetch_one(pool)
+    .await?);
+    Ok(queued > 0)
+}
+
 /// Jobs in the order they are due, the first thousand.
 pub async fn list(db: &Db) -> Result<Vec<Listed>, StoreError> {
     let rows: Vec<ListedRow> = on!(&db.reader, pool => sqlx::query_as(
@@ -290,7 +303,7 @@ impl Kind {
 }
 
 fn shortened(error: &str) -> String {
-    error.chars().take(LONGEST_ERROR).collect()
+    super::clipped(error, LONGEST_ERROR)
 }
 
 #[derive(FromRow)]

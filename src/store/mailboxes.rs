@@ -39,7 +39,8 @@ pub async fn add(
     .bind(now.0)
     .execute(pool)
     .await
-    .map_err(|error| StoreError::taken(error, "mailbox", number))?);
+    .map_err(|error| StoreError::taken(error, "mailbox", number))?
+    .rows_affected());
     Ok(())
 }
 

@@ -1,26 +1,34 @@
 //! The database: who has mailboxes, what lies in them, and the work still to be done about it.
 //!
 //! One file per table; every function is one statement or one transaction and is named for what it
-//! does to a mailbox, not to a row. The statements are written for SQLite and PostgreSQL alike;
-//! today there is SQLite. Sound is not kept here, only the key of its blob.
+//! does to a mailbox, not to a row. The statements are one text for SQLite and PostgreSQL; what only
+//! one of them understands stands in the file of its name. Sound is not kept here, only the key of
+//! its blob.
 //!
 //! A transaction writes before it reads: one that starts reading fails on SQLite when another
-//! process writes in between.
+//! process writes in between. On PostgreSQL that first write, to the mailbox, is the lock.
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{
+    PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgDatabaseError},
+};
 
-use crate::mailbox::Settings;
+use crate::mailbox;
 
 /// Runs one body on whichever engine is behind a pool or a transaction.
 macro_rules! on {
     ($engine:expr, $it:ident => $body:expr) => {
         match $engine {
             $crate::store::Engine::Sqlite($it) => $body,
+            $crate::store::Engine::Postgres($it) => $body,
         }
     };
 }
@@ -30,27 +38,40 @@ pub mod greetings;
 pub mod jobs;
 pub mod mailboxes;
 pub mod messages;
-mod open;
 pub mod people;
+mod postgres;
+pub mod rows;
+mod settings;
+mod sqlite;
 pub mod tenants;
+mod tenure;
 pub mod transcripts;
 pub mod translations;
 
+pub use settings::Settings;
+pub use tenure::Tenure;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
+
 /// The open database. Clones share its connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Db {
     writer: Pool,
     reader: Pool,
+    home: Arc<Home>,
 }
 
 /// Which database speaks; one variant per kind.
 #[derive(Debug, Clone)]
-enum Engine<S> {
+enum Engine<S, P> {
     Sqlite(S),
+    Postgres(P),
 }
 
-type Pool = Engine<SqlitePool>;
-type Tx = Engine<Transaction<'static, Sqlite>>;
+type Pool = Engine<SqlitePool, PgPool>;
+type Tx = Engine<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
+/// Where the database is.
+type Home = Engine<PathBuf, Box<PgConnectOptions>>;
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +83,31 @@ pub enum StoreError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// The server that has it could not be reached, or let us not in.
+    #[error("the database {place} cannot be reached")]
+    Connect {
+        /// Which database, without a password.
+        place: String,
+        /// What the system or the database said.
+        source: sqlx::Error,
+    },
+    /// The setting makes no sense.
+    #[error("[store] {0}")]
+    Settings(String),
+    /// The file with the password could not be read.
+    #[error("[store] password_file: {path} cannot be read")]
+    Password {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Only one server works on a database.
+    #[error("the database {place} is in use by another server")]
+    Occupied {
+        /// Which database.
+        place: String,
     },
     /// The tables could not be brought up to this version.
     #[error("the database cannot be brought up to date")]
@@ -102,6 +148,15 @@ pub enum StoreError {
         /// What is there.
         found: String,
     },
+    /// A row that comes from elsewhere is not one of this version's.
+    #[error("a row for the table {table} is not as this version writes it")]
+    Strange {
+        /// Where it was to go.
+        table: &'static str,
+    },
+    /// It said nothing: the machine it is on may have been cut off.
+    #[error("the database has not answered for {0:?}")]
+    Silent(Duration),
     /// Everything else the database refuses.
     #[error("the database refused a statement")]
     Sql(#[from] sqlx::Error),
@@ -113,13 +168,25 @@ impl StoreError {
         /// Primary result codes of SQLite: busy, locked, i/o error, full, cannot open.
         const MAY_PASS: [u32; 5] = [5, 6, 10, 13, 14];
         match self {
+            Self::Connect { source: sqlx::Error::Database(_), .. } => false,
+            Self::Connect { .. } | Self::Silent(_) => true,
             Self::Sql(sqlx::Error::Database(error)) => {
-                let code = error.code().and_then(|it| it.parse::<u32>().ok());
-                code.is_some_and(|it| MAY_PASS.contains(&(it & 0xff)))
+                match error.try_downcast_ref::<PgDatabaseError>() {
+                    Some(error) => postgres::may_pass(error.code()),
+                    None => {
+                        let code = error.code().and_then(|it| it.parse::<u32>().ok());
+                        code.is_some_and(|it| MAY_PASS.contains(&(it & 0xff)))
+                    }
+                }
             }
+            // What a server says while it goes down may end in the middle of a word.
             Self::Sql(error) => matches!(
                 error,
-                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::WorkerCrashed
             ),
             _ => false,
         }
@@ -137,11 +204,32 @@ impl StoreError {
 }
 
 impl Db {
+    /// Opens the database that the settings name, or else the SQLite file.
+    pub async fn connect(settings: &Settings, file: &Path) -> Result<Db, StoreError> {
+        match settings.options()? {
+            None => Db::open(file).await,
+            Some(options) => {
+                let pool = Engine::Postgres(postgres::open(&options).await?);
+                let home = Arc::new(Engine::Postgres(Box::new(options)));
+                Ok(Db { writer: pool.clone(), reader: pool, home })
+            }
+        }
+    }
+
     /// Opens the database file, makes it if there is none, and brings its tables up to date.
     /// What is committed from then on survives a loss of power.
     pub async fn open(path: &Path) -> Result<Db, StoreError> {
-        let (writer, reader) = open::sqlite(path).await?;
-        Ok(Db { writer: Engine::Sqlite(writer), reader: Engine::Sqlite(reader) })
+        let (writer, reader) = sqlite::open(path).await?;
+        let home = Arc::new(Engine::Sqlite(path.to_owned()));
+        Ok(Db { writer: Engine::Sqlite(writer), reader: Engine::Sqlite(reader), home })
+    }
+
+    /// Where it is, for people: a path, or an address without a password.
+    pub fn place(&self) -> String {
+        match &*self.home {
+            Engine::Sqlite(path) => path.display().to_string(),
+            Engine::Postgres(options) => postgres::place(options),
+        }
     }
 
     /// Whether the database answers and can be written to, for the readiness check.
@@ -157,7 +245,17 @@ impl Db {
     }
 
     async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(on!(&self.writer, pool => Engine::Sqlite(pool.begin().await?)))
+        Ok(match &self.writer {
+            Engine::Sqlite(pool) => Engine::Sqlite(pool.begin().await?),
+            Engine::Postgres(pool) => Engine::Postgres(pool.begin().await?),
+        })
+    }
+}
+
+/// What it is reached with has a password in it.
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Db({})", self.place())
     }
 }
 
@@ -170,20 +268,34 @@ impl Tx {
     /// Takes the lock every writer needs and gives it back, changing nothing.
     async fn write_lock(mut self) -> Result<(), StoreError> {
         on!(&mut self, tx => {
-            sqlx::query("update tenant set name = name where id = ''").execute(&mut **tx).await?
+            sqlx::query("update tenant set name = name where id = ''").execute(&mut **tx).await?;
         });
         on!(self, tx => tx.rollback().await?);
         Ok(())
     }
 }
 
+/// Waits for work on the database, but not longer than this. What was not committed by then may
+/// be committed all the same, so only what can be said again is said like this.
+pub async fn within<T>(
+    time: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(time, work).await.unwrap_or(Err(StoreError::Silent(time)))
+}
+
+/// What somebody else said, cut to `most` characters, without the one that PostgreSQL does not keep.
+fn clipped(text: &str, most: usize) -> String {
+    text.chars().filter(|it| *it != '\0').take(most).collect()
+}
+
 /// Settings as stored.
-fn written(settings: &Settings) -> String {
+fn written(settings: &mailbox::Settings) -> String {
     serde_json::json!(settings).to_string()
 }
 
 /// Stored settings.
-fn settings(text: String) -> Result<Settings, StoreError> {
+fn settings(text: String) -> Result<mailbox::Settings, StoreError> {
     serde_json::from_str(&text)
         .map_err(|_| StoreError::Unreadable { wanted: "set of settings", found: text })
 }

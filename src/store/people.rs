@@ -31,7 +31,8 @@ pub async fn add(db: &Db, person: &Person, now: Timestamp) -> Result<(), StoreEr
     .bind(now.0)
     .execute(pool)
     .await
-    .map_err(|error| StoreError::taken(error, "user", &person.email))?);
+    .map_err(|error| StoreError::taken(error, "user", &person.email))?
+    .rows_affected());
     Ok(())
 }
 

@@ -31,7 +31,8 @@ pub async fn add(db: &Db, tenant: &Tenant, now: Timestamp) -> Result<(), StoreEr
     .bind(now.0)
     .execute(pool)
     .await
-    .map_err(|error| refusal(error, tenant))?);
+    .map_err(|error| refusal(error, tenant))?
+    .rows_affected());
     Ok(())
 }
 

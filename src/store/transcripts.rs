@@ -45,7 +45,7 @@ pub async fn give_up(
     why: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let why: String = why.chars().take(LONGEST_REASON).collect();
+    let why = super::clipped(why, LONGEST_REASON);
     let mut tx = db.begin().await?;
     let known = settle(&mut tx, message, "failed", Some(&why)).await?;
     jobs::hasten_mail(&mut tx, message, now).await?;
@@ -90,7 +90,8 @@ async fn keep(
     .bind(&transcript.engine)
     .bind(now.0)
     .execute(&mut **tx)
-    .await?);
+    .await?
+    .rows_affected());
     Ok(true)
 }
 

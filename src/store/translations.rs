@@ -63,7 +63,8 @@ pub async fn save(
     .bind(&translation.engine)
     .bind(now.0)
     .execute(&mut **tx)
-    .await?);
+    .await?
+    .rows_affected());
     tx.commit().await?;
     Ok(true)
 }
@@ -103,7 +104,8 @@ pub(super) async fn begin(
     )
     .bind(message.to_string())
     .execute(&mut **tx)
-    .await?);
+    .await?
+    .rows_affected());
     jobs::enqueue(tx, jobs::Kind::Translate, message, now).await
 }
 

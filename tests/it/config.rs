@@ -35,3 +35,27 @@ fn what_config_show_prints_is_a_settings_file() {
     let printed = toml::to_string(&Config::parse("").unwrap()).unwrap();
     assert_eq!(toml::to_string(&Config::parse(&printed).unwrap()).unwrap(), printed);
 }
+
+#[test]
+fn who_logs_in_where_is_set_by_name_and_never_with_the_password_itself() {
+    let text = "[sip]\nsession = \"10m\"\nearly_media = true\n\
+        [[sip.accounts]]\nuser = \"branch\"\npassword_file = \"branch.password\"\n\
+        [[sip.register]]\nserver = \"sip:pbx.example\"\nuser = \"vm\"\npassword_file = \"p\"\n";
+    let config = Config::parse(text).unwrap();
+    assert_eq!(config.sip.register[0].expires, std::time::Duration::from_secs(600));
+    let shown = toml::to_string_pretty(&config).unwrap();
+    assert!(Config::parse(&shown).is_ok(), "{shown}");
+    for (wrong, named) in [
+        ("[sip]\nsession = \"89s\"\n", "session"),
+        ("[[sip.accounts]]\nuser = \"a\"\npassword = \"p\"\n", "password"),
+        (&text.replace("branch\"\n", "b@x\"\n"), "b@x"),
+        (
+            &(text.to_owned() + "[[sip.accounts]]\nuser = \"branch\"\npassword_file = \"q\"\n"),
+            "two",
+        ),
+        (&text.replace("sip:pbx.example", "pbx.example"), "pbx.example"),
+    ] {
+        let error = Config::parse(wrong).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+}

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use afterbeep::audio::wav;
+use afterbeep::config::Config;
 use afterbeep::mailbox::MessageId;
 use afterbeep::store::messages::{Message, Page};
 use afterbeep::store::{Db, mailboxes, messages};
@@ -31,17 +32,47 @@ pub struct House {
     child: Child,
 }
 
-impl House {
-    /// Starts a server with one mailbox, 1000. `settings` are lines of its settings file; those
-    /// before the first `[section]` belong to no section.
-    pub fn start(settings: &str) -> Self {
+/// A house in which no server runs.
+pub struct Bare {
+    pub dir: TempDir,
+    sip: SocketAddr,
+    http: SocketAddr,
+    ports: u16,
+}
+
+impl Bare {
+    pub fn new(settings: &str) -> Self {
         let ports = free_ports();
         let dir = tempfile::tempdir().unwrap();
         let last = ports + PORTS - 3;
         let [sip, http] = [last + 1, last + 2].map(|it| SocketAddr::from(([127, 0, 0, 1], it)));
         write_settings(dir.path(), (sip, http, ports), settings);
+        Self { dir, sip, http, ports }
+    }
+
+    /// Runs a verb; what it printed.
+    pub fn run(&self, verb: &[&str]) -> String {
+        afterbeep(self.dir.path(), verb)
+    }
+
+    /// Runs a verb that must fail; why it says it did.
+    pub fn refused(&self, verb: &[&str]) -> String {
+        refused(self.dir.path(), verb)
+    }
+}
+
+impl House {
+    /// Starts a server with one mailbox, 1000. `settings` are lines of its settings file; those
+    /// before the first `[section]` belong to no section.
+    pub fn start(settings: &str) -> Self {
         let mailbox = ["mailbox", "add", "1000", "--name", "Ann", "--notify-to", "ann@localhost"];
-        afterbeep(dir.path(), &mailbox);
+        Self::start_after(settings, &mailbox)
+    }
+
+    /// Starts a server once this verb has been said.
+    pub fn start_after(settings: &str, verb: &[&str]) -> Self {
+        let Bare { dir, sip, http, ports } = Bare::new(settings);
+        afterbeep(dir.path(), verb);
         let child = serve(dir.path());
         Self { dir, sip, http, ports, child }
     }
@@ -98,8 +129,14 @@ impl House {
         afterbeep(self.dir.path(), verb)
     }
 
+    /// Runs a verb of the program that must fail; why it says it did.
+    pub fn refused(&self, verb: &[&str]) -> String {
+        refused(self.dir.path(), verb)
+    }
+
     pub async fn db(&self) -> Db {
-        Db::open(&self.data().join("afterbeep.db")).await.unwrap()
+        let config = Config::read(&self.dir.path().join("afterbeep.toml")).unwrap();
+        Db::connect(&config.store, &config.database()).await.unwrap()
     }
 
     /// The messages in 1000, newest first, once there are `count` of them.
@@ -233,6 +270,13 @@ fn afterbeep(dir: &Path, verb: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "afterbeep {verb:?} failed: {said}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(dir: &Path, verb: &[&str]) -> String {
+    let output = command(dir, verb).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "afterbeep {verb:?} was to fail, and said {said}");
+    String::from_utf8(output.stderr).unwrap()
 }
 
 fn command(dir: &Path, verb: &[&str]) -> Command {

@@ -35,10 +35,10 @@ fn mailbox(called: &str, lines: &str) -> Option<String> {
     numbers.into_iter().find(|it| it.len() == 4 && it.starts_with('1'))
 }
 
-#[test]
-fn the_mailbox_and_the_reason_are_read_from_what_phone_systems_send() {
+/// System, user of the Request-URI, what the call brings, and what that means.
+const SENT: &[(&str, &str, &str, &str, Reason)] = {
     use Reason::*;
-    for (system, called, lines, number, reason) in [
+    &[
         ("nothing told", "1000", "", "1000", Unknown),
         ("Asterisk, busy", "1000", "Diversion: <sip:1000@192.0.2.20>;reason=user-busy", "1000", Busy),
         (
@@ -151,7 +151,12 @@ fn the_mailbox_and_the_reason_are_read_from_what_phone_systems_send() {
         ("the cause counts before everything", "1000",
             "cause=408\nDiversion: <sip:1000@pbx>;reason=user-busy", "1000", NoAnswer),
         ("404 means that nobody knows (RFC 4458)", "1000", "cause=404", "1000", Unknown),
-    ] {
+    ]
+};
+
+#[test]
+fn the_mailbox_and_the_reason_are_read_from_what_phone_systems_send() {
+    for &(system, called, lines, number, reason) in SENT {
         assert_eq!(mailbox(called, lines).as_deref(), Some(number), "{system}");
         assert_eq!(redirected(lines).reason(number), reason, "{system}");
     }

@@ -1,8 +1,44 @@
-//! The store, on a database of its own per test.
+//! The store, on a database of its own per test: all of it on SQLite, and all of it on PostgreSQL.
+#![allow(clippy::duplicate_mod, reason = "the same tests run on two engines")]
 
-mod house;
-mod jobs;
-mod messages;
-mod opening;
-mod owners;
-mod room;
+/// Which engine the tests of a module run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    fn other(self) -> Self {
+        match self {
+            Self::Sqlite => Self::Postgres,
+            Self::Postgres => Self::Sqlite,
+        }
+    }
+}
+
+#[path = "store"]
+mod sqlite {
+    const ENGINE: super::Engine = super::Engine::Sqlite;
+    mod engines;
+    mod house;
+    mod jobs;
+    mod messages;
+    mod opening;
+    mod owners;
+    mod room;
+    mod rows;
+}
+
+#[path = "store"]
+mod postgres {
+    const ENGINE: super::Engine = super::Engine::Postgres;
+    mod engines;
+    mod house;
+    mod jobs;
+    mod messages;
+    mod owners;
+    mod room;
+    mod rows;
+    mod server;
+}

@@ -259,7 +259,7 @@ impl Keeper {
     /// whoever waits for the sync is told of what was there before.
     fn write_out(&mut self) -> io::Result<()> {
         let takes = &mut self.takes;
-        self.log.sync(&mut |log| takes.iter_mut().for_each(|it| it.listen(log)))
+        self.log.sync(&mut |log| takes.iter_mut().for_each(|it| _ = it.listen(log)))
     }
 
     /// Everything appended is on disk: whoever waits for that is told.
@@ -336,7 +336,7 @@ impl Keeper {
         let busy: HashSet<_> = busy.collect();
         let lives = |id: &MessageId| busy.contains(id) || self.shelf.holds(id);
         let takes = &mut self.takes;
-        let mut meanwhile = |log: &mut Log| takes.iter_mut().for_each(|it| it.listen(log));
+        let mut meanwhile = |log: &mut Log| takes.iter_mut().for_each(|it| _ = it.listen(log));
         if let Err(cause) = self.log.sweep(lives, &mut meanwhile) {
             self.try_elsewhere(&cause);
         }

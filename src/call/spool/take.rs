@@ -119,12 +119,7 @@ impl Recorded {
 
     /// Empties the ring into the log; goes on with the next, or seals the take if that was all.
     pub(super) fn drain(&mut self, log: &mut Log) {
-        // Asked before the ring is emptied: what was pushed before the producer went is in it then.
-        let over = self.is_over();
-        self.listen(log);
-        if over && self.go_on() {
-            return self.drain(log);
-        }
+        let over = self.listen(log);
         if over && !self.is_sealed {
             let samples = self.samples();
             let voiced = samples_in(self.listener.voiced(samples));
@@ -133,8 +128,19 @@ impl Recorded {
         }
     }
 
-    /// Empties the ring into the log.
-    pub(super) fn listen(&mut self, log: &mut Log) {
+    /// Empties the ring into the log, and those that follow it. Whether that was all.
+    pub(super) fn listen(&mut self, log: &mut Log) -> bool {
+        loop {
+            // Asked before the ring is emptied: what was pushed before the producer went is in it then.
+            let over = self.is_over();
+            self.empty(log);
+            if !over || !self.go_on() {
+                return over;
+            }
+        }
+    }
+
+    fn empty(&mut self, log: &mut Log) {
         let waiting = self.source.ring.slots();
         if self.is_sealed || waiting == 0 {
             return;

@@ -42,7 +42,7 @@ pub fn differ(original: Said<'_>, translation: Said<'_>) -> Option<Difference> {
     if left.iter().flatten().eq(right.iter().flatten()) {
         return None;
     }
-    let (left, right) = without_common(left, right, |run| key(run));
+    let (left, right) = without_common(left, right, key);
     let (left, right) = (apart(left), apart(right));
     let (missing, added) = without_common(left, right, String::clone);
     let same = missing.is_empty() && added.is_empty();

@@ -263,11 +263,12 @@ impl<'a> Reader<'a> {
     fn joined(&self, and: usize, sum: &Sum) -> bool {
         let part = |at: usize| self.language.part(self.tight(at)?);
         let Some(next) = part(and + 1) else { return false };
-        let larger = matches!(
-            part(and + 2),
-            Some(Part::Hundred | Part::Hundreds | Part::Scale(_) | Part::Scales(_))
-        );
-        !larger && sum.joins(next)
+        let another = match part(and + 2) {
+            Some(Part::Hundred | Part::Hundreds) => true,
+            Some(Part::Scale(scale) | Part::Scales(scale)) => !sum.may_scale(scale),
+            _ => false,
+        };
+        !another && sum.joins(next)
     }
 
     fn word(&self, at: usize) -> Option<&'a str> {

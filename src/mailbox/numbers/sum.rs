@@ -71,10 +71,15 @@ impl Sum {
             Part::Whole(whole) => fresh.then_some(whole),
             Part::Scale(scale) => {
                 let first = self.last.is_none();
-                (scale < self.scale && (first || !fresh)).then_some(group.max(1) * scale)
+                (self.may_scale(scale) && (first || !fresh)).then_some(group.max(1) * scale)
             }
-            Part::Scales(scale) => (scale < self.scale && !fresh).then_some(group * scale),
+            Part::Scales(scale) => (self.may_scale(scale) && !fresh).then_some(group * scale),
         }
+    }
+
+    /// Whether a scale may still follow, being smaller than the one before.
+    pub(super) fn may_scale(&self, scale: u64) -> bool {
+        scale < self.scale
     }
 
     /// Whether `and` may stand before this word here.

@@ -9,7 +9,10 @@ use sipx_sip::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Copies, Leg, Step, timer};
+use super::{
+    leg::{Copies, Leg, Step},
+    timer,
+};
 use crate::sip::{
     desk::{Arrival, sequence, wrong_body},
     reply::{reply, with, with_sdp},

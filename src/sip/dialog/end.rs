@@ -8,7 +8,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Farewell, Leg, Signal, Step};
+use super::{
+    Farewell, Signal,
+    leg::{Leg, Step},
+};
 use crate::sip::{desk::Arrival, reply::reply};
 
 /// A BYE is answered after so long, whether what was said is safe or not.

@@ -2,7 +2,10 @@
 
 use sipx_sip::{HeaderName, Method, Request, Response};
 
-use super::{Copies, Leg, Unacked, takes_update, timer};
+use super::{
+    leg::{Copies, Leg, Unacked, takes_update},
+    timer,
+};
 use crate::sip::{
     desk::{Arrival, retry, sequence, wrong_body},
     path::contact_of,
@@ -47,13 +50,14 @@ impl Leg {
         if let Some(sdp) = sdp {
             response = with_sdp(response, &sdp);
         }
+        // Told first: their sound may come from its new address as soon as they have the answer.
+        if let Some(offer) = &offer {
+            self.change(offer.media());
+        }
         if is_invite {
             self.accept(&arrival, response, offer.is_none()).await;
         } else {
             self.respond(&arrival, Some(response)).await;
-        }
-        if let Some(offer) = offer {
-            self.change(offer.media());
         }
     }
 

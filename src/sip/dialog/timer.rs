@@ -155,7 +155,7 @@ mod tests {
     fn without_a_wish_of_our_own_only_what_they_ask_for_is_kept() {
         let wish = Wish { usual: Duration::ZERO, ..WISH };
         let supported = (HeaderName::Supported, "timer");
-        assert_eq!(asked(&headers(&[supported.clone()]), wish), Asked::Nothing);
+        assert_eq!(asked(&headers(std::slice::from_ref(&supported)), wish), Asked::Nothing);
         let theirs = headers(&[supported, (HeaderName::SessionExpires, "7200;refresher=uac")]);
         assert_eq!(asked(&theirs, wish), timer(7_200, false));
     }

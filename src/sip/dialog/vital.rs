@@ -5,7 +5,11 @@ use std::time::Duration;
 use sipx_sip::{HeaderName, Method, Response, TuEvent};
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Leg, Signal, Step, timer};
+use super::{
+    Signal,
+    leg::{Leg, Step},
+    timer,
+};
 use crate::sip::{
     path::contact_of,
     reply::{ALLOW, SUPPORTED, add, describe},

@@ -93,7 +93,8 @@ async fn file_one(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<Filed,
         .bind(&recipient.address)
         .bind(recipient.kind.as_str())
         .execute(&mut **tx)
-        .await?);
+        .await?
+        .rows_affected());
     }
     Ok(Filed::New)
 }

@@ -54,7 +54,8 @@ pub(super) async fn make(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result
         .bind(&id)
         .bind(serde_json::json!(told).to_string())
         .execute(&mut **tx)
-        .await?);
+        .await?
+        .rows_affected());
     Ok(())
 }
 

@@ -19,7 +19,8 @@ pub async fn move_to(
     on!(&mut tx, tx => sqlx::query("update mailbox set version = version + 1 where id = $1")
         .bind(&mailbox.0)
         .execute(&mut **tx)
-        .await?);
+        .await?
+        .rows_affected());
     let moved = match folder {
         Folder::Deleted => put(&mut tx, mailbox, id, by, now).await?,
         Folder::New | Folder::Saved => {

@@ -275,7 +275,7 @@ async fn a_call_without_an_offer_is_settled_by_its_ack() {
     assert!(call.media().is_err());
     let accepted = tokio::spawn(call.accept(here()));
     let ok = phone.answer_to("1 INVITE").await;
-    assert!(body(&ok).contains("m=audio 20000 RTP/AVP 0 8 101"), "{ok}");
+    assert!(body(&ok).contains("m=audio 20000 RTP/AVP 111 9 0 8 101 110"), "{ok}");
     phone.to_tag = tag_of(&ok);
     phone.send(&phone.request("ACK", 1, "", &OFFER.replace("0 8 101", "8"))).await;
     let dialog = accepted.await.unwrap().unwrap();

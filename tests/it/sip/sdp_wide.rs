@@ -29,7 +29,9 @@ fn read(stream: &str, codecs: &[Codec]) -> Option<Offer> {
 }
 
 /// The codec, its number, and the number and clock of telephone events.
-fn agreed(stream: &str) -> Option<(Codec, u8, Option<(u8, u32)>)> {
+type Agreed = (Codec, u8, Option<(u8, u32)>);
+
+fn agreed(stream: &str) -> Option<Agreed> {
     let media = read(stream, ALL)?.media();
     let events = media.telephone_event.map(|it| (it, media.event_clock));
     Some((media.codec, media.payload_type, events))

@@ -176,7 +176,7 @@ async fn a_spool_from_before_is_read() {
     }
     fs::write(&path, log).unwrap();
     let (before, found) = House::open(copy);
-    assert_eq!(found, [kept.clone()]);
+    assert_eq!(found, std::slice::from_ref(&kept));
     let read = before.spool.read_encoded(kept.take.id).unwrap();
     assert_eq!(read, (Codec::Pcma, sound(5, 9_000)));
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use afterbeep::store::{
-    Db, deliveries,
-    deliveries::State,
+    deliveries::{self, State},
     jobs::{self, Kind},
     messages::{self, Filed, Transcription},
     transcripts,
@@ -122,7 +121,7 @@ async fn no_two_workers_hold_one_job_while_messages_are_filed() {
         })
     });
     // Workers of two processes: the second has connections of its own.
-    let other = Db::open(&house.dir.path().join("data/afterbeep.db")).await.unwrap();
+    let other = house.again().await;
     let workers = (0..8).map(|nth| {
         let db = if nth % 2 == 0 { house.db.clone() } else { other.clone() };
         tokio::spawn(async move {

@@ -1,20 +1,17 @@
-//! The database itself: opened, locked, closed, and asked whether it knows every statement.
+//! The SQLite file: opened, locked, closed.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use afterbeep::{
     mailbox::Folder,
     store::{
         Db, StoreError,
-        jobs::{self},
-        mailboxes::{self},
         messages::{self, Filed},
-        transcripts,
     },
 };
-use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
+use sqlx::Executor;
 
-use super::house::{NOW, house, house_with_mailbox, raw, transcript};
+use super::house::{NOW, house, house_with_mailbox, raw};
 
 #[tokio::test]
 async fn the_file_is_private_and_can_be_opened_again_and_again() {
@@ -60,40 +57,6 @@ async fn a_database_of_a_newer_version_is_left_alone() {
 }
 
 #[tokio::test]
-async fn every_statement_in_the_sources_is_understood_by_the_database() {
-    let house = house().await;
-    let pool = raw(&house.dir.path().join("data/afterbeep.db")).await;
-    let mut statements = Vec::new();
-    collect(Path::new("src/store"), &mut statements);
-    assert!(statements.len() > 40, "only {} statements found", statements.len());
-    for statement in statements {
-        let sql = AssertSqlSafe(statement.clone()).into_sql_str();
-        if let Err(error) = pool.prepare(sql).await {
-            panic!("{error}:\n{statement}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_restart_keeps_everything() {
-    let (house, mailbox) = house_with_mailbox().await;
-    let filing = house.filing(&mailbox);
-    messages::file(&house.db, std::slice::from_ref(&filing), NOW).await.unwrap();
-    transcripts::save(&house.db, &filing.id, &transcript(), NOW).await.unwrap();
-    let (jobs, found) = (
-        jobs::list(&house.db).await.unwrap(),
-        messages::for_job(&house.db, &filing.id).await.unwrap(),
-    );
-    house.db.close().await;
-
-    let db = Db::open(&house.dir.path().join("data/afterbeep.db")).await.unwrap();
-    assert_eq!(jobs::list(&db).await.unwrap(), jobs);
-    assert_eq!(messages::for_job(&db, &filing.id).await.unwrap(), found);
-    assert_eq!(transcripts::of(&db, &filing.id).await.unwrap(), Some(transcript()));
-    assert_eq!(mailboxes::at(&db, &mailbox.tenant, "1000").await.unwrap(), Some(mailbox));
-}
-
-#[tokio::test]
 async fn a_database_locked_by_another_process_is_a_temporary_trouble() {
     let (house, mailbox) = house_with_mailbox().await;
     let pool = raw(&house.dir.path().join("data/afterbeep.db")).await;
@@ -105,20 +68,4 @@ async fn a_database_locked_by_another_process_is_a_temporary_trouble() {
     lock.rollback().await.unwrap();
     let filed = messages::file(&house.db, &[filing], NOW).await.unwrap();
     assert_eq!(filed, [Filed::New]);
-}
-
-/// Every string literal that is a statement.
-fn collect(dir: &Path, into: &mut Vec<String>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, into);
-        } else if path.extension().is_some_and(|it| it == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let verbs = ["select ", "insert into ", "update ", "delete from ", "pragma "];
-            let literals = text.split('"').skip(1).step_by(2);
-            let statements = literals.filter(|it| verbs.iter().any(|verb| it.starts_with(verb)));
-            into.extend(statements.map(str::to_owned));
-        }
-    }
 }

@@ -9,14 +9,11 @@ use std::{
 };
 
 use sqlx::{
-    SqlitePool,
-    migrate::Migrator,
+    SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::StoreError;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
+use super::{MIGRATIONS, StoreError};
 
 /// Older versions can corrupt a write-ahead log that two connections share.
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
@@ -31,7 +28,7 @@ const READERS: u32 = 4;
 const LOG_KEPT: &str = "67108864";
 
 /// The writing connection and the reading ones.
-pub(super) async fn sqlite(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
+pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
     let failed = |source| StoreError::Open { path: path.to_owned(), source };
     // Two processes that start at once would both try to make the tables.
     let mine = path.to_owned();
@@ -103,4 +100,13 @@ fn parts(version: &str) -> (u32, u32, u32) {
     let mut numbers = version.split('.').map(|it| it.parse().unwrap_or(0));
     let mut next = || numbers.next().unwrap_or(0);
     (next(), next(), next())
+}
+
+/// The columns of a table: name, type, and place in the key from 1, or 0.
+pub(super) async fn columns(
+    connection: &mut SqliteConnection,
+    table: &str,
+) -> Result<Vec<(String, String, i64)>, StoreError> {
+    let columns = sqlx::query_as("select name, lower(type), pk from pragma_table_info($1)");
+    Ok(columns.bind(table).fetch_all(connection).await?)
 }

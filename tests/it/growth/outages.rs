@@ -1,0 +1,98 @@
+//! The whole house on PostgreSQL and S3, with each of them taken away while people call.
+
+use crate::call::{assert_heard, words};
+use crate::house::{Bare, House};
+use crate::phone::{Phone, header};
+use crate::postgres::Cluster;
+use crate::s3::S3;
+
+use super::{DEAF, leave, mailed, of_length, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_database_and_s3_taken_away_in_between_everything_is_there_at_the_end() {
+    let (mut cluster, mut s3) = (Cluster::start(), S3::start().await);
+    let url = cluster.database().await;
+    let settings = format!("[store]\nurl = {url:?}\n{}{DEAF}", s3.section(true));
+    let mut house = House::start(&settings);
+
+    // A message becomes a mail, and its recording goes to the bucket and only there.
+    leave(&house, 2).await;
+    until("the first mail", async || mailed(&house) == 1).await;
+    until("it is in S3", async || s3.keys().len() == 1).await;
+
+    // Without S3 nobody misses anything.
+    s3.stop();
+    leave(&house, 4).await;
+    until("the second mail", async || mailed(&house) == 2).await;
+    assert_eq!(s3.keys().len(), 1);
+
+    // Without the database a running call goes on, a new one is told to come again.
+    let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
+    call.skip_to_beep().await.unwrap();
+    cluster.stop("QUIT");
+    let said = words(6);
+    call.speak(&said).await.unwrap();
+    let refused = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().err().unwrap();
+    assert_eq!(refused.status, 503);
+    assert!(header(&refused.text, "Retry-After").is_some(), "{}", refused.text);
+    call.hang_up().await.unwrap();
+    house.page("/readyz", "The database cannot be written").await;
+    house.page("/metrics", "afterbeep_spool_kept 1").await;
+
+    // Even if it is killed then.
+    house.kill();
+    cluster.begin();
+    house.restart();
+    let messages = house.messages(3).await;
+    until("the third mail", async || mailed(&house) == 3).await;
+    s3.begin().await;
+    until("all are in S3", async || s3.keys().len() == 3).await;
+    leave(&house, 8).await;
+    until("the fourth mail", async || mailed(&house) == 4).await;
+    until("and the fourth", async || s3.keys().len() == 4).await;
+
+    let messages = [messages, house.messages(4).await].concat();
+    for seconds in [2, 4, 6, 8] {
+        let message = of_length(&messages, seconds);
+        assert!(!message.envelope.interrupted);
+        assert_heard(&house.sound(message.id), &words(seconds.try_into().unwrap()));
+    }
+    house.page("/metrics", "afterbeep_jobs{kind=\"notify\",state=\"queued\"} 0").await;
+
+    // What is deleted while S3 is away is deleted there when it is back.
+    s3.stop();
+    house.run(&["mailbox", "rm", "1000", "--with-messages"]);
+    assert_eq!(s3.keys().len(), 4);
+    s3.begin().await;
+    until("nothing is left in S3", async || s3.keys().is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_under_way_when_the_database_restarts_is_filed_when_it_is_back() {
+    let mut cluster = Cluster::start();
+    let url = cluster.database().await;
+    let house = House::start(&format!("[store]\nurl = {url:?}\n{DEAF}"));
+    let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
+    call.skip_to_beep().await.unwrap();
+    cluster.stop("INT");
+    call.speak(&words(2)).await.unwrap();
+    call.hang_up().await.unwrap();
+    house.page("/metrics", "afterbeep_spool_kept 1").await;
+    cluster.begin();
+    let messages = house.messages(1).await;
+    assert_heard(&house.sound(messages[0].id), &words(2));
+    house.page("/metrics", "afterbeep_spool_kept 0").await;
+    house.page("/readyz", "\"ready\":true").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_server_on_the_same_database_is_refused() {
+    let url = crate::postgres::database().await;
+    let settings = format!("[store]\nurl = {url:?}\n{DEAF}");
+    let first = House::start(&settings);
+    let second = Bare::new(&settings);
+    assert!(second.run(&["mailbox", "list"]).contains("1000"), "verbs may be used elsewhere");
+    let why = second.refused(&["serve"]);
+    assert!(why.contains("is in use by another server"), "{why}");
+    drop(first);
+}
