@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::mail::Mailer;
+use crate::mail::{Links, Mailer, Templates};
 use crate::prompts::Prompts;
 use crate::speech::{Recogniser, Translator};
 use crate::store::Db;
@@ -31,6 +31,10 @@ pub struct App {
     pub translator: Translator,
     /// Where mail goes.
     pub mailer: Arc<Mailer>,
+    /// What it says.
+    pub templates: Arc<Templates>,
+    /// Where its links lead, if they may lead anywhere.
+    pub links: Option<Links>,
     /// Rung when a transaction left new jobs, so that nobody has to wait for a poll.
     pub bell: Arc<Notify>,
 }

@@ -57,13 +57,17 @@ pub struct Config {
 pub struct Http {
     /// Address and port to listen on. Nobody logs in there yet, so keep it on this machine.
     pub listen: SocketAddr,
+    /// Address and port for the pages that links in letters open, and for nothing else: what a
+    /// proxy or the open network may reach. Without one they are on `listen` only.
+    pub public: Option<SocketAddr>,
     /// Names it is called by besides `localhost` and bare addresses, e.g. behind a proxy.
     pub names: Vec<String>,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), names: Vec::new() }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        Self { listen, public: None, names: Vec::new() }
     }
 }
 

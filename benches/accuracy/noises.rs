@@ -47,7 +47,8 @@ fn noise(chance: &mut Chance, number: usize, length: usize) -> Vec<i16> {
     let mut state = 0.0;
     let sample = |at: usize| {
         state = state * dullness + chance.sample() * (1.0 - dullness);
-        let gusts = if number % 2 == 0 { 1.0 } else { (at as f32 * TAU / 9_000.0).sin().abs() };
+        let gusts =
+            if number.is_multiple_of(2) { 1.0 } else { (at as f32 * TAU / 9_000.0).sin().abs() };
         (state * peak * gusts / (1.0 - dullness).sqrt()).clamp(-32_000.0, 32_000.0) as i16
     };
     (0..length).map(sample).collect()

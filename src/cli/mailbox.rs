@@ -11,7 +11,7 @@ use crate::{
     blobs::Blobs,
     clock::Clock,
     mailbox::{Folder, Mailbox, MailboxId, Notice, Preferences, Recipient, Settings},
-    store::{Db, StoreError, mailboxes, mailboxes::Entry, messages, tenants},
+    store::{Db, StoreError, mailboxes, mailboxes::Entry, messages, tenants, unsubscribed},
 };
 
 /// What can be done with mailboxes.
@@ -55,6 +55,16 @@ pub enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
+    /// Send mail again to somebody who had asked for no more of it
+    Resubscribe {
+        /// Which one
+        number: String,
+        /// The address
+        email: String,
         /// Whose it is.
         #[command(flatten)]
         of: tenant::Of,
@@ -104,7 +114,18 @@ pub async fn run(
             mailboxes::set(db, &mailbox.tenant, &mailbox.id, &entry).await?;
             write!(out, "Mailbox {number} is changed.")?;
             let mailbox = find(db, &of, &number).await?;
-            Ok(writeln!(out, "{}", silent(&mailbox, &of))?)
+            Ok(writeln!(out, "{}{}", silent(&mailbox, &of), kept(&mailbox))?)
+        }
+        Command::Resubscribe { number, email, of } => {
+            let mailbox = find(db, &of, &number).await?;
+            let email = table::plain(&email);
+            if !unsubscribed::remove(db, &mailbox.id, &email).await? {
+                bail!("{email} has not unsubscribed from mailbox {number}");
+            }
+            Ok(writeln!(
+                out,
+                "Mailbox {number} sends mail to {email} again, if it is a recipient."
+            )?)
         }
         Command::Show { number, json, of } => show(db, &of, &number, json, out).await,
         Command::List { json, of } => list(db, &of, json, out).await,
@@ -168,7 +189,7 @@ async fn add(
     }
     write!(out, "Mailbox {number} is there.")?;
     let mailbox = find(db, of, number).await?;
-    Ok(writeln!(out, "{}", silent(&mailbox, of))?)
+    Ok(writeln!(out, "{}{}", silent(&mailbox, of), kept(&mailbox))?)
 }
 
 /// What to do about a mailbox whose messages reach nobody, if that is so.
@@ -181,6 +202,16 @@ fn silent(mailbox: &Mailbox, of: &tenant::Of) -> String {
         " Nobody gets mail from it yet: `afterbeep mailbox set {number} --notify-to EMAIL{suffix}`, \
          or give it an owner."
     )
+}
+
+/// What to know of a mailbox that is to delete messages and never will.
+fn kept(mailbox: &Mailbox) -> &'static str {
+    let full = mailbox.recipients().iter().any(|it| it.kind == Notice::Full);
+    if mailbox.settings.delete_after_notify && !full {
+        " Nobody gets the recording by mail, so no message is deleted after notification."
+    } else {
+        ""
+    }
 }
 
 /// Purges everything in a mailbox.
@@ -278,6 +309,9 @@ async fn show(
         let new = messages::count(db, &mailbox.id, Folder::New).await?;
         let mut all = described(&mailbox, new);
         all["lines"] = json!(lines);
+        let gone = unsubscribed::of(db, &mailbox.id).await?;
+        let gone = mailbox.recipients().into_iter().filter(|it| gone.has(&it.address));
+        all["unsubscribed"] = gone.map(|it| it.address).collect();
         return table::json(out, &all);
     }
     let owner = mailbox.owner_email.as_deref().unwrap_or("nobody");
@@ -289,10 +323,21 @@ async fn show(
     // There is no menu yet to use one in.
     rows.push(["Voicemail PIN".into(), "not set".into(), "default".into()]);
     table::table(out, ["SETTING", "VALUE", "FROM"], &rows)?;
-    let recipients = mailbox.recipients();
-    let to: Vec<_> = recipients.iter().map(named).collect();
-    let to = if to.is_empty() { "nobody".to_owned() } else { to.join(", ") };
-    Ok(writeln!(out, "\nMail goes to {}.", table::plain(&to))?)
+    let gone = unsubscribed::of(db, &mailbox.id).await?;
+    let (left, stay): (Vec<_>, Vec<_>) =
+        mailbox.recipients().into_iter().partition(|it| gone.has(&it.address));
+    let all = |some: &[Recipient]| some.iter().map(named).collect::<Vec<_>>().join(", ");
+    let to = if stay.is_empty() { "nobody".to_owned() } else { all(&stay) };
+    writeln!(out, "\nMail goes to {}.{}", table::plain(&to), kept(&mailbox))?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    write!(out, "Unsubscribed, so nothing is sent: {}.", table::plain(&all(&left)))?;
+    if mailbox.settings.delete_after_notify && left.iter().any(|it| it.kind == Notice::Full) {
+        write!(out, " Messages are not deleted after notification as long as they are named.")?;
+    }
+    let undo = format!("`afterbeep mailbox resubscribe {number} EMAIL{}`", of.suffix());
+    Ok(writeln!(out, "\nTo undo that: {undo}.")?)
 }
 
 impl Wishes {

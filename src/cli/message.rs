@@ -2,7 +2,7 @@
 
 use std::{fs::OpenOptions, io::Write, path::PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Subcommand;
 use jiff::{Timestamp as Moment, tz::TimeZone};
 use serde_json::json;
@@ -12,10 +12,10 @@ use super::{mailbox, table, tenant};
 use crate::{
     blobs::Blobs,
     clock::Clock,
-    mailbox::{Folder, Mailbox, MessageId, Timestamp, Transcript, Translation},
+    mailbox::{Folder, Mailbox, MessageId, Notice, Timestamp, Transcript, Translation},
     store::{
         Db, deliveries,
-        deliveries::Delivery,
+        deliveries::{Delivery, State},
         messages,
         messages::{Marks, Message, Page, Transcription},
         transcripts,
@@ -83,6 +83,21 @@ pub enum Command {
         #[command(flatten)]
         of: tenant::Of,
     },
+    /// Note that a mail came back after the mail server had accepted it; a message that had gone
+    /// into the trash for it is a new one again
+    Bounced {
+        /// Its id, as the Message-ID of the mail begins
+        id: Uuid,
+        /// To whom the mail was
+        #[arg(long, value_name = "EMAIL")]
+        recipient: String,
+        /// What the notice says
+        #[arg(long, value_name = "TEXT", default_value = "returned by a server further on")]
+        reply: String,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
     /// Write the sound of a message to a WAV file
     Export {
         /// Its id, as `message list` shows it
@@ -138,6 +153,13 @@ pub async fn run(
             }
             show(&message, &mailbox, transcript, &deliveries, out)?;
             tell(&translated, out)
+        }
+        Command::Bounced { id, recipient, reply, of } => {
+            let (message, _) = find(db, &of, id).await?;
+            if !deliveries::bounced(db, &message.id, &recipient, &reply).await? {
+                bail!("no mail of message {id} to {recipient} was accepted");
+            }
+            Ok(writeln!(out, "Noted: the mail to {} came back.", table::plain(&recipient))?)
         }
         Command::Export { id, to, of } => {
             let (message, _) = find(db, &of, id).await?;
@@ -245,9 +267,7 @@ fn show(
         writeln!(out, "{:10}{line}", "Room:")?;
     }
     for it in deliveries {
-        let reply = it.reply.as_deref().map(|it| format!(" ({it})")).unwrap_or_default();
-        let line = format!("{}, {}{reply}", it.recipient, it.state.as_str());
-        writeln!(out, "{:10}{}", "Mail to:", table::plain(&line))?;
+        writeln!(out, "{:10}{}", "Mail to:", table::plain(&mail(it, mailbox)))?;
     }
     writeln!(out, "\n{}", table::plain(&said(message, transcript.as_ref())))?;
     Ok(())
@@ -284,6 +304,24 @@ fn in_other_words(translated: &Translated) -> serde_json::Value {
             "difference": it.difference,
         }),
     }
+}
+
+/// What became of the mail to one recipient: who, how far it got, and what the server said.
+fn mail(delivery: &Delivery, mailbox: &Mailbox) -> String {
+    let Delivery { recipient, kind, state, with_audio, attempts, reply, next_try } = delivery;
+    let short = if *kind == Notice::Short { " (short)" } else { "" };
+    let audio = match (state, kind) {
+        (State::Accepted, Notice::Full) if *with_audio => " with the recording",
+        (State::Accepted, Notice::Full) => " without the recording",
+        _ => "",
+    };
+    let next = match (state, next_try) {
+        (State::Deferred, Some(at)) => format!(" until {}", local(*at, mailbox)),
+        _ => String::new(),
+    };
+    let tries = if *attempts > 1 { format!(", {attempts} tries") } else { String::new() };
+    let reply = reply.as_deref().map(|it| format!(" ({it})")).unwrap_or_default();
+    format!("{recipient}{short}, {}{audio}{next}{tries}{reply}", state.as_str())
 }
 
 /// What was said, or why nobody knows.
@@ -345,8 +383,12 @@ fn described(
 fn delivered(delivery: &Delivery) -> serde_json::Value {
     json!({
         "recipient": delivery.recipient,
+        "kind": delivery.kind,
         "state": delivery.state.as_str(),
+        "with_audio": delivery.with_audio,
         "attempts": delivery.attempts,
         "reply": delivery.reply,
+        "next_try": delivery.next_try.and_then(|it| Moment::from_millisecond(it.0).ok())
+            .map(|it| it.to_string()),
     })
 }

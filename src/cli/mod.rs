@@ -11,7 +11,7 @@ mod faults;
 mod figures;
 pub mod greeting;
 pub mod jobs;
-mod mail;
+pub mod mail;
 pub mod mailbox;
 pub mod message;
 mod model;
@@ -106,7 +106,7 @@ enum Verb {
     /// Speech models: fetch them, and see which are there
     #[command(subcommand)]
     Model(model::Command),
-    /// Try the mail server
+    /// Try the mail server, or see what mails look like
     #[command(subcommand)]
     Mail(mail::Command),
     /// Place a call to the running server and see what becomes of it
@@ -170,7 +170,11 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
         Verb::Jobs(command) => jobs::run(command, &open(&config()?).await?.0, clock, out).await,
         Verb::Prompts(command) => prompts::run(command, &config()?, out),
         Verb::Model(command) => model::run(command, &config()?, out).await,
-        Verb::Mail(command) => mail::run(command, &config()?, out).await,
+        Verb::Mail(mail::Command::Test) => mail::test(&config()?, out).await,
+        Verb::Mail(mail::Command::Preview(preview)) => {
+            let config = config()?;
+            mail::preview(preview, &open(&config).await?.0, &config.mail, out).await
+        }
         Verb::Demo(command) => demo::run(command, config()?, out).await,
         Verb::Backup(place) => {
             let (db, blobs) = open(&config()?).await?;

@@ -42,7 +42,7 @@ pub(super) enum Store {
 pub(super) enum Sounds {
     /// Copy all recordings and greetings to S3; the server may run
     ///
-    /// The S3 server and its key are those of [blobs] in the settings. If it is interrupted, say it
+    /// The S3 server and its key are those of `[blobs]` in the settings. If it is interrupted, say it
     /// again: it goes on where it was.
     Copy {
         /// Where to: s3://BUCKET/PREFIX

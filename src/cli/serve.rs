@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use clap::Args;
 use jiff::tz::TimeZone;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -23,9 +24,9 @@ use crate::call::spool::{self, Spool};
 use crate::call::{self, Desk, Filer, Stopping};
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::http::{self, Site};
+use crate::http::{self, Guests, Site};
 use crate::jobs;
-use crate::mail::Mailer;
+use crate::mail::{self, Links, Mailer, Templates};
 use crate::mailbox::{MailboxId, Settings, TenantId};
 use crate::prompts::Prompts;
 use crate::rtp::Plane;
@@ -135,15 +136,21 @@ impl House {
 
         let desk = Desk { app: app.clone(), plane, spool, filer };
         let work = tokio::spawn(jobs::run(app, stopped.clone()));
-        let listener = listen(&config).await?;
+        let listener = listen(config.http.listen, "http.listen").await?;
+        let public = match config.http.public {
+            Some(address) => Some(listen(address, "http.public").await?),
+            None => None,
+        };
         let web = listener.local_addr()?;
         let (endpoint, invitations) = Endpoint::listen(&config.sip).await?;
         let (site, pulse) = open_site(&desk, &endpoint, calls_stop.clone())?;
         let pulse = tokio::spawn(pulse.run(stopped.clone()));
-        let site = tokio::spawn(show(listener, site, stopped));
+        let open =
+            public.map(|it| tokio::spawn(show(it, http::public(site.clone()), stopped.clone())));
+        let site = tokio::spawn(show(listener, http::router(site), stopped));
         let calls = tokio::spawn(call::run(desk.clone(), invitations, calls_stop));
         tracing::info!("ready after {} ms", began.elapsed().as_millis());
-        let work = vec![work, site, pulse];
+        let work = [work, site, pulse].into_iter().chain(open).collect();
         Ok(Self { desk, tenure, endpoint, web, stopping, stop, calls, filing, work })
     }
 
@@ -214,9 +221,15 @@ pub(super) async fn open_app(config: Arc<Config>) -> anyhow::Result<App> {
     let program = std::env::current_exe().context("the program does not know where it lies")?;
     let prompts = config.prompts.clone();
     let prompts = tokio::task::spawn_blocking(move || Prompts::load(prompts.as_deref())).await??;
+    let templates = Templates::open(config.mail.templates.as_deref());
+    let templates = templates.context("the templates of [mail] cannot be used")?;
+    let clock = Clock::default();
+    let db = Db::connect(&config.store, &config.database()).await?;
     Ok(App {
-        clock: Clock::default(),
-        db: Db::connect(&config.store, &config.database()).await?,
+        links: open_links(&config, &db, &clock).await?,
+        templates: Arc::new(templates),
+        clock,
+        db,
         blobs: Blobs::connect(&config.blobs, &config.blobs())?,
         prompts: Arc::new(prompts),
         speech: Recogniser::new(config.speech.clone(), program.clone()),
@@ -229,6 +242,20 @@ pub(super) async fn open_app(config: Arc<Config>) -> anyhow::Result<App> {
         bell: Arc::new(Notify::new()),
         config,
     })
+}
+
+/// Links for letters, if there is a place they may lead to. Their key is made once and kept.
+async fn open_links(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<Option<Links>> {
+    let Some(base_url) = &config.mail.base_url else { return Ok(None) };
+    let fresh = mail::key_as_text(rand::random());
+    let key = store::secrets::of(db, "links", &fresh, clock.now()).await?;
+    let links = Links::below(base_url, &key, config.mail.listen_for);
+    if links.is_none() {
+        tracing::warn!(
+            "[mail] base_url is not https: letters carry no links to listen or unsubscribe"
+        );
+    }
+    Ok(links)
 }
 
 pub(super) fn make_private(folder: &Path) -> anyhow::Result<()> {
@@ -269,10 +296,9 @@ async fn furnish(app: &App) -> anyhow::Result<()> {
     Ok(mailboxes::add(&app.db, &tenant.id, &id, "1000", &entry, now).await?)
 }
 
-async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
-    let address = config.http.listen;
+async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("no web pages on {address}; if the port is taken, give http.listen another one")
+        format!("no web pages on {address}; if the port is taken, give {setting} another one")
     })
 }
 
@@ -289,15 +315,27 @@ fn open_site(
         ready: Arc::new(pulse.readiness()),
         caught: desk.app.mailer.caught().map(Path::to_owned),
         names: desk.app.config.http.names.clone(),
+        guests: guests(&desk.app),
     };
     Ok((site, pulse))
 }
 
-async fn show(listener: TcpListener, site: Site, mut stopped: watch::Receiver<bool>) {
+/// What the pages behind links are made of, if there are links.
+fn guests(app: &App) -> Option<Guests> {
+    Some(Guests {
+        links: app.links.clone()?,
+        templates: app.templates.clone(),
+        db: app.db.clone(),
+        blobs: app.blobs.clone(),
+        clock: app.clock.clone(),
+    })
+}
+
+async fn show(listener: TcpListener, site: Router, mut stopped: watch::Receiver<bool>) {
     let stop = async move {
         stopped.wait_for(|it| *it).await.ok();
     };
-    if let Err(error) = http::serve(listener, http::router(site), stop).await {
+    if let Err(error) = http::serve(listener, site, stop).await {
         tracing::error!(error = &error as &dyn std::error::Error, "the web server ended");
     }
 }

@@ -9,63 +9,63 @@ use crate::mailbox::Settings;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Voicemail")]
 pub struct Wishes {
-    /// Messages it holds, the trash not counted; 0 plays the greeting and takes none [100]
+    /// Messages it holds, the trash not counted; 0 plays the greeting and takes none (at first: 100)
     #[arg(long, value_name = "N")]
     limit: Option<String>,
-    /// At the limit refuse new messages, instead of the oldest giving way [no]
+    /// At the limit refuse new messages, instead of the oldest giving way (at first: no)
     #[arg(long, value_name = "yes|no")]
     disable_rotate: Option<String>,
-    /// Tell owners who called before each message [yes]
+    /// Tell owners who called before each message (at first: yes)
     #[arg(long, value_name = "yes|no")]
     play_cid: Option<String>,
-    /// Tell owners when each message was left [yes]
+    /// Tell owners when each message was left (at first: yes)
     #[arg(long, value_name = "yes|no")]
     play_envelope: Option<String>,
-    /// Write messages down [yes]
+    /// Write messages down (at first: yes)
     #[arg(long, value_name = "yes|no")]
     transcribe: Option<String>,
-    /// Translate what was written down [no]
+    /// Translate what was written down (at first: no)
     #[arg(long, value_name = "yes|no")]
     translate: Option<String>,
 
-    /// Mail messages [yes]
+    /// Mail messages (at first: yes)
     #[arg(long, value_name = "yes|no", help_heading = MAIL)]
     notify: Option<String>,
-    /// Mail them to the owner's address and nobody else [yes]
+    /// Mail them to the owner's address and nobody else (at first: yes)
     #[arg(long, value_name = "yes|no", help_heading = MAIL)]
     use_login_email: Option<String>,
-    /// Who gets the mail instead of the owner, separated by commas, or "none" [none]
+    /// Who gets the mail instead of the owner, separated by commas, or "none" (at first: none)
     #[arg(long, value_name = "EMAIL,...", help_heading = MAIL)]
     notify_to: Option<String>,
-    /// Who gets a short mail without the recording, or "none" [none]
+    /// Who gets a short mail without the recording, or "none" (at first: none)
     #[arg(long, value_name = "EMAIL,...", help_heading = MAIL)]
     notify_short_to: Option<String>,
-    /// Put a message into the trash once its mail was accepted everywhere [no]
+    /// Put a message into the trash once its mail was accepted everywhere (at first: no)
     #[arg(long, value_name = "yes|no", help_heading = MAIL)]
     delete_after_notify: Option<String>,
-    /// What the recording is attached as [wav]
+    /// What the recording is attached as (at first: wav)
     #[arg(long, value_name = "wav|mp3", help_heading = MAIL)]
     attach: Option<String>,
 
-    /// Dates and times are told in it, e.g. Europe/Vienna [UTC]
+    /// Dates and times are told in it, e.g. Europe/Vienna (at first: UTC)
     #[arg(long, value_name = "ZONE", help_heading = PLACE)]
     time_zone: Option<String>,
-    /// How times are told [24]
+    /// How times are told (at first: 24)
     #[arg(long, value_name = "12|24", help_heading = PLACE)]
     hours: Option<String>,
     /// Of pages, mails and prompts, e.g. en
     #[arg(long, value_name = "CODE", help_heading = PLACE)]
     language: Option<String>,
-    /// Of pages and mails alone [en]
+    /// Of pages and mails alone (at first: en)
     #[arg(long, value_name = "CODE", help_heading = PLACE)]
     pages: Option<String>,
-    /// Of what callers and owners hear alone [en]
+    /// Of what callers and owners hear alone (at first: en)
     #[arg(long, value_name = "CODE", help_heading = PLACE)]
     prompts: Option<String>,
-    /// Spoken in messages, e.g. en; "auto" detects it [auto]
+    /// Spoken in messages, e.g. en; "auto" detects it (at first: auto)
     #[arg(long, value_name = "CODE", help_heading = PLACE)]
     spoken: Option<String>,
-    /// What messages are translated to [fr]
+    /// What messages are translated to (at first: fr)
     #[arg(long, value_name = "CODE", help_heading = PLACE)]
     translate_to: Option<String>,
 }

@@ -18,13 +18,12 @@ use axum::{
 use jiff::{Timestamp as Moment, tz::TimeZone};
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use super::{Site, range::Wanted};
+use super::{Site, range};
 use crate::mail::folder::{self, Caught};
+use crate::mailbox::settings::Attach;
 
 /// Letters on the list; older ones stay in the folder.
 const LISTED: usize = 100;
-/// Largest part of a file in one answer; a player asks for the rest.
-const PART: u64 = 4 * 1024 * 1024;
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
@@ -49,6 +48,7 @@ pub(super) fn pages() -> Router<Site> {
         .route("/mail/{id}", get(letter))
         .route("/mail/{id}/letter.eml", get(whole))
         .route("/mail/{id}/recording.wav", get(recording))
+        .route("/mail/{id}/recording.mp3", get(recording))
 }
 
 /// Why a page cannot be shown.
@@ -91,39 +91,27 @@ async fn whole(State(site): State<Site>, Named(id): Named<String>) -> Result<Res
 async fn recording(
     State(site): State<Site>,
     Named(id): Named<String>,
-    headers: HeaderMap,
+    asked: HeaderMap,
 ) -> Result<Response, Trouble> {
     let letter = find(&site, id).await?;
-    // We give no validators, so a range that depends on one does not hold (RFC 9110 §13.1.5).
-    let range = (!headers.contains_key(header::IF_RANGE))
-        .then(|| headers.get(header::RANGE)?.to_str().ok().map(str::to_owned))
-        .flatten();
-    read(&site, move |dir| part(&letter.recording_file(dir), range.as_deref())).await
+    read(&site, move |dir| match letter.recording_file(dir) {
+        Some((file, kind)) => part(&file, kind, &asked),
+        None => Err(io::ErrorKind::NotFound.into()),
+    })
+    .await
 }
 
-/// A file, or the part of it that is wanted.
-fn part(file: &Path, range: Option<&str>) -> io::Result<Response> {
+/// A file, or the part of it that is asked for.
+fn part(file: &Path, kind: Attach, asked: &HeaderMap) -> io::Result<Response> {
     let mut file = fs::File::open(file)?;
-    let length = file.metadata()?.len();
-    let answer = Response::builder()
-        .header(header::ACCEPT_RANGES, "bytes")
-        .header(header::CONTENT_TYPE, "audio/wav");
-    let (answer, first, end) = match Wanted::of(range, length) {
-        Wanted::All => (answer, 0, length),
-        Wanted::Part { first, last } => {
-            let last = last.min(first.saturating_add(PART - 1));
-            let part = format!("bytes {first}-{last}/{length}");
-            let answer = answer.status(StatusCode::PARTIAL_CONTENT);
-            (answer.header(header::CONTENT_RANGE, part), first, last + 1)
-        }
-        Wanted::Nothing => {
-            let answer = answer.status(StatusCode::RANGE_NOT_SATISFIABLE);
-            (answer.header(header::CONTENT_RANGE, format!("bytes */{length}")), 0, 0)
-        }
+    let kind = match kind {
+        Attach::Wav => "audio/wav",
+        Attach::Mp3 => "audio/mpeg",
     };
-    file.seek(SeekFrom::Start(first))?;
+    let (answer, wanted) = range::sound(asked, kind, file.metadata()?.len());
+    file.seek(SeekFrom::Start(wanted.start))?;
     let mut bytes = Vec::new();
-    file.take(end - first).read_to_end(&mut bytes)?;
+    file.take(wanted.end - wanted.start).read_to_end(&mut bytes)?;
     answer.body(Body::from(bytes)).map_err(io::Error::other)
 }
 
@@ -157,7 +145,8 @@ fn shown(letter: &Caught) -> Value {
         subject => letter.subject.as_str(),
         text => letter.text.trim(),
         begins,
-        file => letter.recording.as_str(),
+        file => letter.recording.as_deref(),
+        kind => letter.recording.as_deref().map(|it| if it.ends_with(".mp3") { "mp3" } else { "wav" }),
         date => date.strftime("%a %-d %b %Y, %H:%M UTC").to_string(),
         moment => date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     }

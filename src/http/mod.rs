@@ -1,8 +1,10 @@
-//! The web side: whether the server lives and is ready, its figures, and the letters it caught.
+//! The web side: whether the server lives and is ready, its figures, the letters it caught, and the
+//! pages that links in letters open.
 //!
 //! Nobody logs in here yet, so it listens on this machine only unless told otherwise, and it shows
 //! letters only under names it knows: a page elsewhere must not read voicemail through the browser
-//! of its owner by giving its own name our address.
+//! of its owner by giving its own name our address. Links carry their own right; what they open
+//! may be served alone, on an address of its own ([`public`]).
 
 use std::{future::Future, io, path::PathBuf, sync::Arc};
 
@@ -18,9 +20,11 @@ use tokio::net::TcpListener;
 
 mod caught;
 mod door;
+mod guests;
 mod health;
 mod range;
 
+pub use guests::Guests;
 pub use health::Readiness;
 
 /// What the web side shows.
@@ -34,6 +38,13 @@ pub struct Site {
     pub caught: Option<PathBuf>,
     /// See [`Http::names`](crate::config::Http::names).
     pub names: Vec<String>,
+    /// What the pages behind links are made of; without it every link leads nowhere.
+    pub guests: Option<Guests>,
+}
+
+/// The pages of a site that may be reached from outside: those that links in letters open.
+pub fn public(site: Site) -> Router {
+    guests::pages().layer(middleware::map_response(guarded)).with_state(site)
 }
 
 /// All pages of a site.
@@ -46,6 +57,7 @@ pub fn router(site: Site) -> Router {
         let guard = middleware::from_fn_with_state(site.clone(), known_names_only);
         router = router.merge(caught::pages().layer(guard));
     }
+    router = router.merge(guests::pages());
     router.layer(middleware::map_response(guarded)).with_state(site)
 }
 
@@ -73,7 +85,8 @@ async fn guarded(mut response: Response) -> Response {
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in GUARDS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        // A page that needs other ones has said so.
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -1,8 +1,38 @@
 //! Parts of a file, so that a player can jump (RFC 9110 §14). Pure.
 
+use std::ops::Range;
+
+use axum::http::{HeaderMap, StatusCode, header, response};
+
+/// Largest part of a file in one answer; a player asks for the rest.
+const PART: u64 = 4 * 1024 * 1024;
+
+/// The beginning of an answer with sound in it, and which of its `length` bytes belong in it.
+pub(super) fn sound(asked: &HeaderMap, kind: &str, length: u64) -> (response::Builder, Range<u64>) {
+    // We give no validators, so a range that depends on one does not hold (RFC 9110 §13.1.5).
+    let range = asked.get(header::RANGE).and_then(|it| it.to_str().ok());
+    let range = range.filter(|_| !asked.contains_key(header::IF_RANGE));
+    let answer = response::Builder::new()
+        .header(header::ACCEPT_RANGES, "bytes")
+        .header(header::CONTENT_TYPE, kind);
+    match Wanted::of(range, length) {
+        Wanted::All => (answer, 0..length),
+        Wanted::Part { first, last } => {
+            let last = last.min(first.saturating_add(PART - 1));
+            let part = format!("bytes {first}-{last}/{length}");
+            let answer = answer.status(StatusCode::PARTIAL_CONTENT);
+            (answer.header(header::CONTENT_RANGE, part), first..last + 1)
+        }
+        Wanted::Nothing => {
+            let answer = answer.status(StatusCode::RANGE_NOT_SATISFIABLE);
+            (answer.header(header::CONTENT_RANGE, format!("bytes */{length}")), 0..0)
+        }
+    }
+}
+
 /// What part of a body is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+enum Wanted {
     /// All of it: no range was asked for, or one we need not understand.
     All,
     /// `first..=last`, both inside the body.
@@ -19,7 +49,7 @@ pub(super) enum Wanted {
 impl Wanted {
     /// Reads a `Range` header for a body of `length` bytes. Several ranges at once count as none,
     /// which a server is free to do.
-    pub(super) fn of(header: Option<&str>, length: u64) -> Self {
+    fn of(header: Option<&str>, length: u64) -> Self {
         let range = header.and_then(|it| it.trim().strip_prefix("bytes="));
         let Some((first, last)) = range.and_then(|it| it.split_once('-')) else {
             return Self::All;

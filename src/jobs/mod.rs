@@ -10,6 +10,7 @@ mod sweep;
 mod transcribe;
 mod translate;
 mod upload;
+pub mod words;
 
 use std::time::Duration;
 

@@ -4,83 +4,170 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::Outcome;
+use super::{Outcome, words};
 use crate::app::App;
-use crate::mail::{Letter, Text};
-use crate::mailbox::{Mailbox, Timestamp};
+use crate::blobs::BlobError;
+use crate::mail::{Letter, MailError, News, Reader, Sound, Text, Translated, Ways, mp3};
+use crate::mailbox::settings::Attach;
+use crate::mailbox::{Mailbox, Notice, Timestamp};
 use crate::speech::Readiness;
+use crate::store::deliveries::Delivery;
 use crate::store::jobs::Job;
-use crate::store::messages::{Message, Transcription};
-use crate::store::{deliveries, messages, transcripts};
+use crate::store::messages::Message;
+use crate::store::{deliveries, messages, unsubscribed};
 
 /// How long a refused mail is tried again: as long as mail servers do.
 const PATIENCE: Duration = Duration::from_secs(4 * 24 * 3_600);
+/// What is noted instead of a server's reply for somebody who wants no more mail.
+const UNSUBSCRIBED: &str = "unsubscribed, so nothing was sent";
 
-/// Sends the job's message to everybody who still waits for it.
+/// What the letters about a message are made of.
+struct Facts {
+    message: Message,
+    mailbox: Mailbox,
+    text: Text,
+    translated: Translated,
+    sound: Option<Sound>,
+}
+
+/// Sends the job's message to everybody who still waits for it, and lets go of it then if that is
+/// wanted and safe.
 pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
     let id = job.subject;
     let Some((message, mailbox)) = messages::for_job(&app.db, &id).await? else {
         return Ok(Outcome::Done);
     };
+    let lets_go = mailbox.settings.delete_after_notify;
+    let home = mailbox.id.clone();
     let open: Vec<_> =
         deliveries::of(&app.db, &id).await?.into_iter().filter(|it| it.is_open()).collect();
-    if open.is_empty() {
-        return Ok(Outcome::Done);
-    }
-    let letter = write(app, &message, &mailbox).await?;
-    let wait = super::backoff(app, job);
-    let hopeless = message.envelope.received + PATIENCE < app.clock.now();
     let mut deferred = None;
-
-    for delivery in open {
-        let to = &delivery.recipient;
-        match app.mailer.send(&letter, to).await {
-            Ok(accepted) => {
-                deliveries::accepted(&app.db, &id, to, &accepted.reply).await?;
-                let since = app.clock.now().0 - message.envelope.received.0;
-                tracing::info!(message = %id, "mailed, {} s after the beep", since / 1_000);
-                metrics::counter!("afterbeep_mails_total", "state" => "accepted").increment(1);
-            }
-            Err(error) if error.is_temporary() && !hopeless => {
-                let said = chain(&error);
-                let next: Timestamp = app.clock.now() + wait;
-                deliveries::deferred(&app.db, &id, to, &said, next).await?;
-                deferred = Some(said);
-                metrics::counter!("afterbeep_mails_total", "state" => "deferred").increment(1);
-            }
-            Err(error) => {
-                let said = chain(&error);
-                tracing::error!(message = %id, "a mail was refused for good: {said}");
-                deliveries::failed(&app.db, &id, to, &said).await?;
-                metrics::counter!("afterbeep_mails_total", "state" => "failed").increment(1);
+    if !open.is_empty() {
+        let facts = gather(app, message, mailbox, &open).await?;
+        let gone = unsubscribed::of(&app.db, &facts.mailbox.id).await?;
+        let next: Timestamp = app.clock.now() + super::backoff(app, job);
+        for delivery in open {
+            if gone.has(&delivery.recipient) {
+                deliveries::failed(&app.db, &id, &delivery.recipient, UNSUBSCRIBED).await?;
+            } else if let Some(said) = deliver(app, &facts, &delivery, next).await? {
+                deferred = Some((said, next));
             }
         }
     }
-    Ok(deferred.map_or(Outcome::Done, |said| Outcome::Later(wait, said)))
+    // Also when nothing was open: a crash may have come between the last letter and this.
+    if lets_go && messages::let_go(&app.db, &home, &id, app.clock.now()).await? {
+        tracing::info!(message = %id, "everybody who was to get it has it; it is in the trash");
+    }
+    Ok(deferred.map_or(Outcome::Done, |(said, next)| {
+        let wait = next.0.saturating_sub(app.clock.now().0);
+        Outcome::Later(Duration::from_millis(u64::try_from(wait).unwrap_or(0)), said)
+    }))
 }
 
-async fn write(app: &App, message: &Message, mailbox: &Mailbox) -> anyhow::Result<Letter> {
-    let wav = app.blobs.get(&message.blob).await.context("the recording cannot be read")?;
-    let text = match &message.transcription {
-        Transcription::Off => Text::Off,
-        Transcription::Failed(why) => Text::NotTranscribed(why.clone()),
-        Transcription::Waiting => Text::NotTranscribed(late(app)),
-        Transcription::Done => match transcripts::of(&app.db, &message.id).await? {
-            Some(transcript) if transcript.segments.is_empty() => Text::NoSpeech,
-            Some(transcript) => Text::Transcript(transcript),
-            None => Text::NotTranscribed("The transcript is missing.".into()),
-        },
+/// Sends one letter and notes what came of it; what the server said if it is to be tried again.
+async fn deliver(
+    app: &App,
+    facts: &Facts,
+    delivery: &Delivery,
+    next: Timestamp,
+) -> anyhow::Result<Option<String>> {
+    let (id, to) = (facts.message.id, &delivery.recipient);
+    let received = facts.message.envelope.received;
+    let letter = facts.write(app, delivery).context("the letter cannot be written")?;
+    let with_audio = letter.recording.is_some();
+    let count = |state| metrics::counter!("afterbeep_mails_total", "state" => state).increment(1);
+    match app.mailer.send(&letter, to).await {
+        Ok(accepted) => {
+            deliveries::accepted(&app.db, &id, to, &accepted.reply, with_audio).await?;
+            let since = app.clock.now().0 - received.0;
+            tracing::info!(message = %id, "mailed, {} s after the beep", since / 1_000);
+            count("accepted");
+        }
+        Err(error) if tries_again(app, &error, received) => {
+            let said = chain(&error);
+            deliveries::deferred(&app.db, &id, to, &said, next).await?;
+            count("deferred");
+            return Ok(Some(said));
+        }
+        Err(error) => {
+            let said = chain(&error);
+            tracing::error!(message = %id, "a mail was refused for good: {said}");
+            deliveries::failed(&app.db, &id, to, &said).await?;
+            count("failed");
+        }
+    }
+    Ok(None)
+}
+
+fn tries_again(app: &App, error: &MailError, received: Timestamp) -> bool {
+    error.is_temporary() && received + PATIENCE >= app.clock.now()
+}
+
+async fn gather(
+    app: &App,
+    message: Message,
+    mailbox: Mailbox,
+    open: &[Delivery],
+) -> anyhow::Result<Facts> {
+    let (text, translated) = words::of(&app.db, &message, late(app)).await?;
+    let sound = match open.iter().any(|it| it.kind == Notice::Full) {
+        true => sound(app, &message, mailbox.settings.attach).await?,
+        false => None,
     };
-    let base_url = app.config.mail.base_url.as_deref();
-    Letter::about(message.id, mailbox, &message.envelope, &text, wav, base_url)
-        .context("the letter cannot be written")
+    Ok(Facts { message, mailbox, text, translated, sound })
+}
+
+/// The recording as it is to be attached. One that is gone for good keeps no letter back: the
+/// letter says so, and never counts as the message's safe place.
+async fn sound(app: &App, message: &Message, wanted: Attach) -> anyhow::Result<Option<Sound>> {
+    let wav = match app.blobs.get(&message.blob).await {
+        Ok(wav) => wav,
+        Err(error @ BlobError::Missing(_)) => {
+            tracing::error!(message = %message.id, "{error}; it is mailed without");
+            return Ok(None);
+        }
+        Err(error) => return Err(error).context("the recording cannot be read"),
+    };
+    if wanted == Attach::Mp3 {
+        let (id, source) = (message.id, wav.clone());
+        match tokio::task::spawn_blocking(move || mp3::encode(&source)).await? {
+            Ok(mp3) => return Ok(Some(Sound { kind: Attach::Mp3, bytes: mp3.into() })),
+            Err(error) => tracing::warn!(message = %id, "{error}; it is attached as WAV"),
+        }
+    }
+    Ok(Some(Sound { kind: Attach::Wav, bytes: wav }))
+}
+
+impl Facts {
+    fn write(&self, app: &App, delivery: &Delivery) -> anyhow::Result<Letter> {
+        let Message { id, envelope, .. } = &self.message;
+        let news = News {
+            id: *id,
+            mailbox: &self.mailbox,
+            envelope,
+            text: &self.text,
+            translated: &self.translated,
+            room: self.message.made_room.as_ref(),
+            keep_trash: app.config.keep_trash,
+        };
+        let reader =
+            Reader { mailbox: self.mailbox.id.clone(), address: delivery.recipient.clone() };
+        let ways = match &app.links {
+            Some(links) => links.ways(*id, envelope.received, &reader),
+            None => Ways { base_url: app.config.mail.base_url.clone(), ..Ways::default() },
+        };
+        Ok(match delivery.kind {
+            Notice::Full => Letter::full(&app.templates, &news, &ways, self.sound.clone())?,
+            Notice::Short => Letter::short(&app.templates, &news, &ways)?,
+        })
+    }
 }
 
 /// Why there is no transcript yet, told to the owner.
-fn late(app: &App) -> String {
+fn late(app: &App) -> &'static str {
     match app.speech.readiness() {
-        Readiness::Ready { .. } => "The transcript was not ready in time.".into(),
-        _ => "No speech model is installed on the server.".into(),
+        Readiness::Ready { .. } => "The transcript was not ready in time.",
+        _ => "No speech model is installed on the server.",
     }
 }
 

@@ -13,6 +13,7 @@ use super::LOOK;
 use crate::app::App;
 use crate::blobs::{self, BlobError};
 use crate::mailbox::MessageId;
+use crate::speech::Readiness;
 use crate::store::{StoreError, jobs, messages};
 
 /// How many recordings are on their way at once; each is held in memory twice.
@@ -82,10 +83,11 @@ async fn round(app: &App) -> Result<(), UploadError> {
     let deleted = all(deleting.buffer_unordered(AT_ONCE)).await;
     let moving = stream::iter(waiting.into_iter().map(async |key| upload(app, &key).await));
     let moved = all(moving.buffer_unordered(AT_ONCE)).await;
+    let heard = matches!(app.speech.readiness(), Readiness::Ready { .. });
     for key in app.blobs.kept().await? {
         let id = blobs::id(&key).map(MessageId);
         if let Some(id) = id
-            && !jobs::waits(&app.db, &id).await?
+            && !jobs::waits(&app.db, &id, heard).await?
         {
             app.blobs.forget(&key).await?;
         }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Accepted, Letter, MailError};
-use crate::mailbox::Timestamp;
+use crate::mailbox::{Timestamp, settings::Attach};
 
 /// Letters kept; beyond it the oldest go. The messages they tell of are not touched.
 pub const KEPT: usize = 10_000;
@@ -23,7 +23,8 @@ pub const KEPT: usize = 10_000;
 const FOLDERS: [&str; 4] = ["tmp", "new", "cur", "page"];
 /// The files of one letter, in the order they are written: the note comes last, and what has a
 /// note is complete.
-const RECORDING: (&str, &str) = ("page", "wav");
+const WAV: (&str, &str) = ("page", "wav");
+const MP3: (&str, &str) = ("page", "mp3");
 const LETTER: (&str, &str) = ("new", "eml");
 const NOTE: (&str, &str) = ("page", "json");
 
@@ -48,8 +49,8 @@ pub struct Caught {
     pub date: Timestamp,
     /// The plain text.
     pub text: String,
-    /// What the recording is called in the letter.
-    pub recording: String,
+    /// What the recording is called in the letter; a short one has none.
+    pub recording: Option<String>,
 }
 
 impl Folder {
@@ -68,14 +69,16 @@ impl Folder {
             subject: letter.subject.clone(),
             date: letter.received,
             text: letter.text.clone(),
-            recording: letter.recording.name.clone(),
+            recording: letter.recording.as_ref().map(|it| it.name.clone()),
         };
-        let (dir, wav, bytes) =
-            (self.dir.clone(), letter.recording.wav.clone(), message.formatted());
+        let (dir, bytes) = (self.dir.clone(), message.formatted());
+        let sound = letter.recording.as_ref().map(|it| it.sound.clone());
         let reply = format!("caught as {}", path(&dir, LETTER, &caught.id).display());
         self.blocking(move || {
             open(&dir)?;
-            write(&dir, RECORDING, &caught.id, &wav)?;
+            if let Some(sound) = sound {
+                write(&dir, recording(sound.kind), &caught.id, &sound.bytes)?;
+            }
             write(&dir, LETTER, &caught.id, &bytes)?;
             write(&dir, NOTE, &caught.id, &serde_json::to_vec(&caught)?)?;
             forget_oldest(&dir)
@@ -133,9 +136,13 @@ impl Caught {
         path(dir, LETTER, &self.id)
     }
 
-    /// The file with the recording.
-    pub fn recording_file(&self, dir: &Path) -> PathBuf {
-        path(dir, RECORDING, &self.id)
+    /// The file with the recording, and what kind of file it is, if the letter has one.
+    pub fn recording_file(&self, dir: &Path) -> Option<(PathBuf, Attach)> {
+        let kind = match self.recording.as_ref()?.ends_with(".mp3") {
+            true => Attach::Mp3,
+            false => Attach::Wav,
+        };
+        Some((path(dir, recording(kind), &self.id), kind))
     }
 }
 
@@ -149,6 +156,13 @@ fn id(letter: &Letter, to: &str) -> String {
 /// Whether this can be an id of ours. Nothing else ever becomes part of a path.
 fn valid(id: &str) -> bool {
     id.len() == 53 && id.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+}
+
+fn recording(kind: Attach) -> (&'static str, &'static str) {
+    match kind {
+        Attach::Wav => WAV,
+        Attach::Mp3 => MP3,
+    }
 }
 
 fn path(dir: &Path, (folder, kind): (&str, &str), id: &str) -> PathBuf {
@@ -192,7 +206,7 @@ fn write(dir: &Path, part: (&str, &str), id: &str, bytes: &[u8]) -> io::Result<(
 fn forget_oldest(dir: &Path) -> io::Result<()> {
     let ids = ids(dir)?;
     for id in &ids[..ids.len().saturating_sub(KEPT)] {
-        for part in [NOTE, LETTER, RECORDING] {
+        for part in [NOTE, LETTER, WAV, MP3] {
             match fs::remove_file(path(dir, part, id)) {
                 Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
                 _ => {}

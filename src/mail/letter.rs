@@ -4,13 +4,39 @@
 //! of control characters here and escaped by the templates of `assets/mail/`; how a letter becomes
 //! bytes is `mime`'s business.
 
-use std::{fmt, sync::LazyLock, time::Duration};
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
-use jiff::{Timestamp as Moment, Zoned, tz::TimeZone};
-use minijinja::{Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig};
+use minijinja::{Value, context};
 
-use crate::mailbox::{Caller, Envelope, Mailbox, MessageId, Segment, Timestamp, Transcript};
+use super::{
+    links::Ways,
+    templates::{Part, TemplateError, Templates},
+    words::{code, cut, dialable, file_name, isolated, line, local, minutes, moment, paragraph},
+};
+use crate::mailbox::{
+    Caller, Envelope, Mailbox, MessageId, Notice, Segment, Timestamp, Transcript, room::MadeRoom,
+    settings::Attach,
+};
+
+/// Everything a letter or a page can tell of a message.
+#[derive(Debug, Clone, Copy)]
+pub struct News<'a> {
+    /// The message.
+    pub id: MessageId,
+    /// Where it lies; its language, time zone and clock are the letter's.
+    pub mailbox: &'a Mailbox,
+    /// Who left it, when and how long it is.
+    pub envelope: &'a Envelope,
+    /// What was said.
+    pub text: &'a Text,
+    /// The same in another language.
+    pub translated: &'a Translated,
+    /// How full the mailbox was then, where that is worth telling, and what gave way.
+    pub room: Option<&'a MadeRoom>,
+    /// How long what lies in the trash can be fetched back.
+    pub keep_trash: Duration,
+}
 
 /// What became of a message's words.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,21 +51,45 @@ pub enum Text {
     Off,
 }
 
-/// A letter about one message, the same for all who get it.
+/// What became of a transcript's translation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Translated {
+    /// The owner does not want one, or there is nothing to translate.
+    Off,
+    /// A machine made it.
+    Made {
+        /// ISO 639-1.
+        language: String,
+        /// All of it.
+        text: String,
+        /// Numbers of the original that are not in it, in digits.
+        missing: Vec<String>,
+        /// Numbers in it that are not in the original, in digits.
+        added: Vec<String>,
+    },
+    /// There is none, or none yet: why, as a sentence for the owner.
+    NotMade(String),
+}
+
+/// A letter about one message to one recipient.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
     /// The message it is about; its Message-ID is made from it.
     pub id: MessageId,
+    /// Whether it holds everything.
+    pub kind: Notice,
     /// When the message was left, which is the letter's date.
     pub received: Timestamp,
     /// Caller and first words, in one line.
     pub subject: String,
     /// All of it for readers of plain text.
     pub text: String,
-    /// All of it as HTML.
-    pub html: String,
-    /// What was said.
-    pub recording: Recording,
+    /// All of it as HTML; a short letter has none.
+    pub html: Option<String>,
+    /// What was said, if it is in the letter.
+    pub recording: Option<Recording>,
+    /// Where this recipient can ask for no more of them.
+    pub unsubscribe: Option<String>,
 }
 
 /// The sound that goes with a letter.
@@ -47,85 +97,99 @@ pub struct Letter {
 pub struct Recording {
     /// A file name of letters, digits, `-` and `.` only.
     pub name: String,
-    /// A WAV file.
-    pub wav: Bytes,
+    /// The sound.
+    pub sound: Sound,
+}
+
+/// A file of sound.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sound {
+    /// What kind of file it is.
+    pub kind: Attach,
+    /// All of it.
+    pub bytes: Bytes,
 }
 
 /// Segments the recogniser believed in less than this are marked.
 const UNSURE: f32 = 0.5;
 /// Characters of the transcript told in the subject.
 const FIRST_WORDS: usize = 60;
-/// Characters of the caller's number told in the file name.
-const FILE_NUMBER: usize = 20;
-/// The language whose templates exist for certain.
-const FALLBACK: &str = "en";
-
-static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut templates = Environment::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    templates.set_syntax(blocks_leave_no_gaps());
-    for (name, source) in [
-        ("en/subject.txt", include_str!("../../assets/mail/en/subject.txt")),
-        ("en/letter.txt", include_str!("../../assets/mail/en/letter.txt")),
-        ("en/letter.html", include_str!("../../assets/mail/en/letter.html")),
-    ] {
-        templates.add_template(name, source).expect("a template of ours, read by a test");
-    }
-    templates
-});
-
-/// A line with nothing but a block on it leaves no line behind.
-fn blocks_leave_no_gaps() -> SyntaxConfig {
-    let mut syntax = SyntaxConfig::builder();
-    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
-    syntax.build().expect("the usual delimiters, which do not clash")
-}
+/// Characters of a short letter: those of one text message.
+const TEXT_MESSAGE: usize = 160;
+/// Characters a subject may have.
+const SUBJECT: usize = 250;
+/// Messages that gave way and are told one by one.
+const ROTATED: usize = 20;
+/// Numbers that differ and are told one by one.
+const DIFFERENCES: usize = 10;
 
 impl Letter {
-    /// Writes the letter about a message in the language and time zone of its mailbox. `base_url`
-    /// is where this server's pages are reached, if it has any.
+    /// Writes the letter with everything in it. Without a sound it says that the recording is
+    /// missing.
     ///
     /// # Errors
     /// Only if a template asks for something it is not told.
-    pub fn about(
-        id: MessageId,
-        mailbox: &Mailbox,
-        envelope: &Envelope,
-        text: &Text,
-        wav: Bytes,
-        base_url: Option<&str>,
-    ) -> Result<Self, minijinja::Error> {
-        let local = local(envelope.received, &mailbox.settings.time_zone);
-        let caller =
-            Caller::claimed(envelope.caller.name.as_deref(), envelope.caller.number.as_deref());
-        let known = caller.name.is_some() || caller.number.is_some();
-        let recording = Recording { name: file_name(&caller, &local), wav };
-        let facts = context! {
-            caller => known.then(|| isolated(&line(&caller.to_string()))),
-            call_back => caller.number.as_deref().and_then(dialable),
-            date => local.strftime("%A, %-d %B %Y, %H:%M %Z").to_string(),
-            length => minutes(envelope.length),
-            seconds => envelope.length.as_secs(),
-            interrupted => envelope.interrupted,
-            mailbox => line(&mailbox.number),
-            owner => line(&mailbox.name),
-            file => recording.name.as_str(),
-            base_url => base_url,
-            ..words(text)
-        };
-        let write = |part: &str| {
-            let of = |language: &str| TEMPLATES.get_template(&format!("{language}/{part}"));
-            of(&mailbox.settings.pages).or_else(|_| of(FALLBACK))?.render(&facts)
-        };
+    pub fn full(
+        templates: &Templates,
+        news: &News<'_>,
+        ways: &Ways,
+        sound: Option<Sound>,
+    ) -> Result<Self, TemplateError> {
+        let name = |kind: Attach| format!("{}.{kind}", file_stem(news));
+        let recording = sound.map(|sound| Recording { name: name(sound.kind), sound });
+        let file = recording.as_ref().map(|it| it.name.as_str());
+        let facts = facts(templates, news, ways, file)?;
+        let write = |part| templates.write(language(news), part, &facts);
         Ok(Self {
-            id,
-            received: envelope.received,
-            subject: write("subject.txt")?.trim().to_owned(),
-            text: write("letter.txt")?,
-            html: write("letter.html")?,
+            id: news.id,
+            kind: Notice::Full,
+            received: news.envelope.received,
+            subject: cut(&one_line(&write(Part::Subject)?), SUBJECT),
+            text: write(Part::Text)?,
+            html: Some(write(Part::Html)?),
             recording,
+            unsubscribe: ways.unsubscribe.clone(),
         })
     }
+
+    /// Writes the short letter: who, when, how long and the first words, in the space of a text
+    /// message.
+    ///
+    /// # Errors
+    /// Only if a template asks for something it is not told.
+    pub fn short(
+        templates: &Templates,
+        news: &News<'_>,
+        ways: &Ways,
+    ) -> Result<Self, TemplateError> {
+        let facts = facts(templates, news, ways, None)?;
+        let write = |part| Ok(one_line(&templates.write(language(news), part, &facts)?));
+        Ok(Self {
+            id: news.id,
+            kind: Notice::Short,
+            received: news.envelope.received,
+            subject: cut(&write(Part::ShortSubject)?, SUBJECT),
+            text: fitted(&write(Part::Short)?),
+            html: None,
+            recording: None,
+            unsubscribe: ways.unsubscribe.clone(),
+        })
+    }
+}
+
+/// The page that a letter's link to the recording opens. `audio` is where the sound is.
+///
+/// # Errors
+/// Only if a template asks for something it is not told.
+pub fn listen_page(
+    templates: &Templates,
+    news: &News<'_>,
+    audio: &str,
+) -> Result<String, TemplateError> {
+    let file = format!("{}.wav", file_stem(news));
+    let ways = Ways { listen: Some(audio.to_owned()), ..Ways::default() };
+    let facts = facts(templates, news, &ways, Some(&file))?;
+    templates.write(language(news), Part::Listen, &facts)
 }
 
 impl fmt::Debug for Letter {
@@ -137,8 +201,69 @@ impl fmt::Debug for Letter {
 
 impl fmt::Debug for Recording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recording").field("bytes", &self.wav.len()).finish_non_exhaustive()
+        f.debug_struct("Recording").field("sound", &self.sound).finish_non_exhaustive()
     }
+}
+
+impl fmt::Debug for Sound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes.len();
+        f.debug_struct("Sound").field("kind", &self.kind).field("bytes", &bytes).finish()
+    }
+}
+
+fn language<'a>(news: &News<'a>) -> &'a str {
+    &news.mailbox.settings.pages
+}
+
+fn claimed(news: &News<'_>) -> Caller {
+    let Caller { name, number } = &news.envelope.caller;
+    Caller::claimed(name.as_deref(), number.as_deref())
+}
+
+/// A caller in one line, if anything is known of them.
+fn known(caller: &Caller) -> Option<String> {
+    let known = caller.name.is_some() || caller.number.is_some();
+    known.then(|| isolated(&line(&caller.to_string())))
+}
+
+fn file_stem(news: &News<'_>) -> String {
+    let at = local(news.envelope.received, &news.mailbox.settings.time_zone);
+    file_name(&claimed(news), &at)
+}
+
+/// Everything every template is told, whatever it makes of it.
+pub(super) fn facts(
+    templates: &Templates,
+    news: &News<'_>,
+    ways: &Ways,
+    file: Option<&str>,
+) -> Result<Value, TemplateError> {
+    let News { mailbox, envelope, .. } = news;
+    let settings = &mailbox.settings;
+    let at = |part, time| {
+        let moment = moment(&local(time, &settings.time_zone), settings.hours);
+        Ok::<_, TemplateError>(one_line(&templates.write(language(news), part, &moment)?))
+    };
+    let caller = claimed(news);
+    Ok(context! {
+        caller => known(&caller),
+        call_back => caller.number.as_deref().and_then(dialable),
+        date => at(Part::Date, envelope.received)?,
+        moment => at(Part::Moment, envelope.received)?,
+        length => minutes(envelope.length),
+        seconds => envelope.length.as_secs(),
+        interrupted => envelope.interrupted,
+        mailbox => line(&mailbox.number),
+        owner => line(&mailbox.name),
+        file,
+        base_url => &ways.base_url,
+        listen => &ways.listen,
+        unsubscribe => &ways.unsubscribe,
+        translation => translation(news.translated),
+        room => room(news, at)?,
+        ..words(news.text)
+    })
 }
 
 /// The facts of a letter that depend on what became of the words.
@@ -151,7 +276,16 @@ fn words(text: &Text) -> Value {
         Text::NotTranscribed(reason) => ("unwritten", Some(line(reason))),
         Text::Off => ("unwanted", None),
     };
-    context! { kind, reason }
+    let nothing: Option<&str> = None;
+    context! {
+        kind,
+        reason,
+        first_words => nothing,
+        opening => nothing,
+        unsure => false,
+        language => nothing,
+        said => Vec::<Value>::new(),
+    }
 }
 
 fn spoken(transcript: &Transcript) -> Value {
@@ -159,83 +293,73 @@ fn spoken(transcript: &Transcript) -> Value {
     let said: Vec<_> = (transcript.segments.iter())
         .map(|it| context! { text => paragraph(&it.text), unsure => unsure(it) })
         .collect();
-    let language = &transcript.language;
-    let known =
-        (2..=8).contains(&language.len()) && language.bytes().all(|c| c.is_ascii_alphabetic());
+    let (all, reason) = (line(&transcript.text()), None::<&str>);
     context! {
         kind => "speech",
-        first_words => isolated(&cut(&line(&transcript.text()), FIRST_WORDS)),
+        reason,
+        first_words => isolated(&cut(&all, FIRST_WORDS)),
+        opening => isolated(&cut(&all, TEXT_MESSAGE)),
         unsure => transcript.segments.iter().any(unsure),
-        language => known.then_some(language.as_str()),
+        language => code(&transcript.language),
         said,
     }
 }
 
-fn local(at: Timestamp, zone: &str) -> Zoned {
-    let moment = Moment::from_millisecond(at.0).unwrap_or_default();
-    moment.to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC))
-}
-
-/// `voicemail-2026-11-23-1432-from-5551234.wav`
-fn file_name(caller: &Caller, local: &Zoned) -> String {
-    let number = caller.number.as_deref().unwrap_or_default();
-    let safe = number.chars().filter(char::is_ascii_alphanumeric).take(FILE_NUMBER);
-    let number = safe.collect::<String>();
-    let number = if number.is_empty() { "unknown" } else { &number };
-    format!("voicemail-{}-from-{number}.wav", local.strftime("%Y-%m-%d-%H%M"))
-}
-
-/// The number as a `tel:` link may carry it, if it is one. A number with `*` or `#` in it is shown
-/// but never linked: dialled on a mobile it can be an order to the phone rather than a call.
-fn dialable(number: &str) -> Option<String> {
-    let separator = |c: char| matches!(c, ' ' | '-' | '.' | '/' | '(' | ')');
-    let bare: String = number.chars().filter(|&c| !separator(c)).collect();
-    let digits = bare.strip_prefix('+').unwrap_or(&bare);
-    let good = digits.len() >= 2 && digits.bytes().all(|c| c.is_ascii_digit());
-    good.then_some(bare)
-}
-
-/// `0:24`
-fn minutes(length: Duration) -> String {
-    let seconds = length.as_secs();
-    format!("{}:{:02}", seconds / 60, seconds % 60)
-}
-
-/// One line, however it came: no control or direction characters, single spaces.
-fn line(text: &str) -> String {
-    let text = paragraph(text);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Text with its line breaks (as `\n`) but without anything else that steers a screen.
-fn paragraph(text: &str) -> String {
-    let text = text.replace("\r\n", "\n");
-    let kept = text.chars().filter_map(|c| match c {
-        '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
-        '\n' => Some(c),
-        c if c.is_control() => c.is_whitespace().then_some(' '),
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}' => None,
-        '\u{2066}'..='\u{2069}' => None,
-        c => Some(c),
-    });
-    kept.collect::<String>().trim().to_owned()
-}
-
-/// The first words of a line, with `…` where something was left out.
-fn cut(line: &str, longest: usize) -> String {
-    let Some((end, _)) = line.char_indices().nth(longest) else {
-        return line.to_owned();
+fn translation(translated: &Translated) -> Option<Value> {
+    let some = |numbers: &[String]| -> Vec<String> {
+        numbers.iter().take(DIFFERENCES).map(|it| line(it)).collect()
     };
-    let begin = &line[..end];
-    let whole = begin.rfind(' ').filter(|&space| space > end / 2);
-    format!("{}…", begin[..whole.unwrap_or(end)].trim_end_matches([' ', ',', ';', ':', '.', '-']))
+    let nothing: Option<&str> = None;
+    match translated {
+        Translated::Off => None,
+        Translated::Made { language, text, missing, added } => Some(context! {
+            language => code(language),
+            text => paragraph(text),
+            missing => some(missing),
+            added => some(added),
+            reason => nothing,
+        }),
+        Translated::NotMade(reason) => Some(context! {
+            language => nothing,
+            text => nothing,
+            missing => Vec::<String>::new(),
+            added => Vec::<String>::new(),
+            reason => line(reason),
+        }),
+    }
 }
 
-/// Keeps words written from right to left from turning round what stands beside them (UAX #9).
-fn isolated(text: &str) -> String {
-    let leftward = |c| {
-        matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}'
-        | '\u{fe70}'..='\u{fefe}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
-    };
-    if text.contains(leftward) { format!("\u{2068}{text}\u{2069}") } else { text.to_owned() }
+/// How full the mailbox is, what happens next, and what gave way until when.
+fn room(
+    news: &News<'_>,
+    at: impl Fn(Part, Timestamp) -> Result<String, TemplateError>,
+) -> Result<Option<Value>, TemplateError> {
+    let Some(room) = news.room else { return Ok(None) };
+    let mut rotated = Vec::with_capacity(room.rotated.len().min(ROTATED));
+    for it in room.rotated.iter().take(ROTATED) {
+        rotated.push(context! { caller => known(&it.caller), date => at(Part::Day, it.received)? });
+    }
+    Ok(Some(context! {
+        used => room.used,
+        limit => room.limit,
+        full => room.is_full(),
+        rotates => !news.mailbox.settings.disable_rotate,
+        others => room.rotated.len() - rotated.len(),
+        rotated,
+        until => at(Part::Day, news.envelope.received + news.keep_trash)?,
+    }))
+}
+
+/// What a template wrote for a place with room for one line. Direction marks in it are ours.
+fn one_line(written: &str) -> String {
+    written.trim().replace(['\r', '\n'], " ")
+}
+
+/// What a text message holds of a line. The three dots are those every phone has.
+fn fitted(line: &str) -> String {
+    let line = line.replace('…', "...");
+    if line.chars().count() <= TEXT_MESSAGE {
+        return line;
+    }
+    cut(&line, TEXT_MESSAGE - 3).replace('…', "...")
 }

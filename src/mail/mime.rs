@@ -1,7 +1,7 @@
 //! A letter as the bytes that travel: headers and parts (RFC 5322, RFC 2045).
 //!
 //! The same letter from the same sender to the same address is the same bytes on every try, and
-//! its Message-ID does not depend on the address: who gets it twice can tell.
+//! its Message-ID depends on its kind, not on the address: who gets it twice can tell.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,7 +13,8 @@ use lettre::{
     },
 };
 
-use super::{Letter, MailError, address};
+use super::{Letter, MailError, Recording, address};
+use crate::mailbox::{Notice, settings::Attach};
 
 /// The last moment a mail's date can tell: the end of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -23,29 +24,66 @@ const WORD: usize = 15;
 /// Puts a letter together for one recipient.
 pub(super) fn message(letter: &Letter, from: &Mailbox, to: &str) -> Result<Message, MailError> {
     let to = address::parse(to).map_err(|cause| MailError::Address(to.to_owned(), cause))?;
-    let boundary = |part: &str| format!("afterbeep-{part}-{}", letter.id.0.simple());
-    let alternatives = MultiPart::alternative()
-        .boundary(boundary("text"))
-        .singlepart(SinglePart::plain(letter.text.clone()))
-        .singlepart(SinglePart::html(letter.html.clone()));
-    let wav = ContentType::parse("audio/wav").expect("a media type as RFC 2045 writes them");
-    let recording = Attachment::new(letter.recording.name.clone())
-        .body(Body::new(letter.recording.wav.to_vec()), wav);
-    let message = Message::builder()
+    let mut message = Message::builder()
         .from(from.clone())
         .to(to.email.into())
         .raw_header(subject(&letter.subject))
         .date(UNIX_EPOCH + since_1970(letter))
-        .message_id(Some(format!("<{}@{}>", letter.id, address::id_domain(from))))
+        .message_id(Some(message_id(letter, from)))
         .raw_header(fixed("Auto-Submitted", "auto-generated"))
-        .raw_header(fixed("X-Auto-Response-Suppress", "All"))
-        .multipart(
-            MultiPart::mixed()
-                .boundary(boundary("all"))
-                .multipart(alternatives)
-                .singlepart(recording),
-        )?;
-    Ok(message)
+        .raw_header(fixed("X-Auto-Response-Suppress", "All"));
+    if let Some(link) = &letter.unsubscribe {
+        message = message
+            .raw_header(verbatim("List-Unsubscribe", &format!("<{link}>")))
+            .raw_header(verbatim("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+    }
+    Ok(match body(letter) {
+        Content::Plain(part) => message.singlepart(part)?,
+        Content::Parts(parts) => message.multipart(parts)?,
+    })
+}
+
+/// What a letter consists of.
+enum Content {
+    Plain(SinglePart),
+    Parts(MultiPart),
+}
+
+fn body(letter: &Letter) -> Content {
+    let boundary = |part: &str| format!("afterbeep-{part}-{}", letter.id.0.simple());
+    let text = SinglePart::plain(letter.text.clone());
+    let Some(html) = &letter.html else { return Content::Plain(text) };
+    let alternatives = MultiPart::alternative()
+        .boundary(boundary("text"))
+        .singlepart(text)
+        .singlepart(SinglePart::html(html.clone()));
+    let Some(Recording { name, sound }) = &letter.recording else {
+        return Content::Parts(alternatives);
+    };
+    let kind = match sound.kind {
+        Attach::Wav => "audio/wav",
+        Attach::Mp3 => "audio/mpeg",
+    };
+    let kind = ContentType::parse(kind).expect("a media type as RFC 2045 writes them");
+    let recording = Attachment::new(name.clone()).body(Body::new(sound.bytes.to_vec()), kind);
+    let all = MultiPart::mixed().boundary(boundary("all"));
+    Content::Parts(all.multipart(alternatives).singlepart(recording))
+}
+
+/// The short letter is another one than the full one; who gets both must not lose one.
+fn message_id(letter: &Letter, from: &Mailbox) -> String {
+    let short = match letter.kind {
+        Notice::Full => "",
+        Notice::Short => ".short",
+    };
+    format!("<{}{short}@{}>", letter.id, address::id_domain(from))
+}
+
+/// A header that must not be broken into lines or encoded: RFC 8058 §4 wants the link whole. What
+/// is written here is ours, and ASCII.
+fn verbatim(name: &'static str, value: &str) -> HeaderValue {
+    let name = HeaderName::new_from_ascii_str(name);
+    HeaderValue::dangerous_new_pre_encoded(name, value.to_owned(), value.to_owned())
 }
 
 fn fixed(name: &'static str, value: &str) -> HeaderValue {

@@ -1,4 +1,5 @@
-//! Mails that tell of messages: what they say ([`Letter`]) and how they go ([`Mailer`]).
+//! Mails that tell of messages: what they say ([`Letter`], in the sentences of [`Templates`]), where
+//! their [`Links`] lead, and how they go ([`Mailer`]).
 //!
 //! One letter to one recipient at a time; when to try again is the caller's business, and
 //! [`MailError::is_temporary`] says whether it may help. A letter carries the same Message-ID on
@@ -16,14 +17,21 @@ use lettre::{address::AddressError, message::Mailbox};
 mod address;
 pub mod folder;
 mod letter;
+mod links;
 mod mime;
+pub mod mp3;
+pub mod sample;
 mod settings;
 mod smtp;
+mod templates;
+mod words;
 
 pub use folder::Folder;
-pub use letter::{Letter, Recording, Text};
+pub use letter::{Letter, News, Recording, Sound, Text, Translated, listen_page};
+pub use links::{Links, Reader, Ways, key_as_text};
 pub use settings::{Secret, Security, Server, Settings};
 pub use smtp::Smtp;
+pub use templates::{Part, TemplateError, Templates};
 
 /// Where letters go.
 pub enum Mailer {

@@ -12,8 +12,15 @@ use super::address;
 pub struct Settings {
     /// Who letters come from, with or without a name: `Voicemail <voicemail@example.org>`.
     pub from: String,
-    /// Where this server's pages are reached, told in the letter's last line.
+    /// Where this server's pages are reached from outside. With `https` (or on this machine) letters
+    /// carry links to listen and to unsubscribe.
     pub base_url: Option<String>,
+    /// How long the link to a recording works, from when the message was left.
+    #[serde(with = "humantime_serde")]
+    pub listen_for: Duration,
+    /// A folder with sentences of one's own, `LANGUAGE/FILE` as in `assets/mail`; what it lacks is
+    /// as built in.
+    pub templates: Option<PathBuf>,
     /// Longest a whole conversation with the mail server may take, recording included.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
@@ -71,6 +78,8 @@ impl Default for Settings {
         Self {
             from: "Voicemail <voicemail@localhost>".into(),
             base_url: None,
+            listen_for: Duration::from_secs(7 * 24 * 3_600),
+            templates: None,
             timeout: Duration::from_secs(120),
             retry_first: Duration::from_secs(30),
             caught: "mail".into(),
@@ -82,6 +91,7 @@ impl Default for Settings {
 impl Settings {
     const HASTE: Duration = Duration::from_millis(100);
     const SLOTH: Duration = Duration::from_secs(3_600);
+    const YEAR: Duration = Duration::from_secs(366 * 24 * 3_600);
 
     /// What is wrong with these settings, as a sentence for the operator.
     pub fn check(&self) -> Result<(), String> {
@@ -93,6 +103,9 @@ impl Settings {
         }
         if !(Self::HASTE..=Self::SLOTH).contains(&self.retry_first) {
             return Err("retry_first: must be 100ms to 1h".into());
+        }
+        if self.listen_for.is_zero() || self.listen_for > Self::YEAR {
+            return Err("listen_for: must be more than nothing and a year at most".into());
         }
         let http = |url: &str| url.starts_with("http://") || url.starts_with("https://");
         match &self.base_url {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub mod greeting;
+mod notified;
 pub mod numbers;
 mod party;
 mod reason;
@@ -14,6 +15,7 @@ pub mod room;
 pub mod settings;
 mod translation;
 
+pub use notified::{Told, in_good_hands};
 pub use reason::Reason;
 pub use redirected::Redirected;
 pub use settings::{Preferences, Settings};

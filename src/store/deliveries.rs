@@ -3,7 +3,7 @@
 
 use sqlx::FromRow;
 
-use super::{Db, StoreError};
+use super::{Db, StoreError, messages::NOTIFIED};
 use crate::mailbox::{MessageId, Notice, Timestamp};
 
 /// How far the mail to one recipient got.
@@ -30,6 +30,8 @@ pub struct Delivery {
     pub kind: Notice,
     /// How far it got.
     pub state: State,
+    /// The recording was in what was accepted.
+    pub with_audio: bool,
     /// How often it was tried.
     pub attempts: u32,
     /// What the mail server said last.
@@ -64,7 +66,7 @@ impl Delivery {
 /// A message's deliveries, by address.
 pub async fn of(db: &Db, message: &MessageId) -> Result<Vec<Delivery>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
-        "select recipient, kind, state, attempts, reply, next_try
+        "select recipient, kind, state, with_audio, attempts, reply, next_try
            from delivery where message = $1 order by recipient",
     )
     .bind(message.to_string())
@@ -73,15 +75,16 @@ pub async fn of(db: &Db, message: &MessageId) -> Result<Vec<Delivery>, StoreErro
     rows.into_iter().map(Delivery::try_from).collect()
 }
 
-/// The mail server took the letter over. This is a fact whatever was noted before; `false` if
-/// there is no such delivery (any more).
+/// The mail server took the letter over, with the recording in it or without. This is a fact
+/// whatever was noted before; `false` if there is no such delivery (any more).
 pub async fn accepted(
     db: &Db,
     message: &MessageId,
     recipient: &str,
     reply: &str,
+    with_audio: bool,
 ) -> Result<bool, StoreError> {
-    note(db, message, recipient, State::Accepted, reply, None).await
+    note(db, message, recipient, (State::Accepted, with_audio), reply, None).await
 }
 
 /// The mail server refused it for now; `false` if it was accepted or given up meanwhile.
@@ -92,7 +95,7 @@ pub async fn deferred(
     reply: &str,
     next_try: Timestamp,
 ) -> Result<bool, StoreError> {
-    note(db, message, recipient, State::Deferred, reply, Some(next_try)).await
+    note(db, message, recipient, (State::Deferred, false), reply, Some(next_try)).await
 }
 
 /// It will never arrive; `false` if it was accepted meanwhile.
@@ -102,33 +105,81 @@ pub async fn failed(
     recipient: &str,
     reply: &str,
 ) -> Result<bool, StoreError> {
-    note(db, message, recipient, State::Failed, reply, None).await
+    note(db, message, recipient, (State::Failed, false), reply, None).await
+}
+
+/// A server further on returned what had been accepted. If the message had gone into the trash
+/// because everybody seemed to have it, it is a new one again. `false` if nothing was accepted.
+pub async fn bounced(
+    db: &Db,
+    message: &MessageId,
+    recipient: &str,
+    reply: &str,
+) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    let changed = on!(&mut tx, tx => {
+        sqlx::query(
+            "update mailbox set version = version + 1
+              where id = (select mailbox from message where id = $1)",
+        )
+        .bind(message.to_string())
+        .execute(&mut **tx)
+        .await?;
+        let changed = sqlx::query(
+            "update delivery set state = $3, reply = $4, next_try = null
+              where message = $1 and recipient = $2 and state = 'accepted'",
+        )
+        .bind(message.to_string())
+        .bind(recipient)
+        .bind(State::Bounced.as_str())
+        .bind(shortened(reply))
+        .execute(&mut **tx)
+        .await?
+        .rows_affected();
+        sqlx::query(
+            "update message set folder = 'new', deleted = null, deleted_by = null
+              where id = $1 and folder = 'deleted' and deleted_by = $2
+                and exists (select 1 from delivery
+                             where message = $1 and kind = 'full' and state = 'bounced')",
+        )
+        .bind(message.to_string())
+        .bind(NOTIFIED)
+        .execute(&mut **tx)
+        .await?;
+        changed
+    });
+    tx.commit().await?;
+    Ok(changed == 1)
 }
 
 async fn note(
     db: &Db,
     message: &MessageId,
     recipient: &str,
-    state: State,
+    (state, with_audio): (State, bool),
     reply: &str,
     next_try: Option<Timestamp>,
 ) -> Result<bool, StoreError> {
-    let reply = super::clipped(reply, Delivery::LONGEST_REPLY);
     let changed = on!(&db.writer, pool => sqlx::query(
         "update delivery
-            set state = $3, reply = $4, next_try = $5, attempts = attempts + 1
+            set state = $3, reply = $4, next_try = $5, with_audio = $6, attempts = attempts + 1
           where message = $1 and recipient = $2
             and ($3 = 'accepted' or state in ('queued', 'deferred'))",
     )
     .bind(message.to_string())
     .bind(recipient)
     .bind(state.as_str())
-    .bind(reply)
+    .bind(shortened(reply))
     .bind(next_try.map(|it| it.0))
+    .bind(with_audio)
     .execute(pool)
     .await?
     .rows_affected());
     Ok(changed == 1)
+}
+
+fn shortened(reply: &str) -> String {
+    super::clipped(reply, Delivery::LONGEST_REPLY)
 }
 
 #[derive(FromRow)]
@@ -136,6 +187,7 @@ struct Row {
     recipient: String,
     kind: String,
     state: String,
+    with_audio: bool,
     attempts: i64,
     reply: Option<String>,
     next_try: Option<i64>,
@@ -164,6 +216,7 @@ impl TryFrom<Row> for Delivery {
             recipient: row.recipient,
             kind,
             state,
+            with_audio: row.with_audio,
             attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
             reply: row.reply,
             next_try: row.next_try.map(Timestamp),

@@ -268,12 +268,15 @@ pub async fn count(db: &Db) -> Result<[(Kind, Count); 3], StoreError> {
         .map(|kind| (kind, Count { queued: of(kind, "queued"), buried: of(kind, "buried") })))
 }
 
-/// Whether work about this message is still to be done.
-pub async fn waits(db: &Db, subject: &MessageId) -> Result<bool, StoreError> {
+/// Whether work about this message is still to be done; `heard` says whether transcribing counts,
+/// for without a model it may wait for ever.
+pub async fn waits(db: &Db, subject: &MessageId, heard: bool) -> Result<bool, StoreError> {
     let queued: i64 = on!(&db.reader, pool => sqlx::query_scalar(
-        "select count(*) from job where subject = $1 and state = 'queued'",
+        "select count(*) from job
+          where subject = $1 and state = 'queued' and (kind <> 'transcribe' or $2)",
     )
     .bind(subject.to_string())
+    .bind(heard)
     .fetch_one(pool)
     .await?);
     Ok(queued > 0)

@@ -72,6 +72,18 @@ pub async fn held(
     row.map(Mailbox::try_from).transpose()
 }
 
+/// The mailbox a signed link leads to. The signature is the right to it; whoever acts for a tenant
+/// asks [`held`].
+pub async fn linked(db: &Db, id: &MailboxId) -> Result<Option<Mailbox>, StoreError> {
+    let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select * from mailbox_in_effect where id = $1",
+    )
+    .bind(&id.0)
+    .fetch_optional(pool)
+    .await?);
+    row.map(Mailbox::try_from).transpose()
+}
+
 /// The mailbox a call to `number@host` is for: at the tenant with that SIP domain; if nobody has
 /// it, at the tenant called `default`, else at the only one there is.
 pub async fn reached(db: &Db, host: &str, number: &str) -> Result<Option<Mailbox>, StoreError> {

@@ -41,12 +41,14 @@ pub mod messages;
 pub mod people;
 mod postgres;
 pub mod rows;
+pub mod secrets;
 mod settings;
 mod sqlite;
 pub mod tenants;
 mod tenure;
 pub mod transcripts;
 pub mod translations;
+pub mod unsubscribed;
 
 pub use settings::Settings;
 pub use tenure::Tenure;

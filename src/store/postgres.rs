@@ -18,7 +18,8 @@ const WAIT: Duration = Duration::from_secs(3);
 
 /// What every connection asks for. No statement may wait for ever, and the server notices within
 /// a minute when this machine is gone, and lets another one take over.
-const SESSION: &str = "set statement_timeout = '30s'; set lock_timeout = '10s';
+const SESSION: &str =
+    "set client_min_messages = warning; set statement_timeout = '30s'; set lock_timeout = '10s';
      set idle_in_transaction_session_timeout = '60s'; set tcp_keepalives_idle = 30;
      set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3";
 

@@ -45,7 +45,7 @@ impl Settings {
                 "url: the name of the database is missing: postgres://USER@HOST/NAME".into()
             );
         }
-        PgConnectOptions::from_str(url).map(drop).map_err(|error| format!("url: {error}"))
+        PgConnectOptions::from_str(url).map(drop).map_err(|error| format!("url: {}", cause(&error)))
     }
 
     /// How to reach PostgreSQL; `None` if the database is the file in the data folder.
@@ -59,4 +59,11 @@ impl Settings {
             .map_err(|source| StoreError::Password { path: path.clone(), source })?;
         Ok(Some(options.password(text.trim_end_matches(['\r', '\n']))))
     }
+}
+
+/// What lies at the bottom of an error; the layers above only say where it was noticed.
+fn cause(error: &sqlx::Error) -> String {
+    let first: &dyn std::error::Error = error;
+    let causes = std::iter::successors(Some(first), |it| it.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use afterbeep::{
     clock::Clock,
     mailbox::{Caller, Envelope, MessageId, Reason, Segment, Timestamp, Transcript},
     store::{
-        Db, greetings, jobs as store_jobs, mailboxes,
+        Db, deliveries, greetings, jobs as store_jobs, mailboxes,
         messages::{self, Filing},
         tenants, transcripts,
     },
@@ -122,6 +122,7 @@ async fn errors_name_the_next_step() {
         ("mailbox set 2000 --name B", "`afterbeep mailbox add 2000`"),
         ("mailbox add 2000 --owner x@acme.example", "`afterbeep user add x@acme.example`"),
         ("mailbox set 1000 --notify-to a@acme.example,b", "not an email address"),
+        ("mailbox resubscribe 1000 x@acme.example", "has not unsubscribed from mailbox 1000"),
         ("mailbox set 1000 --limit many", "limit cannot be \"many\": say a number"),
         ("mailbox set 1000 --disable-rotate maybe", "say yes or no"),
         ("mailbox set 1000 --attach ogg", "say wav or mp3"),
@@ -200,6 +201,24 @@ async fn work_is_listed_and_what_was_given_up_is_tried_again() {
     assert!(given_up.contains("given up") && given_up.contains("the disk is gone"), "{given_up}");
     assert_eq!(desk.says("jobs retry --all").await, "1 job(s) are due now.\n");
     assert_eq!(desk.says("jobs list --given-up").await, "Nothing is left to do.\n");
+}
+
+#[tokio::test]
+async fn a_mail_that_came_back_is_noted_and_shown() {
+    let desk = desk().await;
+    desk.says("tenant add default").await;
+    desk.says("mailbox add 1000 --notify-to ann@acme.example").await;
+    let (id, ann) = (desk.message().await, "ann@acme.example");
+    let line = format!("message bounced {id} --recipient {ann} --reply 5.1.1");
+    assert!(desk.refuses(&line).await.contains("to ann@acme.example was accepted"));
+    deliveries::accepted(&desk.db, &id, ann, "250 ok", true).await.unwrap();
+    desk.says(&line).await;
+    let shown = desk.says(&format!("message show {id}")).await;
+    assert!(shown.contains("Mail to:  ann@acme.example, bounced (5.1.1)\n"), "{shown}");
+    let shown = desk.says(&format!("message show {id} --json")).await;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let mail = &shown["deliveries"][0];
+    assert_eq!((&mail["kind"], &mail["with_audio"]), (&"full".into(), &true.into()));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use afterbeep::call::Filer;
 use afterbeep::call::spool::{self, Kept, Label, Spool, TakeEvent};
 use afterbeep::clock::Clock;
 use afterbeep::config::Config;
-use afterbeep::mail::Mailer;
+use afterbeep::mail::{Mailer, Templates};
 use afterbeep::mailbox::{Caller, Envelope, MailboxId, MessageId, Reason, Settings, TenantId};
 use afterbeep::prompts::Prompts;
 use afterbeep::speech::{Recogniser, Translator};
@@ -101,6 +101,8 @@ impl House {
                 "/nonexistent".into(),
             ),
             mailer: Arc::new(Mailer::memory("voicemail@localhost").unwrap().0),
+            templates: Arc::new(Templates::built_in()),
+            links: None,
             bell: Arc::new(Notify::new()),
             config: Arc::new(config),
             clock,

@@ -183,9 +183,7 @@ impl House {
 
     /// Status and text of a page.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        // Another test may have been here first.
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let answer = reqwest::get(format!("http://{}{path}", self.http)).await.unwrap();
+        let answer = browser().get(format!("http://{}{path}", self.http)).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
@@ -214,6 +212,13 @@ impl Drop for House {
     }
 }
 
+/// What asks for pages.
+pub fn browser() -> reqwest::Client {
+    // Another test may have been here first.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::new()
+}
+
 /// The folder of speech models for tests.
 pub fn models() -> PathBuf {
     let models = match std::env::var_os("AFTERBEEP_TEST_MODELS") {
@@ -236,6 +241,7 @@ fn write_settings(dir: &Path, (sip, http, ports): (SocketAddr, SocketAddr, u16),
     for (section, line) in [
         ("[rtp]\n", format!("ports = \"{ports}-{}\"\n", ports + PORTS - 3)),
         ("[sip]\n", format!("listen = [\"{sip}\", \"{sip6}\"]\n")),
+        ("[http]\n", format!("listen = \"{http}\"\n")),
     ] {
         let lines = format!("{section}{line}");
         sections = match sections.contains(section) {
@@ -243,10 +249,7 @@ fn write_settings(dir: &Path, (sip, http, ports): (SocketAddr, SocketAddr, u16),
             false => lines + &sections,
         };
     }
-    let file = format!(
-        "data = \"{data}\"\n{top}\n[http]\nlisten = \"{http}\"\n{sections}",
-        data = dir.join("data").display(),
-    );
+    let file = format!("data = \"{data}\"\n{top}\n{sections}", data = dir.join("data").display(),);
     std::fs::write(dir.join("afterbeep.toml"), file).unwrap();
 }
 

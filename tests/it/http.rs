@@ -5,8 +5,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 use afterbeep::{
     config::Http,
     http::{self, Readiness, Site},
-    mail::{Letter, Mailer, Text, folder},
-    mailbox::*,
+    mail::{Letter, Mailer, News, Sound, Templates, Text, Translated, Ways, folder},
+    mailbox::{settings::Attach, *},
 };
 use axum::{
     Router,
@@ -47,6 +47,7 @@ fn site(caught: Option<&Path>, reasons: &[&str]) -> Router {
         ready: Arc::new(move || Readiness { reasons: reasons.clone() }),
         caught: caught.map(Into::into),
         names: vec!["voicemail.example".into()],
+        guests: None,
     })
 }
 
@@ -72,6 +73,10 @@ fn sound() -> Vec<u8> {
 
 /// Catches one letter and gives its id.
 async fn catch(data: &Path, number: u128) -> String {
+    catch_one(data, number, Attach::Wav, false).await
+}
+
+async fn catch_one(data: &Path, number: u128, kind: Attach, short: bool) -> String {
     let mailbox = Mailbox {
         id: MailboxId("m".into()),
         tenant: TenantId("t".into()),
@@ -88,8 +93,21 @@ async fn catch(data: &Path, number: u128) -> String {
         reason: Reason::Unknown,
     };
     let id = MessageId(Uuid::from_u128(number));
-    let wav = sound().into();
-    let letter = Letter::about(id, &mailbox, &envelope, &Text::NoSpeech, wav, None).unwrap();
+    let news = News {
+        id,
+        mailbox: &mailbox,
+        envelope: &envelope,
+        text: &Text::NoSpeech,
+        translated: &Translated::Off,
+        room: None,
+        keep_trash: Duration::ZERO,
+    };
+    let sound = Some(Sound { kind, bytes: sound().into() }).filter(|_| !short);
+    let (templates, ways) = (Templates::built_in(), Ways::default());
+    let letter = match short {
+        true => Letter::short(&templates, &news, &ways).unwrap(),
+        false => Letter::full(&templates, &news, &ways, sound).unwrap(),
+    };
     let mailer = Mailer::open(&Default::default(), data).unwrap();
     mailer.send(&letter, "ann@example.org").await.unwrap();
     folder::list(mailer.caught().unwrap(), 1).unwrap().pop().unwrap().id
@@ -117,7 +135,7 @@ async fn figures_are_told_as_prometheus_reads_them() {
     let metrics = Arc::new(move || handle.render());
     ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("calls_total").increment(3));
     let ready = Arc::new(Readiness::default);
-    let site = http::router(Site { metrics, ready, caught: None, names: vec![] });
+    let site = http::router(Site { metrics, ready, caught: None, names: vec![], guests: None });
     let page = get(&site, "/metrics").await;
     assert!(page.header("content-type").starts_with("text/plain; version=0.0.4"));
     assert!(page.text().lines().any(|line| line == "calls_total 3"), "{}", page.text());
@@ -192,6 +210,27 @@ async fn a_player_can_jump_in_the_recording() {
     assert_eq!(ask(&site, request).await.status, StatusCode::OK);
     let head = ask(&site, Request::head(&path).header(header::HOST, "localhost")).await;
     assert_eq!((head.header("content-length"), head.body.len()), ("10000", 0));
+}
+
+#[tokio::test]
+async fn short_letters_and_mp3s_are_shown_as_what_they_are() {
+    let data = tempfile::tempdir().unwrap();
+    let short = catch_one(data.path(), 1, Attach::Wav, true).await;
+    let mp3 = catch_one(data.path(), 2, Attach::Mp3, false).await;
+    let site = site(Some(&data.path().join("mail")), &[]);
+    let page = get(&site, &format!("/mail/{short}")).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(!page.text().contains("<audio"), "{}", page.text());
+    assert!(page.text().contains("letter.eml"), "{}", page.text());
+    let none = get(&site, &format!("/mail/{short}/recording.wav")).await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+
+    let path = format!("/mail/{mp3}/recording.mp3");
+    let page = get(&site, &format!("/mail/{mp3}")).await;
+    assert!(page.text().contains(&format!("src=\"{path}\"")), "{}", page.text());
+    let recording = get(&site, &path).await;
+    assert_eq!(recording.header("content-type"), "audio/mpeg");
+    assert_eq!(recording.body, sound());
 }
 
 #[tokio::test]

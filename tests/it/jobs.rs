@@ -16,6 +16,7 @@ use crate::phone::{FRAME, Phone};
 
 mod holding;
 mod mailing;
+mod options;
 mod transcribing;
 mod translating;
 

@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use afterbeep::{
-    mail::{Letter, Text},
-    mailbox::*,
+    mail::{Letter, News, Sound, Templates, Text, Translated, Ways},
+    mailbox::{settings::Attach, *},
 };
 use bytes::Bytes;
 use uuid::Uuid;
 
 mod catching;
 mod hostile;
+mod links;
 mod protected;
 mod sending;
+mod short;
 pub(crate) mod sink;
+mod templates;
+mod translated;
 mod writing;
 
 /// Monday, 23 November 2026, 14:32:07 in Vienna.
@@ -63,6 +67,39 @@ fn sound() -> Bytes {
     (0..20_000u32).map(|it| (it * 7 + it / 256) as u8).collect()
 }
 
+fn wav() -> Sound {
+    Sound { kind: Attach::Wav, bytes: sound() }
+}
+
+/// What there is to tell when nothing is special.
+fn news<'a>(mailbox: &'a Mailbox, envelope: &'a Envelope, text: &'a Text) -> News<'a> {
+    let (translated, room) = (&Translated::Off, None);
+    let keep_trash = Duration::from_secs(30 * 24 * 3_600);
+    News { id: ID, mailbox, envelope, text, translated, room, keep_trash }
+}
+
+/// The full letter, written with the built-in templates.
+fn written(news: &News<'_>, ways: &Ways) -> Letter {
+    Letter::full(&Templates::built_in(), news, ways, Some(wav())).unwrap()
+}
+
 fn letter(envelope: &Envelope, text: &Text) -> Letter {
-    Letter::about(ID, &reception(), envelope, text, sound(), None).unwrap()
+    written(&news(&reception(), envelope, text), &Ways::default())
+}
+
+fn html(letter: &Letter) -> &str {
+    letter.html.as_deref().unwrap()
+}
+
+/// Where everything has an address.
+fn ways() -> Ways {
+    let below = |path: &str| Some(format!("https://voicemail.example{path}"));
+    Ways { base_url: below(""), listen: below("/l/AAAA"), unsubscribe: below("/u/BBBB") }
+}
+
+fn set(name: &str, word: &str) -> Mailbox {
+    let mut own = Settings::default();
+    own.set("time_zone", "Europe/Vienna").unwrap();
+    own.set(name, word).unwrap();
+    Mailbox { settings: Preferences::of(own, Settings::default()), ..reception() }
 }

@@ -13,6 +13,7 @@ mod engines;
 mod filing;
 mod flows;
 mod growth;
+mod guests;
 mod health;
 mod house;
 mod http;

@@ -24,6 +24,7 @@ mod sqlite {
     mod house;
     mod jobs;
     mod messages;
+    mod notified;
     mod opening;
     mod owners;
     mod room;
@@ -37,6 +38,7 @@ mod postgres {
     mod house;
     mod jobs;
     mod messages;
+    mod notified;
     mod owners;
     mod room;
     mod rows;

@@ -38,6 +38,8 @@ enum Verb {
     Mails,
     /// Gaps in recordings while transcripts are made.
     Gaps,
+    /// The mail server away for an hour, in 12 s.
+    Outage,
     /// All of these but the kills.
     Figures,
     /// A little of everything, to see that it works; the machine need not be quiet.
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
             Some(Verb::Hangups) => show(figures::hangups(100).await),
             Some(Verb::Mails) => show(mails(false).await),
             Some(Verb::Gaps) => show(figures::gaps(50, 20, 20, &house::models()).await),
+            Some(Verb::Outage) => show(outage(false).await),
             Some(Verb::Smoke) => smoke().await,
             Some(Verb::Figures) | None => all().await,
         }
@@ -77,7 +80,8 @@ async fn all() -> bool {
     let hangups = show(figures::hangups(100).await);
     let mails = show(mails(false).await);
     let gaps = show(figures::gaps(50, 20, 20, &house::models()).await);
-    answers && hangups && mails && gaps
+    let outage = show(outage(false).await);
+    answers && hangups && mails && gaps && outage
 }
 
 /// Small enough for a minute; only what is wrong counts, not how long it took.
@@ -88,6 +92,7 @@ async fn smoke() -> bool {
         figures::hangups(4).await,
         mails(true).await,
         figures::gaps(10, 5, 8, &house::models()).await,
+        outage(true).await,
     ] {
         wrongs += findings.wrongs.len();
         show(findings);
@@ -102,6 +107,11 @@ async fn answers(smoke: bool) -> Findings {
 
 async fn mails(smoke: bool) -> Findings {
     figures::mails(if smoke { 1 } else { 10 }, &house::models()).await
+}
+
+async fn outage(smoke: bool) -> Findings {
+    let (messages, away) = if smoke { (20, 2) } else { (200, 12) };
+    figures::outage(messages, Duration::from_secs(away)).await
 }
 
 fn show(findings: Findings) -> bool {

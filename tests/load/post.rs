@@ -27,7 +27,11 @@ pub struct Post {
 
 impl Post {
     pub async fn open() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::at(TcpListener::bind("127.0.0.1:0").await?)
+    }
+
+    /// On a port that was kept for it.
+    pub fn at(listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let letters = Arc::new(Mutex::new(Vec::new()));
         let box_ = letters.clone();

@@ -11,10 +11,13 @@ use crate::mailbox::{
 };
 
 mod filing;
+mod notified;
 mod room;
 mod trash;
 
 pub use filing::{Filed, Filing, file};
+pub(super) use notified::NOTIFIED;
+pub use notified::let_go;
 pub use room::door;
 pub use trash::{expired, move_to};
 

@@ -2,7 +2,7 @@
 
 use crate::call::{assert_heard, words};
 use crate::house::{Bare, House};
-use crate::phone::{Phone, header};
+use crate::phone::{Call, Phone, header};
 use crate::postgres::Cluster;
 use crate::s3::S3;
 
@@ -10,7 +10,7 @@ use super::{DEAF, leave, mailed, of_length, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_database_and_s3_taken_away_in_between_everything_is_there_at_the_end() {
-    let (mut cluster, mut s3) = (Cluster::start(), S3::start().await);
+    let (cluster, mut s3) = (Cluster::start(), S3::start().await);
     let url = cluster.database().await;
     let settings = format!("[store]\nurl = {url:?}\n{}{DEAF}", s3.section(true));
     let mut house = House::start(&settings);
@@ -29,9 +29,8 @@ async fn with_the_database_and_s3_taken_away_in_between_everything_is_there_at_t
     // Without the database a running call goes on, a new one is told to come again.
     let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
     call.skip_to_beep().await.unwrap();
-    cluster.stop("QUIT");
     let said = words(6);
-    call.speak(&said).await.unwrap();
+    let mut cluster = stopped(cluster, "QUIT", &mut call, &said).await;
     let refused = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().err().unwrap();
     assert_eq!(refused.status, 503);
     assert!(header(&refused.text, "Retry-After").is_some(), "{}", refused.text);
@@ -69,13 +68,12 @@ async fn with_the_database_and_s3_taken_away_in_between_everything_is_there_at_t
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_under_way_when_the_database_restarts_is_filed_when_it_is_back() {
-    let mut cluster = Cluster::start();
+    let cluster = Cluster::start();
     let url = cluster.database().await;
     let house = House::start(&format!("[store]\nurl = {url:?}\n{DEAF}"));
     let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
     call.skip_to_beep().await.unwrap();
-    cluster.stop("INT");
-    call.speak(&words(2)).await.unwrap();
+    let mut cluster = stopped(cluster, "INT", &mut call, &words(2)).await;
     call.hang_up().await.unwrap();
     house.page("/metrics", "afterbeep_spool_kept 1").await;
     cluster.begin();
@@ -95,4 +93,14 @@ async fn a_second_server_on_the_same_database_is_refused() {
     let why = second.refused(&["serve"]);
     assert!(why.contains("is in use by another server"), "{why}");
     drop(first);
+}
+
+/// Stops the database while somebody speaks.
+async fn stopped(mut cluster: Cluster, how: &'static str, call: &mut Call, said: &[u8]) -> Cluster {
+    let stopping = tokio::task::spawn_blocking(move || {
+        cluster.stop(how);
+        cluster
+    });
+    call.speak(said).await.unwrap();
+    stopping.await.unwrap()
 }

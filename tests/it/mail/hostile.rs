@@ -1,6 +1,6 @@
 //! Whatever a caller claims to be called or says: one more line of text, nothing else.
 
-use afterbeep::mail::Mailer;
+use afterbeep::mail::{Mailer, listen_page};
 use mail_parser::{HeaderName, MessageParser};
 use proptest::prelude::*;
 
@@ -139,9 +139,57 @@ async fn harmless(value: &str) {
     assert_eq!(parsed.attachment(0).unwrap().contents(), sound(), "{value:?}");
 
     let safe = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
-    assert!(letter.recording.name.chars().all(safe), "{}", letter.recording.name);
-    assert!(letter.recording.name.len() < 80);
-    tags_are_ours(&letter.html);
+    let name = &letter.recording.as_ref().unwrap().name;
+    assert!(name.chars().all(safe) && name.len() < 80, "{name}");
+    tags_are_ours(html(&letter));
+    harmless_in_short(&envelope, value).await;
+    harmless_on_the_page(&envelope, value);
+}
+
+/// The short letter has no place for it to get out of.
+async fn harmless_in_short(envelope: &Envelope, value: &str) {
+    let (mailbox, text) = (reception(), transcript(&[(value, 0.9)]));
+    let news = news(&mailbox, envelope, &text);
+    let letter = Letter::short(&Templates::built_in(), &news, &ways()).unwrap();
+    assert!(letter.text.chars().count() <= 160, "{value:?}: {}", letter.text);
+    assert!(!letter.text.contains(char::is_control), "{value:?}");
+    let (mailer, outbox) = Mailer::memory("voicemail@example.org").unwrap();
+    mailer.send(&letter, "ann@example.org").await.unwrap();
+    let bytes = outbox.sent().pop().unwrap().bytes;
+    let parsed = MessageParser::default().parse(&bytes).unwrap();
+    assert_eq!(parsed.parts.len(), 1, "{value:?}");
+    assert_eq!(parsed.body_text(0).unwrap().trim_end(), letter.text.trim_end(), "{value:?}");
+    assert!(parsed.header(HeaderName::Bcc).is_none(), "{value:?}");
+}
+
+/// The page that a link opens has no tag a harmless caller's has not.
+fn harmless_on_the_page(envelope: &Envelope, value: &str) {
+    let page = |envelope: &Envelope, value: &str| {
+        let (mailbox, text) = (reception(), transcript(&[(value, 0.9), (value, 0.1)]));
+        let translated = Translated::Made {
+            language: value.into(),
+            text: value.into(),
+            missing: vec![value.into()],
+            added: vec![],
+        };
+        let news = News { translated: &translated, ..news(&mailbox, envelope, &text) };
+        listen_page(&Templates::built_in(), &news, "TOKEN/audio").unwrap()
+    };
+    let tags = |page: &str| {
+        let pieces = page.split('<').skip(1).map(|it| it.split('>').next().unwrap().to_owned());
+        let varies = |it: &String| {
+            it.starts_with("a href=\"tel:")
+                || it == "/a"
+                || it.contains("download=")
+                || it.starts_with("div class=\"text\" dir=\"auto\"")
+        };
+        pieces.filter(|it| !varies(it)).collect::<Vec<_>>()
+    };
+    let (plain, found) = (tags(&page(&from_marie(), "Hello.")), tags(&page(envelope, value)));
+    let silent = tags(&page(&from_marie(), ""));
+    assert!(found.iter().all(|it| plain.contains(it) || silent.contains(it)), "{found:#?}");
+    assert!(found.len() <= plain.len().max(silent.len()), "{value:?}: {found:#?}");
+    assert!(!page(envelope, value).contains("dir=\"auto\" on"), "{value:?}");
 }
 
 /// A stranger's value adds no tag and no attribute: with all text gone, what is left is what a
@@ -152,11 +200,12 @@ fn tags_are_ours(html: &str) {
         let call_back = |it: &String| it.starts_with("a href=\"tel:") || it == "/a";
         pieces.filter(|it| !call_back(it)).collect::<Vec<_>>()
     };
-    let plain = letter(&from_marie(), &transcript(&[("Hello.", 0.9), ("You.", 0.1)])).html;
-    let silent = letter(&from_marie(), &Text::NoSpeech).html;
+    let plain = letter(&from_marie(), &transcript(&[("Hello.", 0.9), ("You.", 0.1)]));
+    let silent = letter(&from_marie(), &Text::NoSpeech);
+    let (plain, silent) = (self::html(&plain), self::html(&silent));
     // The paragraph around the link comes and goes with it.
-    let ours = |it: &String| tags(&plain).contains(it) || tags(&silent).contains(it);
+    let ours = |it: &String| tags(plain).contains(it) || tags(silent).contains(it);
     let found = tags(html);
     assert!(found.iter().all(ours), "{found:#?}");
-    assert!(found.len() <= tags(&plain).len(), "{found:#?}");
+    assert!(found.len() <= tags(plain).len(), "{found:#?}");
 }

@@ -52,11 +52,11 @@ async fn a_letter_arrives_whole() {
     assert!(text.contains("Über\n.\nMAIL FROM:<evil@example.net>\n..two\n.one"), "{text}");
     assert_eq!(
         parsed.body_html(0).unwrap().trim_end(),
-        letter.html.trim_end().replace('\n', "\r\n")
+        html(&letter).trim_end().replace('\n', "\r\n")
     );
     let attached = parsed.attachment(0).unwrap();
     assert_eq!(attached.contents(), sound());
-    assert_eq!(attached.attachment_name(), Some(letter.recording.name.as_str()));
+    assert_eq!(attached.attachment_name(), letter.recording.as_ref().map(|it| it.name.as_str()));
     let kind = attached.content_type().unwrap();
     assert_eq!((kind.ctype(), kind.subtype()), ("audio", Some("wav")));
     assert_eq!(parsed.attachment_count(), 1);
@@ -82,6 +82,53 @@ async fn headers_say_that_a_machine_wrote_and_which_message_it_is() {
         let times = head.lines().filter(|it| it.replace('"', "") == line.replace('"', ""));
         assert_eq!(times.count(), 1, "{line}\n{head}");
     }
+}
+
+/// RFC 8058 §3: both headers, the link whole, nothing but the one way.
+#[tokio::test]
+async fn readers_can_unsubscribe_with_one_click_where_there_is_a_page_for_it() {
+    let sink = Sink::start(Mode::Accept).await;
+    let (mailbox, envelope) = (reception(), from_marie());
+    let news = news(&mailbox, &envelope, &Text::Off);
+    let long = format!("https://voicemail.example/u/{}", "A".repeat(200));
+    let ways = Ways { unsubscribe: Some(long.clone()), ..Ways::default() };
+    let templates = Templates::built_in();
+    let full = Letter::full(&templates, &news, &ways, Some(wav())).unwrap();
+    let short = Letter::short(&templates, &news, &ways).unwrap();
+    for letter in [&full, &short, &hello()] {
+        patient(&sink).send(letter, "ann@example.org").await.unwrap();
+    }
+    let head = |received: &Received| {
+        let text = String::from_utf8(received.bytes.clone()).unwrap();
+        text.split("\r\n\r\n").next().unwrap().to_owned()
+    };
+    let [full, short, without] = &sink.received()[..] else { panic!("three letters") };
+    for letter in [full, short] {
+        let lines = [
+            format!("List-Unsubscribe: <{long}>"),
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click".to_owned(),
+        ];
+        for line in lines {
+            assert_eq!(head(letter).lines().filter(|it| **it == line).count(), 1, "{line}");
+        }
+    }
+    assert!(!head(without).contains("List-Unsubscribe"), "{}", head(without));
+}
+
+#[tokio::test]
+async fn a_short_letter_is_plain_text_and_not_the_full_ones_double() {
+    let sink = Sink::start(Mode::Accept).await;
+    let (mailbox, envelope) = (reception(), from_marie());
+    let text = transcript(&[("Hello, it's Marie.", 0.9)]);
+    let news = news(&mailbox, &envelope, &text);
+    let short = Letter::short(&Templates::built_in(), &news, &Ways::default()).unwrap();
+    patient(&sink).send(&short, "5551234@sms.example").await.unwrap();
+    let [received] = &sink.received()[..] else { panic!("one letter") };
+    let parsed = MessageParser::default().parse(&received.bytes).unwrap();
+    assert_eq!((parsed.parts.len(), parsed.attachment_count()), (1, 0));
+    assert_eq!(parsed.message_id(), Some(format!("{ID}.short@example.org").as_str()));
+    assert!(parsed.body_text(0).unwrap().starts_with("Marie Dupont (+33 5 56 12 34 56), 23 Nov"));
+    assert_eq!(parsed.header("Auto-Submitted").unwrap().as_text(), Some("auto-generated"));
 }
 
 #[tokio::test]
@@ -234,6 +281,8 @@ fn settings_that_cannot_work_are_told_in_a_sentence() {
         ("from = 'nobody'", "from: \"nobody\" is not a mail address"),
         ("timeout = '0s'", "timeout:"),
         ("base_url = 'voicemail.example'", "base_url:"),
+        ("listen_for = '0s'", "listen_for:"),
+        ("listen_for = '5y'", "listen_for:"),
         ("[server]\nhost = ' '", "host is empty"),
         ("[server]\nhost = 'mail'\nuser = 'u'", "belong together"),
         ("[server]\nhost = 'mail'\npassword = 'p'", "belong together"),

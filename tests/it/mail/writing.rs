@@ -29,8 +29,9 @@ The recording is attached: voicemail-2026-11-23-1432-from-33556123456.wav
 You get this mail because mailbox 1000 (Reception) sends its messages to this address.
 "
     );
-    assert!(letter.html.contains("href=\"tel:+33556123456\""), "{}", letter.html);
-    let (words, caller) = (letter.html.find("Hello, it"), letter.html.find("<bdi>Marie"));
+    let html = html(&letter);
+    assert!(html.contains("href=\"tel:+33556123456\""), "{html}");
+    let (words, caller) = (html.find("Hello, it"), html.find("<bdi>Marie"));
     assert!(words.unwrap() < caller.unwrap(), "the transcript stands before the caller");
 }
 
@@ -49,21 +50,28 @@ fn every_kind_of_letter_is_written_in_full() {
         (Text::Off, "From: Marie Dupont", "Voicemail from Marie"),
     ];
     for interrupted in [false, true] {
-        for base_url in [None, Some("https://voicemail.example")] {
+        for ways in [Ways::default(), ways()] {
             for (text, first_line, subject) in &kinds {
                 let envelope = Envelope { interrupted, ..from_marie() };
-                let letter =
-                    Letter::about(ID, &reception(), &envelope, text, sound(), base_url).unwrap();
+                let letter = written(&news(&reception(), &envelope, text), &ways);
+                let html = html(&letter);
                 assert!(letter.subject.contains(subject), "{}", letter.subject);
                 assert_eq!(letter.text.contains("broke off"), interrupted);
-                assert_eq!(letter.html.contains("broke off"), interrupted);
-                assert_eq!(letter.text.contains("at https://voicemail"), base_url.is_some());
+                assert_eq!(html.contains("broke off"), interrupted);
+                for (way, words) in [
+                    (&ways.base_url, "Sent by Afterbeep at https://voicemail.example\n"),
+                    (&ways.listen, "Listen: https://voicemail.example/l/AAAA\n"),
+                    (&ways.unsubscribe, "of these mails: https://voicemail.example/u/BBBB\n"),
+                ] {
+                    assert_eq!(letter.text.contains(words), way.is_some(), "{}", letter.text);
+                }
+                assert_eq!(letter.unsubscribe, ways.unsubscribe);
                 assert!(!letter.text.contains("\n\n\n"), "{}", letter.text);
                 if !(interrupted && *text == Text::Off) {
                     assert!(letter.text.starts_with(first_line), "{}", letter.text);
                 }
-                let paragraphs = letter.html.matches("<p ").count();
-                assert_eq!(letter.html.matches("</p>").count(), paragraphs);
+                let paragraphs = html.matches("<p ").count();
+                assert_eq!(html.matches("</p>").count(), paragraphs);
             }
         }
     }
@@ -74,7 +82,8 @@ fn words_the_recogniser_doubted_are_marked() {
     let letter = letter(&from_marie(), &transcript(&[("Call", 0.9), ("Mr. Fish.", 0.2)]));
     assert!(letter.text.starts_with("“Call Mr. Fish. [?]”"), "{}", letter.text);
     assert!(letter.text.contains("unsure of what stands before [?]"), "{}", letter.text);
-    assert!(letter.html.contains("dotted\">Mr. Fish.</span>"), "{}", letter.html);
+    let html = html(&letter);
+    assert!(html.contains("dotted\">Mr. Fish.</span>"), "{html}");
 }
 
 #[test]
@@ -84,9 +93,8 @@ fn dates_are_told_in_the_owners_time_zone() {
         ("Asia/Kolkata", "Monday, 23 November 2026, 19:02 IST"),
         ("Nowhere/Atall", "Monday, 23 November 2026, 13:32 UTC"),
     ] {
-        let settings = Preferences { time_zone: zone.into(), ..reception().settings };
-        let mailbox = Mailbox { settings, ..reception() };
-        let letter = Letter::about(ID, &mailbox, &from_marie(), &Text::Off, sound(), None).unwrap();
+        let mailbox = set("time_zone", zone);
+        let letter = written(&news(&mailbox, &from_marie(), &Text::Off), &Ways::default());
         assert!(letter.text.contains(date), "{zone}: {}", letter.text);
     }
 }
@@ -95,10 +103,9 @@ fn dates_are_told_in_the_owners_time_zone() {
 fn impossible_dates_and_unknown_languages_still_make_a_letter() {
     for received in [i64::MIN, -1, 0, i64::MAX] {
         let envelope = Envelope { received: Timestamp(received), ..from_marie() };
-        let settings = Preferences { pages: "../en".into(), ..reception().settings };
-        let mailbox = Mailbox { settings, ..reception() };
-        let letter = Letter::about(ID, &mailbox, &envelope, &Text::NoSpeech, sound(), None);
-        assert!(letter.unwrap().text.contains("No speech"));
+        let mailbox = set("pages", "../en");
+        let letter = written(&news(&mailbox, &envelope, &Text::NoSpeech), &Ways::default());
+        assert!(letter.text.contains("No speech"));
     }
 }
 
@@ -119,7 +126,7 @@ fn only_numbers_that_dial_a_person_are_linked() {
     ] {
         let caller = Caller { name: None, number: Some(number.into()) };
         let letter = letter(&Envelope { caller, ..from_marie() }, &Text::Off);
-        let href = letter.html.split("<a href=\"").nth(1).map(|it| it.split('"').next().unwrap());
+        let href = html(&letter).split("<a href=\"").nth(1).map(|it| it.split('"').next().unwrap());
         assert_eq!(href, link, "{number}");
         assert_eq!(letter.text.contains("Call back"), link.is_some(), "{number}");
     }
@@ -129,8 +136,8 @@ fn only_numbers_that_dial_a_person_are_linked() {
 fn a_withheld_caller_is_called_unknown() {
     let letter = letter(&Envelope { caller: Caller::default(), ..from_marie() }, &Text::Off);
     assert_eq!(letter.subject, "Voicemail from an unknown caller (0:24)");
-    assert_eq!(letter.recording.name, "voicemail-2026-11-23-1432-from-unknown.wav");
     assert!(letter.text.starts_with("From: Unknown caller\n"), "{}", letter.text);
+    assert_eq!(letter.recording.unwrap().name, "voicemail-2026-11-23-1432-from-unknown.wav");
 }
 
 #[test]
@@ -139,7 +146,7 @@ fn long_transcripts_are_cut_in_the_subject_only() {
     let letter = letter(&from_marie(), &transcript(&[(words, 0.9)]));
     assert!(letter.subject.ends_with("nine ten eleven…” (0:24)"), "{}", letter.subject);
     assert!(letter.text.contains(words));
-    assert!(letter.html.contains(words));
+    assert!(html(&letter).contains(words));
 }
 
 #[test]
@@ -147,4 +154,65 @@ fn names_written_from_right_to_left_keep_to_themselves() {
     let caller = Caller { name: Some("שרה".into()), number: Some("1001".into()) };
     let letter = letter(&Envelope { caller, ..from_marie() }, &Text::Off);
     assert_eq!(letter.subject, "Voicemail from \u{2068}שרה (1001)\u{2069} (0:24)");
+}
+
+#[test]
+fn times_are_told_by_the_clock_the_owner_wants() {
+    for (hours, zone, date) in [
+        ("12", "Europe/Vienna", "Monday, 23 November 2026, 2:32 PM CET"),
+        ("24", "Europe/Vienna", "Monday, 23 November 2026, 14:32 CET"),
+        ("12", "America/Los_Angeles", "Monday, 23 November 2026, 5:32 AM PST"),
+    ] {
+        let mut mailbox = set("hours", hours);
+        mailbox.settings.time_zone = zone.into();
+        let letter = written(&news(&mailbox, &from_marie(), &Text::Off), &Ways::default());
+        assert!(letter.text.contains(date), "{}", letter.text);
+    }
+}
+
+#[test]
+fn a_letter_that_lacks_the_recording_says_so() {
+    let (mailbox, envelope) = (reception(), from_marie());
+    let news = news(&mailbox, &envelope, &Text::Off);
+    let letter = Letter::full(&Templates::built_in(), &news, &Ways::default(), None).unwrap();
+    assert!(letter.text.contains("not attached, for it could not be read"), "{}", letter.text);
+    assert!(html(&letter).contains("not attached, for it could not be read"));
+    assert_eq!(letter.recording, None);
+}
+
+#[test]
+fn owners_learn_how_full_their_mailbox_is_and_what_gave_way() {
+    let gone = |name: Option<&str>| room::Rotated {
+        id: ID,
+        caller: Caller::claimed(name, None),
+        received: Timestamp(RECEIVED.0 - 20 * 86_400_000),
+    };
+    let told = |used, rotated, disable_rotate: &str| {
+        let (mailbox, envelope) = (set("disable_rotate", disable_rotate), from_marie());
+        let room = room::MadeRoom { used, limit: 100, rotated };
+        let news = News { room: Some(&room), ..news(&mailbox, &envelope, &Text::Off) };
+        let letter = written(&news, &Ways::default());
+        assert!(!letter.text.contains("\n\n\n"), "{}", letter.text);
+        let html = html(&letter).replace("<bdi>", "").replace("</bdi>", "");
+        let html = html.replace("&lt;", "<").replace("&gt;", ">");
+        for line in letter.text.lines().filter(|it| it.starts_with("- ")) {
+            assert!(html.contains(&line[2..]), "{line}: {html}");
+        }
+        letter.text
+    };
+    let text = told(85, vec![], "no");
+    assert!(text.contains("\nYour mailbox holds 85 of 100 messages.\n"), "{text}");
+    let text = told(100, vec![], "yes");
+    assert!(text.contains("full: 100 of 100 messages. Callers can leave no more until"), "{text}");
+    let text = told(100, vec![gone(Some("Paul <b>")), gone(None)], "no");
+    assert!(text.contains("For each new message an old one goes into the trash.\n"), "{text}");
+    assert!(
+        text.contains(
+            "fetched back until 23 December 2026:\n- Paul <b>, 3 November 2026\n\
+             - unknown caller, 3 November 2026\n\n-- \n"
+        ),
+        "{text}"
+    );
+    let text = told(100, vec![gone(None); 60], "no");
+    assert!(text.contains("- and 40 more\n"), "{text}");
 }

@@ -114,7 +114,7 @@ async fn an_offer_of_ours_in_the_183_is_answered_by_the_prack() {
     for (answer, fine) in [(OFFER.replace("0 8 101", "8"), true), (String::new(), false)] {
         let mut phone = Phone::new(&server).await;
         let (progress, dialog) = ring(&mut phone, &mut calls, (INSISTS, ""), false).await;
-        assert!(body(&progress).contains("m=audio 20000 RTP/AVP 0 8 101"), "{progress}");
+        assert!(body(&progress).contains("m=audio 20000 RTP/AVP 111 9 0 8 101 110"), "{progress}");
         phone.ask(&phone.request("UPDATE", 2, "", OFFER), 491).await;
         let code = if fine { 200 } else { 488 };
         phone.ask(&prack(&phone, &progress, 3, &answer), code).await;

@@ -202,7 +202,8 @@ async fn an_unknown_name_is_answered_with_the_known_ones() {
     let unknown = fetch("huge", dir.path(), &Sources::default(), |_| {}).await.unwrap_err();
     assert_eq!(
         unknown.to_string(),
-        "no model is called \"huge\"; there are tiny.en, tiny, base.en, base, small"
+        "no model is called \"huge\"; there are tiny.en, tiny, base.en, base, small, and pairs like \
+         en-fr to translate"
     );
 }
 

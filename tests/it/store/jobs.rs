@@ -192,14 +192,16 @@ async fn an_accepted_delivery_stays_accepted() {
     assert_eq!((open[0].state, open[0].next_try), (State::Deferred, Some(later)));
     assert!(open.iter().all(|it| it.is_open()));
 
-    assert!(deliveries::accepted(db, id, ann, "250 queued as 1").await.unwrap());
+    assert!(deliveries::accepted(db, id, ann, "250 queued as 1", true).await.unwrap());
     assert!(!deliveries::failed(db, id, ann, "550 a late worker").await.unwrap());
     assert!(deliveries::failed(db, id, bob, &"5".repeat(10_000)).await.unwrap());
     assert!(!deliveries::deferred(db, id, bob, "451", later).await.unwrap());
-    assert!(!deliveries::accepted(db, id, "nobody@acme.example", "250").await.unwrap());
+    let nobody = deliveries::accepted(db, id, "nobody@acme.example", "250", true).await;
+    assert!(!nobody.unwrap());
 
     let closed = deliveries::of(db, id).await.unwrap();
     assert_eq!((closed[0].state, closed[0].attempts), (State::Accepted, 2));
+    assert_eq!((closed[0].with_audio, closed[1].with_audio), (true, false));
     assert_eq!(closed[0].reply.as_deref(), Some("250 queued as 1"));
     assert_eq!((closed[1].state, closed[1].reply.as_ref().unwrap().len()), (State::Failed, 500));
 }

@@ -116,7 +116,7 @@ async fn the_trash_is_emptied_of_what_nobody_waits_for() {
     messages::mark(&house.db, &mailbox.id, &ids[0], held).await.unwrap();
     for id in &ids[..3] {
         for to in ["ann@acme.example", "bob@acme.example"] {
-            deliveries::accepted(&house.db, id, to, "250 ok").await.unwrap();
+            deliveries::accepted(&house.db, id, to, "250 ok", true).await.unwrap();
         }
     }
     let later = NOW + Duration::from_secs(60);

@@ -4,6 +4,7 @@ mod answers;
 mod gaps;
 mod hangups;
 mod mails;
+mod outage;
 
 use std::fmt;
 use std::io;
@@ -20,6 +21,7 @@ pub use answers::answers;
 pub use gaps::gaps;
 pub use hangups::hangups;
 pub use mails::mails;
+pub use outage::outage;
 
 use crate::house::House;
 use crate::phone::{Call, Phone, SILENCE};
