@@ -13,7 +13,7 @@ ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 
 .NOTPARALLEL:
-.PHONY: run demo build test guards bench load load-smoke kills accuracy models test-models rust setup test-setup guard-setup
+.PHONY: run demo build test guards bench load load-smoke long-call kills accuracy models test-models rust setup test-setup guard-setup
 
 ## Builds, starts the server on its defaults and shows a demonstration call. Ctrl-C stops it.
 run: build models
@@ -57,6 +57,10 @@ load: build test-setup models
 ## A little of each, in a minute; says whether it works, not how fast.
 load-smoke: build test-setup models
 	@$(CARGO) bench --locked --bench load -- smoke
+
+## Calls of four minutes with session timers, through Kamailio.
+long-call: build test-setup
+	@$(CARGO) bench --locked --bench load -- long-call
 
 ## Kills the server 200 times under load and accounts for every call; takes 25 minutes.
 kills: build test-setup models

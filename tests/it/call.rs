@@ -5,41 +5,46 @@ mod keys;
 mod kinds;
 mod reasons;
 mod room;
-mod signalling;
+pub(crate) mod signalling;
 mod trouble;
-mod wide;
+pub(crate) mod wide;
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
 use afterbeep::audio::{g711, wav};
 use afterbeep::store::messages::Message;
+use futures::FutureExt;
 
 use crate::house::House;
-use crate::phone::{Call, FRAME, Phone};
+use crate::phone::{Call, FRAME, Phone, stood_still};
 
 /// No speech model and no wait for one: the mail goes out at once.
 const DEAF: &str = "[speech]\nmodels = \"/nonexistent\"\n";
 
 #[tokio::test]
 async fn a_call_becomes_a_message_with_every_sample_that_was_spoken() {
-    let house = House::start(DEAF);
-    let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
-    call.skip_to_beep().await.unwrap();
-    let said = words(4);
-    call.speak(&said).await.unwrap();
-    call.hang_up().await.unwrap();
+    steadily(async || {
+        let house = House::start(DEAF);
+        let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
+        call.skip_to_beep().await.unwrap();
+        let said = words(4);
+        call.speak(&said).await.unwrap();
+        call.hang_up().await.unwrap();
 
-    let message = the_message(&house).await;
-    assert_eq!(message.envelope.caller.name.as_deref(), Some("Marie Dupont"));
-    assert_eq!(message.envelope.caller.number.as_deref(), Some("5551234"));
-    assert_heard(&house.sound(message.id), &said);
+        let message = the_message(&house).await;
+        assert_eq!(message.envelope.caller.name.as_deref(), Some("Marie Dupont"));
+        assert_eq!(message.envelope.caller.number.as_deref(), Some("5551234"));
+        assert_heard(&house.sound(message.id), &said);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_caller_hears_greeting_and_beep() {
     let house = House::start(DEAF);
     let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
-    let heard = decoded(&call.listen(Duration::from_millis(500)).await.unwrap());
+    let heard = decoded(&call.listen_to_beep().await.unwrap().concat());
     call.hang_up().await.unwrap();
 
     let seconds = heard.len() as f64 / 8_000.0;
@@ -53,19 +58,22 @@ async fn the_caller_hears_greeting_and_beep() {
 
 #[tokio::test]
 async fn a_caller_who_presses_pound_hears_that_the_message_is_saved() {
-    let house = House::start(DEAF);
-    let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
-    call.skip_to_beep().await.unwrap();
-    let said = words(3);
-    call.speak(&said).await.unwrap();
-    call.press('#').await.unwrap();
-    let heard = call.listen(Duration::from_millis(500)).await.unwrap();
-    assert!(heard.len() > 8_000, "only {} samples of \"saved\" and \"goodbye\"", heard.len());
-    assert_eq!(house.messages(1).await.len(), 1, "saved was said before it was committed");
-    call.until_hung_up().await.unwrap();
+    steadily(async || {
+        let house = House::start(DEAF);
+        let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
+        call.skip_to_beep().await.unwrap();
+        let said = words(3);
+        call.speak(&said).await.unwrap();
+        call.press('#').await.unwrap();
+        let heard = call.listen(Duration::from_millis(500)).await.unwrap();
+        assert!(heard.len() > 8_000, "only {} samples of \"saved\" and \"goodbye\"", heard.len());
+        assert_eq!(house.messages(1).await.len(), 1, "saved was said before it was committed");
+        call.until_hung_up().await.unwrap();
 
-    let message = the_message(&house).await;
-    assert_heard(&house.sound(message.id), &said);
+        let message = the_message(&house).await;
+        assert_heard(&house.sound(message.id), &said);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -116,6 +124,21 @@ async fn hanging_up_during_the_greeting_leaves_nothing() {
     assert_eq!(house.messages(1).await.len(), 1);
 }
 
+/// Does this, and when it fails though it was the phone that could not speak, once more. A machine so
+/// busy is not what is asked about.
+pub(crate) async fn steadily(test: impl AsyncFn()) {
+    const TRIES: usize = 3;
+    for _ in 1..TRIES {
+        stood_still();
+        match AssertUnwindSafe(test()).catch_unwind().await {
+            Err(_) if stood_still() => {}
+            Err(failure) => resume_unwind(failure),
+            Ok(()) => return,
+        }
+    }
+    test().await;
+}
+
 /// A call on the way from beep to hang-up.
 async fn beeped(house: &House) -> Call {
     let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
@@ -134,15 +157,21 @@ async fn the_message(house: &House) -> Message {
     messages.remove(0)
 }
 
-/// The silence between beep and first word, and then every sample that was spoken.
+/// The silence between beep and first word, every sample that was spoken, and the silence until the
+/// server heard that this was all.
 #[track_caller]
 pub(crate) fn assert_heard(stored: &[i16], said: &[u8]) {
     let said = decoded(said);
-    let lead = stored.len().checked_sub(said.len()).expect("less is stored than was said");
-    assert!(lead <= 8_000, "{lead} samples too many");
-    assert!(stored[..lead].iter().all(|&it| it == 0), "something is stored that nobody said");
-    let wrong = stored[lead..].iter().zip(&said).position(|(stored, said)| stored != said);
-    assert_eq!(wrong, None, "a sample is not as it was said");
+    let begin = place(&said, stored).expect("what is stored lacks something that was said");
+    assert_quiet(&stored[..begin], 8_000);
+    assert_quiet(&stored[begin + said.len()..], 8_000);
+}
+
+/// Nobody spoke, and not for longer than the machine may be busy: two seconds.
+#[track_caller]
+pub(crate) fn assert_quiet(stored: &[i16], rate: usize) {
+    assert!(stored.len() <= 2 * rate, "{} samples too many", stored.len());
+    assert!(stored.iter().all(|&it| it == 0), "something is stored that nobody said");
 }
 
 /// So many seconds of something that is loud, changes all the time and is no call-progress tone.

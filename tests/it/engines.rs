@@ -2,4 +2,6 @@
 //! others are replayed as they send them.
 
 mod kamailio;
+mod proxy;
 mod replayed;
+mod through;

@@ -68,14 +68,13 @@ async fn speak_on(server: std::net::SocketAddr, n: usize, speaking: Arc<Barrier>
     call.speak(&SILENCE.repeat(10)).await.unwrap();
     let frames = if n.is_multiple_of(2) { 125 } else { 1_000 };
     let sound = kills::words(n as u64, frames);
-    let (first, rest) = sound.split_at(75 * FRAME);
-    call.speak(first).await.unwrap();
+    // Nobody waits for the others in the middle of a word.
     speaking.wait().await;
-    let (sent, hung_up) = call.speak_until_hung_up(rest).await.unwrap();
+    let (sent, hung_up) = call.speak_until_hung_up(&sound).await.unwrap();
     if !hung_up {
         call.hang_up().await.unwrap();
     }
-    (75 + sent, hung_up)
+    (sent, hung_up)
 }
 
 fn number(n: usize) -> Option<String> {
@@ -84,7 +83,7 @@ fn number(n: usize) -> Option<String> {
 
 /// The answer to a new call, once the signal has arrived.
 async fn refused(server: std::net::SocketAddr) -> (u16, Option<String>) {
-    let until = Instant::now() + Duration::from_secs(2);
+    let until = Instant::now() + Duration::from_secs(5);
     loop {
         match Phone::new().await.unwrap().call(server, "1000").await.unwrap() {
             Ok(call) => call.hang_up().await.unwrap(),

@@ -23,6 +23,9 @@ use std::{
 use afterbeep::sip::{Dialog, Endpoint, Invitation, Settings, Signal};
 use tokio::{net::UdpSocket, sync::mpsc, time::timeout};
 
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
     m=audio 40000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n";
 
@@ -43,11 +46,11 @@ fn here() -> SocketAddr {
 }
 
 async fn next_call(calls: &mut mpsc::Receiver<Invitation>) -> Invitation {
-    timeout(Duration::from_secs(3), calls.recv()).await.expect("a call in time").unwrap()
+    timeout(PATIENCE, calls.recv()).await.expect("a call in time").unwrap()
 }
 
 async fn next_signal(dialog: &mut Dialog) -> Signal {
-    timeout(Duration::from_secs(8), dialog.next()).await.expect("a signal in time")
+    timeout(PATIENCE, dialog.next()).await.expect("a signal in time")
 }
 
 /// A phone on UDP, in at most one call.
@@ -103,7 +106,7 @@ impl Phone {
 
     async fn receive(&self) -> String {
         let mut buffer = [0; 4096];
-        let wait = timeout(Duration::from_secs(8), self.socket.recv(&mut buffer));
+        let wait = timeout(PATIENCE, self.socket.recv(&mut buffer));
         let length = wait.await.expect("a message in time").unwrap();
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     }

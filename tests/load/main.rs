@@ -6,15 +6,19 @@ mod figures;
 #[path = "../it/house.rs"]
 mod house;
 mod kills;
+mod long;
 #[path = "../phone/mod.rs"]
 mod phone;
 mod post;
+#[path = "../it/engines/proxy.rs"]
+mod proxy;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use figures::{Figure, Findings};
+use long::{Long, long_calls};
 
 #[derive(Debug, Parser)]
 #[command(name = "load", about = "cargo bench --bench load -- VERB")]
@@ -40,7 +44,9 @@ enum Verb {
     Gaps,
     /// The mail server away for an hour, in 12 s.
     Outage,
-    /// All of these but the kills.
+    /// Calls of four minutes with session timers, through Kamailio.
+    LongCall,
+    /// The figures: all of these but the kills and the long calls.
     Figures,
     /// A little of everything, to see that it works; the machine need not be quiet.
     Smoke,
@@ -68,6 +74,7 @@ fn main() -> ExitCode {
             Some(Verb::Mails) => show(mails(false).await),
             Some(Verb::Gaps) => show(figures::gaps(50, 20, 20, &house::models()).await),
             Some(Verb::Outage) => show(outage(false).await),
+            Some(Verb::LongCall) => show(long_calls(Long { seconds: 240, interval: 90 }).await),
             Some(Verb::Smoke) => smoke().await,
             Some(Verb::Figures) | None => all().await,
         }
@@ -93,6 +100,7 @@ async fn smoke() -> bool {
         mails(true).await,
         figures::gaps(10, 5, 8, &house::models()).await,
         outage(true).await,
+        long_calls(Long { seconds: 8, interval: 4 }).await,
     ] {
         wrongs += findings.wrongs.len();
         show(findings);

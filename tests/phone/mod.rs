@@ -4,10 +4,12 @@
 #![allow(dead_code, reason = "the tests and the load tool each use a part of it")]
 
 pub mod digest;
+pub mod lasting;
 mod more;
 pub mod richer;
 pub mod wide;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -21,6 +23,20 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Samples, and so PCMU bytes, in one packet.
 pub const FRAME: usize = 160;
+
+/// A pause shorter than this is none: servers wait for late packets for half a second at most.
+const NOTICED: Duration = Duration::from_millis(400);
+
+thread_local! {
+    /// How late the latest packet was that a phone of this thread sent.
+    static LATEST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// Whether a phone of this thread could not speak for so long that a server has to take it for
+/// silence. Asked again, it tells of the time since.
+pub fn stood_still() -> bool {
+    LATEST.take() > NOTICED
+}
 
 /// A frame of nothing.
 pub const SILENCE: [u8; FRAME] = [0xff; FRAME];
@@ -55,6 +71,8 @@ pub struct Call {
     seq: u16,
     timestamp: u32,
     ssrc: u32,
+    /// When what was sent so far has been said.
+    said: tokio::time::Instant,
     /// From INVITE to 200.
     pub answered_in: Duration,
 }
@@ -130,6 +148,7 @@ impl Phone {
             seq: 1_000,
             timestamp: 160_000,
             ssrc: random as u32,
+            said: tokio::time::Instant::now(),
             answered_in: Duration::ZERO,
             sip,
             rtp,
@@ -145,7 +164,7 @@ impl Call {
 
     /// Speaks these PCMU bytes, a packet every 20 ms, and hears nothing meanwhile.
     pub async fn speak(&mut self, sound: &[u8]) -> io::Result<()> {
-        let mut due = tokio::time::Instant::now();
+        let mut due = self.resume();
         for frame in sound.chunks(FRAME) {
             sleep_until(due).await;
             self.frame(frame).await?;
@@ -228,27 +247,30 @@ impl Call {
 
     /// Waits for the beep, 1 kHz, and for the quiet behind it.
     pub async fn until_beep_is_over(&mut self) -> io::Result<()> {
-        let gives_up = tokio::time::Instant::now() + PATIENCE;
+        self.listen_to_beep().await.map(drop)
+    }
+
+    /// The same, and all that was heard, packet by packet. However long the server takes between two
+    /// sounds, the beep is the last.
+    pub async fn listen_to_beep(&mut self) -> io::Result<Vec<Vec<u8>>> {
         let mut ticks = interval(Duration::from_millis(20));
-        let mut beeps = 0;
+        let (mut heard, mut beeps) = (Vec::new(), 0);
         loop {
-            let quiet = tokio::time::Instant::now() + Duration::from_millis(100);
-            let until = if beeps >= 10 { quiet } else { gives_up };
-            match self.next_sound(&mut ticks, until).await? {
-                // Its last frames fade and are not asked what they are.
-                Some(frame) if beeps < 10 => {
-                    beeps = if self.is_beep(&frame) { beeps + 1 } else { 0 }
-                }
-                Some(_) => {}
-                None if beeps >= 10 => return Ok(()),
-                None => return Err(io::Error::other("no beep came")),
+            let patience = if beeps >= 10 { Duration::from_millis(100) } else { PATIENCE };
+            let until = tokio::time::Instant::now() + patience;
+            let Some(frame) = self.next_sound(&mut ticks, until).await? else { break };
+            // Its last frames fade and are not asked what they are.
+            if beeps < 10 {
+                beeps = if self.is_beep(&frame) { beeps + 1 } else { 0 };
             }
+            heard.push(frame);
         }
+        if beeps >= 10 { Ok(heard) } else { Err(io::Error::other("no beep came")) }
     }
 
     /// Speaks like [`Self::speak`] unless the server hangs up; how many frames were sent.
     pub async fn speak_until_hung_up(&mut self, sound: &[u8]) -> io::Result<(usize, bool)> {
-        let mut due = tokio::time::Instant::now();
+        let mut due = self.resume();
         let mut buffer = [0; 4_096];
         let mut sent = 0;
         for frame in sound.chunks(FRAME) {
@@ -326,7 +348,23 @@ impl Call {
         self.send(self.payload_type, frame, false).await?;
         let steps = if self.payload_type == 111 { self.steps(20) } else { frame.len() as u32 };
         self.timestamp = self.timestamp.wrapping_add(steps);
+        let now = tokio::time::Instant::now();
+        LATEST.set(LATEST.get().max(now.saturating_duration_since(self.said)));
+        self.said = now + Duration::from_millis(20);
         Ok(())
+    }
+
+    /// Begins to speak, at the time that is answered. Whoever was quiet goes on at the time it is,
+    /// as far as a listener could tell: the clock of a phone does not stop when it is kept waiting.
+    fn resume(&mut self) -> tokio::time::Instant {
+        let now = tokio::time::Instant::now();
+        let quiet = now.saturating_duration_since(self.said);
+        if quiet > NOTICED {
+            let frames = quiet.as_millis() as u32 / 20;
+            self.timestamp = self.timestamp.wrapping_add(self.steps(20) * frames);
+        }
+        self.said = now;
+        now
     }
 
     async fn send(&mut self, payload_type: u8, payload: &[u8], marker: bool) -> io::Result<()> {

@@ -71,10 +71,9 @@ impl Call {
         self.renegotiate("sendrecv").await
     }
 
-    /// Says nothing for a while, as a phone on hold; its clock goes on.
-    pub async fn wait(&mut self, time: Duration) {
+    /// Says nothing for a while, as a phone on hold.
+    pub async fn wait(&self, time: Duration) {
         sleep(time).await;
-        self.timestamp = self.timestamp.wrapping_add(self.steps(time.as_millis() as u32));
     }
 
     /// Presses a key by SIP INFO.

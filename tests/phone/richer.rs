@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::time::sleep_until;
 
 use super::digest::Account;
-use super::{Call, FRAME, Phone, Refused, header, media_of, ok_to, replace_branch, status};
+use super::{
+    Call, FRAME, Phone, Refused, header, media_of, ok_to, replace_branch, route_of, status,
+};
 
 /// How a phone calls.
 #[derive(Debug, Clone, Default)]
@@ -128,9 +130,12 @@ impl Ringing {
             call.to = header(text, "To").unwrap_or_default().to_owned();
         }
         if code > 100 && code < 300 {
-            let contact = header(text, "Contact").unwrap_or_default();
-            let target = contact.trim_start_matches('<').split('>').next();
-            call.target = target.unwrap_or_default().to_owned();
+            // What a proxy says of itself names no phone.
+            if let Some(contact) = header(text, "Contact") {
+                let target = contact.trim_start_matches('<').split('>').next();
+                call.target = target.unwrap_or_default().to_owned();
+                call.route = route_of(text);
+            }
             call.media = media_of(text).unwrap_or(call.media);
         }
         match code {
@@ -208,7 +213,7 @@ impl Ringing {
 impl Call {
     /// Speaks like [`Self::speak`] and answers every UPDATE meanwhile; how many there were.
     pub async fn speak_alive(&mut self, sound: &[u8]) -> io::Result<usize> {
-        let mut due = tokio::time::Instant::now();
+        let mut due = self.resume();
         let mut buffer = [0; 4_096];
         let mut signs = 0;
         for frame in sound.chunks(FRAME) {

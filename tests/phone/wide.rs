@@ -35,7 +35,7 @@ impl Ear {
 impl Call {
     /// Says these packets, one every 20 ms; `None` is lost on its way.
     pub async fn say(&mut self, packets: &[Option<Vec<u8>>]) -> io::Result<()> {
-        let mut due = tokio::time::Instant::now();
+        let mut due = self.resume();
         for packet in packets {
             sleep_until(due).await;
             match packet {
@@ -53,7 +53,7 @@ impl Call {
 
     /// The same with the packets of each pair in the wrong order.
     pub async fn say_in_disorder(&mut self, packets: &[Vec<u8>]) -> io::Result<()> {
-        let mut due = tokio::time::Instant::now();
+        let mut due = self.resume();
         for pair in packets.chunks(2) {
             let (seq, timestamp) = (self.seq, self.timestamp);
             for (at, packet) in pair.iter().enumerate().rev() {

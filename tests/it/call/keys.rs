@@ -14,7 +14,7 @@ async fn a_key_sent_as_sip_info_skips_the_greeting() {
     let house = House::start(DEAF);
     let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
     call.inform('#').await.unwrap();
-    let heard = call.listen(QUIET).await.unwrap();
+    let heard = call.listen_to_beep().await.unwrap().concat();
     assert!(heard.len() < 2 * 8_000, "{} samples before the end of the beep", heard.len());
     let said = words(2);
     call.speak(&said).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_second_pound_during_the_beep_does_not_cost_the_message() {
     let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
     call.press('#').await.unwrap();
     call.press('#').await.unwrap();
-    call.listen(QUIET).await.unwrap();
+    call.until_beep_is_over().await.unwrap();
     let said = words(2);
     call.speak(&said).await.unwrap();
     call.hang_up().await.unwrap();
@@ -55,7 +55,7 @@ async fn a_message_recorded_again_takes_the_place_of_the_first() {
     let mut call = beeped(&house).await;
     reviewed(&mut call, &words(2)).await;
     call.press('3').await.unwrap();
-    call.listen(QUIET).await.unwrap();
+    call.until_beep_is_over().await.unwrap();
     let better = words(3);
     call.speak(&better).await.unwrap();
     call.hang_up().await.unwrap();

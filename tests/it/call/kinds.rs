@@ -20,8 +20,9 @@ async fn a_caller_who_speaks_a_law_is_stored_as_spoken() {
 
     let stored = house.sound(the_message(&house).await.id);
     let said: Vec<i16> = said.iter().map(|&it| g711::ALAW[usize::from(it)]).collect();
-    let lead = stored.len() - said.len();
-    assert!(lead <= 8_000 && stored[lead..] == said, "not every sample is as it was said");
+    assert!(place(&said, &stored).is_some(), "not every sample is as it was said");
+    let more = stored.len() - said.len();
+    assert!(more <= 16_000, "{more} samples too many");
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! Calls that were sent on: the mailbox they are for, and the greeting that fits.
 
-use std::time::Duration;
-
 use afterbeep::audio::{Codec, wav};
 use afterbeep::mailbox::Reason;
 use afterbeep::prompts::Prompts;
@@ -25,7 +23,7 @@ async fn sent_on(house: &House, number: &str, line: &str) -> Result<Call, u16> {
 /// All that is heard up to the beep.
 async fn greeted(house: &House, line: &str) -> Vec<i16> {
     let mut call = sent_on(house, "1000", line).await.unwrap();
-    let heard = call.listen(Duration::from_millis(500)).await.unwrap();
+    let heard = call.listen_to_beep().await.unwrap().concat();
     call.hang_up().await.unwrap();
     decoded(&heard)
 }

@@ -1,22 +1,16 @@
 //! A caller, Kamailio with the configuration of its page, a phone that does not take the call, and
 //! Afterbeep.
 
-use std::io;
-use std::net::{SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
 use afterbeep::mailbox::Reason;
-use tempfile::TempDir;
 use tokio::net;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::proxy::Kamailio;
 use crate::call::{assert_heard, words};
 use crate::house::{House, PATIENCE};
 use crate::phone::{Phone, header};
 
-const PAGE: &str = include_str!("../../../docs/engines/kamailio.md");
 const DEAF: &str = "[speech]\nmodels = \"/nonexistent\"\n";
 
 #[tokio::test]
@@ -36,8 +30,7 @@ async fn a_call_to_a_phone_that_is_not_there_becomes_a_message_with_that_reason(
 
 async fn assert_left(manner: Option<Manner>, reason: Reason) {
     let house = House::start(DEAF);
-    let kamailio = Kamailio::start(house.sip);
-    kamailio.until_it_answers().await;
+    let kamailio = Kamailio::start(house.sip).await;
     let phone = match manner {
         Some(manner) => Some(Untaken::register(&kamailio, manner).await),
         None => None,
@@ -55,95 +48,27 @@ async fn assert_left(manner: Option<Manner>, reason: Reason) {
     assert_eq!(message.envelope.reason, reason, "{}", kamailio.said());
     assert_eq!(message.envelope.caller.to_string(), "Marie Dupont (5551234)");
     assert_heard(&house.sound(message.id), &said);
-    if let Some(phone) = phone {
-        phone.0.abort();
-    }
-}
-
-/// A running Kamailio.
-struct Kamailio {
-    dir: TempDir,
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Kamailio {
-    fn start(afterbeep: SocketAddr) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let config = PAGE.split("```").nth(1).unwrap().trim_start();
-        let mut here = config.to_owned();
-        for (page, test) in [
-            ("192.0.2.20:5060", address.to_string()),
-            ("192.0.2.10:5060", afterbeep.to_string()),
-            ("20000", "1000".into()),
-        ] {
-            assert!(here.contains(page), "the page says nothing of {page}");
-            here = here.replace(page, &test);
-        }
-        let file = dir.path().join("kamailio.cfg");
-        std::fs::write(&file, here).unwrap();
-        let log = std::fs::File::create(dir.path().join("log")).unwrap();
-        let mut command = Command::new("kamailio");
-        command.args(["-DD", "-E", "-m", "32", "-M", "8", "-Y"]).arg(dir.path());
-        command.arg("-f").arg(file).current_dir(dir.path());
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let child = command.spawn().unwrap_or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                panic!("kamailio is missing; `apt-get install kamailio` brings it")
-            }
-            _ => panic!("kamailio does not start: {error}"),
-        });
-        Self { dir, child, address }
-    }
-
-    /// It is ready once it says something.
-    async fn until_it_answers(&self) {
-        let socket = net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let here = socket.local_addr().unwrap();
-        let options = format!(
-            "OPTIONS sip:{server} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bKready\r\n\
-             From: <sip:ready@{here}>;tag=r\r\nTo: <sip:{server}>\r\nCall-ID: ready@{here}\r\n\
-             CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
-            server = self.address,
-        );
-        let until = Instant::now() + PATIENCE;
-        let mut answer = [0; 2_048];
-        while Instant::now() < until {
-            socket.send_to(options.as_bytes(), self.address).await.ok();
-            let patience = Duration::from_millis(200);
-            if matches!(timeout(patience, socket.recv_from(&mut answer)).await, Ok(Ok(_))) {
-                return;
-            }
-        }
-        panic!("kamailio never answered: {}", self.said());
-    }
-
-    fn said(&self) -> String {
-        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Kamailio {
-    /// Asked to end, it takes its children with it.
-    fn drop(&mut self) {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().ok();
-        self.child.wait().ok();
-    }
+    drop(phone);
 }
 
 /// How a phone does not take a call.
 #[derive(Clone, Copy, PartialEq)]
-enum Manner {
+pub(super) enum Manner {
     Busy,
     Rings,
 }
 
-/// The phone of extension 1000.
-struct Untaken(JoinHandle<()>);
+/// The phone of extension 1000, until it is dropped.
+pub(super) struct Untaken(JoinHandle<()>);
+
+impl Drop for Untaken {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 impl Untaken {
-    async fn register(kamailio: &Kamailio, manner: Manner) -> Self {
+    pub(super) async fn register(kamailio: &Kamailio, manner: Manner) -> Self {
         let socket = net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (here, server) = (socket.local_addr().unwrap(), kamailio.address);
         let register = format!(

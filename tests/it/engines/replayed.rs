@@ -7,6 +7,9 @@ use crate::call::words;
 use crate::house::House;
 use crate::phone::{Phone, header};
 
+const ASTERISK: &str = include_str!("calls/asterisk-busy.sip");
+const FREESWITCH: &str = include_str!("calls/freeswitch-busy.sip");
+
 const DEAF: &str = "[speech]\nmodels = \"/nonexistent\"\n";
 
 /// The INVITE of a file, with what belongs to this call put in.
@@ -45,7 +48,7 @@ async fn assert_left(text: &str, number: &str, reason: Reason) {
 
 #[tokio::test]
 async fn asterisk_sends_a_call_that_found_a_busy_phone() {
-    assert_left(include_str!("calls/asterisk-busy.sip"), "1000", Reason::Busy).await;
+    assert_left(ASTERISK, "1000", Reason::Busy).await;
 }
 
 #[tokio::test]
@@ -55,10 +58,31 @@ async fn asterisk_sends_a_call_that_was_not_answered() {
 
 #[tokio::test]
 async fn freeswitch_sends_a_call_that_found_a_busy_phone() {
-    assert_left(include_str!("calls/freeswitch-busy.sip"), "1000", Reason::Busy).await;
+    assert_left(FREESWITCH, "1000", Reason::Busy).await;
 }
 
 #[tokio::test]
 async fn freeswitch_sends_a_call_whose_phone_is_not_registered() {
     assert_left(include_str!("calls/freeswitch-unregistered.sip"), "1000", Reason::LoggedOff).await;
+}
+
+#[tokio::test]
+async fn asterisk_sends_a_call_whose_phone_is_out_of_reach() {
+    let text = ASTERISK.replace("user-busy", "unavailable");
+    assert_left(&text, "1000", Reason::Unreachable).await;
+}
+
+#[tokio::test]
+async fn freeswitch_sends_a_call_that_was_not_answered() {
+    for word in ["NO_ANSWER", "ALLOTTED_TIMEOUT"] {
+        let text = FREESWITCH.replace("USER_BUSY", word);
+        assert_left(&text, "1000", Reason::NoAnswer).await;
+    }
+}
+
+#[tokio::test]
+async fn the_calls_of_all_mailboxes_come_to_one_number_from_either() {
+    for text in [ASTERISK, FREESWITCH] {
+        assert_left(text, "voicemail", Reason::Busy).await;
+    }
 }

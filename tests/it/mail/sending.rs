@@ -194,7 +194,7 @@ async fn a_server_that_falls_silent_does_not_hold_us() {
 #[tokio::test]
 async fn a_conversation_given_up_is_not_gone_on_with() {
     let sink = Sink::start(Mode::Accept).await;
-    let mailer = mailer(server(&sink), Duration::from_secs(2));
+    let mailer = mailer(server(&sink), Duration::from_secs(5));
     mailer.send(&hello(), "ann@example.org").await.unwrap();
     mailer.send(&hello(), "bob@example.org").await.unwrap();
     assert_eq!(sink.connections(), 1, "connections are used again");

@@ -118,7 +118,18 @@ async fn while_a_phone_is_silent_the_recording_goes_on_in_silence() {
 /// Spoken in real time, as calls are, so that the threads have their whole work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn fifty_calls_are_recorded_at_once_without_a_gap() {
+    for _ in 0..3 {
+        if fifty_calls().await {
+            return;
+        }
+    }
+    panic!("three times the phones stood still: this machine is too busy");
+}
+
+/// `false` when the phones themselves made a gap.
+async fn fifty_calls() -> bool {
     const FRAMES: usize = 150;
+    const STANDSTILL: Duration = Duration::from_millis(450);
     let plane = plane();
     let mut calls = vec![];
     for n in 0..50 {
@@ -127,17 +138,24 @@ async fn fifty_calls_are_recorded_at_once_without_a_gap() {
         calls.push((leg, phone, sound, voice(n, FRAMES * 160)));
     }
     let mut beat = tokio::time::interval(Duration::from_millis(20));
+    let (mut last, mut longest) = (tokio::time::Instant::now(), Duration::ZERO);
     for frame in 0..FRAMES {
         beat.tick().await;
+        longest = longest.max(last.elapsed());
+        last = tokio::time::Instant::now();
         for (_, phone, _, said) in &mut calls {
             phone.say(&said[frame * 160..][..160]).await;
         }
     }
     calls.iter().for_each(|(leg, ..)| leg.stop_recording());
+    if longest > STANDSTILL {
+        return false;
+    }
     for (_, _, sound, said) in &mut calls {
         assert_recorded(&heard(sound, usize::MAX).await, said);
     }
     let counters = plane.counters();
     assert_eq!((counters.concealed, counters.late, counters.failed), (0, 0, 0));
     assert_eq!((counters.received, counters.legs), (50 * FRAMES as u64, 50));
+    true
 }

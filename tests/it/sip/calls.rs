@@ -79,14 +79,15 @@ async fn the_200_is_sent_again_at_growing_distance_until_its_ack_comes() {
     let (server, mut calls) = serve(|it| it.t1 = Duration::from_millis(100)).await;
     let mut phone = Phone::new(&server).await;
     phone.send(&phone.request("INVITE", 1, "", OFFER)).await;
-    let _dialog = next_call(&mut calls).await.accept(here()).await.unwrap();
-    let mut last = Instant::now();
+    let call = next_call(&mut calls).await;
+    let began = Instant::now();
+    let _dialog = call.accept(here()).await.unwrap();
     let first = phone.receive().await;
-    for expected in [100, 200, 400] {
+    // 100, 200 and 400 ms from each other. How much later they come is the machine's affair.
+    for least in [100, 300, 700] {
         assert_eq!(phone.receive().await, first);
-        let waited = last.elapsed().as_millis();
-        assert!((expected - 20..expected + 90).contains(&waited), "{waited} ms for {expected}");
-        last = Instant::now();
+        let waited = began.elapsed();
+        assert!(waited >= Duration::from_millis(least), "{waited:?} and not {least} ms");
     }
     phone.to_tag = tag_of(&first);
     phone.send(&phone.request("ACK", 1, "", "")).await;

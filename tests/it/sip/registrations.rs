@@ -6,7 +6,7 @@ use afterbeep::sip::{Endpoint, Invitation, Registered, Registration};
 use tempfile::TempDir;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{OFFER, Phone, field, next_call, serve, status};
+use super::{OFFER, PATIENCE, Phone, field, next_call, serve, status};
 use crate::phone::digest;
 
 const US: digest::Account =
@@ -64,7 +64,7 @@ fn proves(register: &str, account: &digest::Account, nonce: &str, count: u32) ->
 }
 
 async fn until(server: &Endpoint, is_right: impl Fn(&Registered) -> bool) -> Registered {
-    let gives_up = Instant::now() + Duration::from_secs(5);
+    let gives_up = Instant::now() + PATIENCE;
     loop {
         let found = server.registrations().remove(0);
         if is_right(&found) {
@@ -141,15 +141,15 @@ async fn what_goes_wrong_is_told_and_tried_again_later() {
     let (_folder, registrar, server, _calls) = registering().await;
     let first = registrar.hear("REGISTER").await;
     assert_eq!(server.registrations()[0].problem, None);
+    let refused = Instant::now();
     registrar.send(&registrar.answer(&first, "403 Forbidden")).await;
     let found = until(&server, |it| it.problem.is_some()).await;
     assert_eq!(found.problem.as_deref(), Some("it answers 403 Forbidden"));
     assert!(!found.is_up);
-    let refused = Instant::now();
     let second = after(&registrar, &first).await;
     assert!(refused.elapsed() > Duration::from_millis(400), "ten times T1");
-    registrar.send(&registrar.answer(&second, "503 Busy\r\nRetry-After: 2")).await;
     let refused = Instant::now();
+    registrar.send(&registrar.answer(&second, "503 Busy\r\nRetry-After: 2")).await;
     until(&server, |it| it.problem.as_deref() == Some("it answers 503 Busy")).await;
     let third = after(&registrar, &second).await;
     assert!(refused.elapsed() > Duration::from_millis(1_900), "as it was asked");

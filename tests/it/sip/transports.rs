@@ -9,7 +9,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{OFFER, Phone, body, field, here, next_call, next_signal, serve, status, tag_of};
+use super::{
+    OFFER, PATIENCE, Phone, body, field, here, next_call, next_signal, serve, status, tag_of,
+};
 
 /// A phone on one TCP connection, which nobody can dial back.
 struct Stream {
@@ -59,7 +61,7 @@ impl Stream {
                 }
             }
             let mut buffer = [0; 4096];
-            let read = timeout(Duration::from_secs(5), self.stream.read(&mut buffer));
+            let read = timeout(PATIENCE, self.stream.read(&mut buffer));
             let length = read.await.expect("a message in time").unwrap();
             assert!(length > 0, "the connection was closed");
             self.received.push_str(std::str::from_utf8(&buffer[..length]).unwrap());

@@ -117,7 +117,7 @@ async fn a_service_that_fails_is_told_from_one_that_may_help_later() {
             let stand = Stand::start(manner.clone()).await;
             let (_key, mut settings) = service(engine, &stand.url);
             if matches!(manner, Manner::Hangs) {
-                settings.longest_job = Duration::from_millis(300);
+                settings.longest_job = Duration::from_secs(1);
             }
             let error = translated(settings, "fr").await.unwrap_err();
             let told = format!("{error} {error:?}");

@@ -122,7 +122,7 @@ async fn speak(server: SocketAddr, number: u32, sound: &[u8]) -> io::Result<Call
 }
 
 /// Waits until that caller's message is there; `None` if it does not come.
-async fn committed(db: &Db, mailbox: &MailboxId, number: u32) -> Option<Message> {
+pub async fn committed(db: &Db, mailbox: &MailboxId, number: u32) -> Option<Message> {
     let number = number.to_string();
     let looks = async {
         loop {
@@ -138,7 +138,7 @@ async fn committed(db: &Db, mailbox: &MailboxId, number: u32) -> Option<Message>
     tokio::time::timeout(Duration::from_secs(20), looks).await.ok()
 }
 
-async fn mailbox(db: &Db) -> MailboxId {
+pub async fn mailbox(db: &Db) -> MailboxId {
     mailboxes::reached(db, "localhost", "1000").await.unwrap().unwrap().id
 }
 
