@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Renders every clip of prompts/<language>/ from its phrases.toml.
 
-    python3 prompts/render.py [LANGUAGE [FOLDER]]
+    python3 prompts/render.py [--missing] [LANGUAGE [FOLDER]]
 
-renders all languages, or one; into its folder, or elsewhere to be compared.
+renders all languages, or one; into its folder, or elsewhere to be compared. With --missing the clips
+that are there stay as they are.
 
 Texts become phonemes with espeak-ng (a program on the path), phonemes become sound with Kokoro.
 README.md tells the rest: what is fetched, under which licences, and how the result was judged.
@@ -67,20 +68,25 @@ KOKORO = {"en-us": ENGLISH, "fr-fr": FRENCH}
 
 def main():
     kokoro = Kokoro()
-    wanted = sys.argv[1] if len(sys.argv) > 1 else "*"
+    arguments = [it for it in sys.argv[1:] if it != "--missing"]
+    keeps = len(arguments) + 1 < len(sys.argv)
+    wanted = arguments[0] if arguments else "*"
     for phrases in sorted(parts.HERE.glob(f"{wanted}/phrases.toml")):
         folder = phrases.parent
         texts = tomllib.loads(phrases.read_text())["clips"]
         voice = VOICES[folder.name]
-        if len(sys.argv) > 2:
-            folder = Path(sys.argv[2])
-        clips = {name: render(kokoro, voice, text) for name, text in texts.items()}
+        if len(arguments) > 1:
+            folder = Path(arguments[1])
         for old in folder.glob("*.wav"):
-            old.unlink()
+            if keeps and old.stem in texts:
+                del texts[old.stem]
+            else:
+                old.unlink()
+        clips = {name: render(kokoro, voice, text) for name, text in texts.items()}
         for name, samples in level(clips).items():
             write(folder / f"{name}.wav", samples)
         report(folder, clips)
-    if wanted != "*":
+    if keeps or wanted != "*":
         return
     message = level({"message": render(kokoro, DEMO_VOICE, DEMO_TEXT)})["message"]
     write(parts.HERE / DEMO, message)
@@ -155,7 +161,12 @@ def trim(samples, after):
 
 
 def level(clips):
-    """One gain for the whole voice, after those clips that stand out were brought nearer."""
+    """One gain for the whole voice, after those clips that stand out were brought nearer.
+
+    Clips that join a voice later are as loud, taken together, as those that are there.
+    """
+    if not clips:
+        return {}
     joined = loudness(np.concatenate(list(clips.values())))
     near = {}
     for name, samples in clips.items():
@@ -213,7 +224,7 @@ def report(folder, before):
     loud = {name: loudness(it) for name, it in clips.items()}
     peaks = {name: 20 * np.log10(np.abs(it).max()) for name, it in clips.items()}
     changed = {name: loudness(it) for name, it in before.items()}
-    offsets = np.array([loud[name] - changed[name] for name in clips])
+    offsets = np.array([loud[name] - changed[name] for name in before])
     own = int(np.sum(np.abs(offsets - np.median(offsets)) > 0.05))
     low, high = min(loud, key=loud.get), max(loud, key=loud.get)
     peak = max(peaks, key=peaks.get)

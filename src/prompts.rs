@@ -3,7 +3,8 @@
 //!
 //! They come from the program itself, and from a folder of the operator's, whose clips take the
 //! place of ours. Where one of theirs is missing or cannot be read ours is heard; where there is
-//! none, it is left out of its sentences: a prompt may be poorer for it, a call goes on.
+//! none, it is left out of its sentences: a prompt may be poorer for it, a call goes on. A sentence
+//! that a language lacks is ours as well, and where there is none, heard in the next best language.
 
 use std::{
     collections::HashMap,
@@ -107,9 +108,10 @@ impl Prompts {
     }
 
     /// What to play for a phrase, in order. `fr-CA` is spoken as `fr` where there is no such
-    /// folder, an unknown language as English.
+    /// folder or it lacks the sentence, an unknown language as English.
     pub fn clips(&self, language: &str, phrase: &Phrase) -> Vec<Arc<Clip>> {
-        let Some(language) = self.language(language) else { return Vec::new() };
+        let mut spoken = self.nearest(language);
+        let Some(language) = spoken.find(|it| it.phrases.has(phrase)) else { return Vec::new() };
         let names = language.phrases.clips(phrase);
         names.into_iter().filter_map(|name| language.clips.get(name).cloned()).collect()
     }
@@ -124,9 +126,9 @@ impl Prompts {
         self.languages.keys().map(String::as_str)
     }
 
-    fn language(&self, tag: &str) -> Option<&Language> {
+    fn nearest(&self, tag: &str) -> impl Iterator<Item = &Language> {
         let broader = tag.split(['-', '_']).next().unwrap_or_default();
-        [tag, broader, FALLBACK].into_iter().find_map(|it| self.languages.get(it))
+        [tag, broader, FALLBACK].into_iter().filter_map(move |it| self.languages.get(it))
     }
 }
 
@@ -141,7 +143,12 @@ impl Language {
     }
 
     fn of_folder(name: &str, folder: &Path) -> Result<Self, PromptError> {
-        let phrases = phrases_of(name, folder)?;
+        let mut phrases = phrases_of(name, folder)?;
+        for missing in phrases.missing() {
+            let heard = if ours(name).is_some() { "the built-in one" } else { "another language" };
+            tracing::warn!("the sentence {name}/{missing} is missing; {heard} is heard");
+        }
+        complete(name, &mut phrases)?;
         let mut clips = HashMap::new();
         for (name, path) in clips_in(folder)? {
             insert(&mut clips, &name, open(&path).and_then(|wav| read(&name, &wav)));
@@ -154,18 +161,19 @@ impl Language {
     /// Fills gaps with our clips, and tells the operator once, at start, what callers will miss.
     fn complete(&mut self, language: &str, ours: &[(&str, &[u8])]) {
         let Self { phrases, clips } = self;
+        let needed = phrases.names();
         for &(name, wav) in ours {
             if clips.contains_key(name) {
                 continue;
             }
             insert(clips, name, read(name, wav));
-            if phrases.names().contains(name) {
+            if needed.contains(name) {
                 tracing::warn!(
                     "the prompt {language}/{name} is missing; the built-in one is heard"
                 );
             }
         }
-        for name in phrases.names().into_iter().filter(|name| !clips.contains_key(*name)) {
+        for name in needed.into_iter().filter(|name| !clips.contains_key(*name)) {
             tracing::warn!("the prompt {language}/{name} is missing and will be left out");
         }
     }
@@ -179,6 +187,14 @@ fn phrases_of(name: &str, folder: &Path) -> Result<Phrases, PromptError> {
         (text, _) => text.map_err(unreadable(&path))?,
     };
     parse(&phrases, &path)
+}
+
+/// Adds our sentences where a language of ours lacks some.
+fn complete(name: &str, phrases: &mut Phrases) -> Result<(), PromptError> {
+    if let Some(ours) = ours(name) {
+        phrases.complete(parse(ours.phrases, Path::new("the program itself"))?);
+    }
+    Ok(())
 }
 
 fn ours(name: &str) -> Option<&'static embedded::Language> {

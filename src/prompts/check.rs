@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ebur128::{EbuR128, Mode};
 
-use super::{PromptError, clips_in, embedded, languages_in, open, ours, phrases_of, samples};
+use super::{PromptError, clips_in, complete, languages_in, open, ours, phrases_of, samples};
 
 /// How loud ours are, in LUFS (EBU R 128, ITU-R BS.1770).
 const LOUDNESS: f64 = -23.0;
@@ -22,16 +22,16 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
-/// What is wrong with a clip of a folder.
+/// What is wrong with a clip of a folder, or with a sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// `fr/goodbye`.
+    /// `fr/goodbye`, the clip or the sentence.
     pub clip: String,
     /// And what.
     pub problem: Problem,
 }
 
-/// What can be wrong with a clip.
+/// What can be wrong with a clip or a sentence.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Problem {
     /// Ours is heard in its place.
@@ -40,6 +40,12 @@ pub enum Problem {
     /// Its sentences are spoken without it.
     #[error("is missing and will be left out")]
     LeftOut,
+    /// Ours is heard in its place.
+    #[error("is a sentence that is missing; the built-in one is heard")]
+    NoSentence,
+    /// We have none in this language.
+    #[error("is a sentence that is missing; it is heard in another language")]
+    NotTranslated,
     /// It is not a file we play.
     #[error("cannot be used: {0}")]
     Unusable(String),
@@ -67,21 +73,24 @@ pub enum Problem {
 pub fn check(dir: &Path) -> Result<Report, PromptError> {
     let Report { mut languages, mut findings } = Report::default();
     for (language, folder) in languages_in(dir)? {
-        let phrases = phrases_of(&language, &folder)?;
+        let mut phrases = phrases_of(&language, &folder)?;
+        let missing: Vec<_> = phrases.missing().collect();
+        complete(&language, &mut phrases)?;
         let needed = phrases.names();
-        let is_built_in = |name: &str| ours(&language).is_some_and(|it| it.has(name));
+        let ours = ours(&language);
         let clips = clips_in(&folder)?;
         let mut note = |name: &str, problem| {
             findings.push(Finding { clip: format!("{language}/{name}"), problem });
         };
+        for name in missing {
+            note(name, if ours.is_some() { Problem::NoSentence } else { Problem::NotTranslated });
+        }
         for name in needed.iter().filter(|name| clips.iter().all(|(it, _)| it != *name)) {
-            let built_in = is_built_in(name);
+            let built_in = ours.is_some_and(|it| it.has(name));
             note(name, if built_in { Problem::Missing } else { Problem::LeftOut });
         }
         for (name, path) in &clips {
-            // Those of counts are in no sentence yet.
-            let known = embedded::LANGUAGES.iter().any(|it| it.has(name));
-            if !needed.contains(name.as_str()) && !known {
+            if !needed.contains(name.as_str()) {
                 note(name, Problem::Unused);
             }
             match open(path).and_then(|wav| samples(&wav)) {

@@ -1,59 +1,39 @@
 //! What is spoken, as names of clips: sentences are data, what goes into them is code.
 //!
 //! A [`Phrase`] is a sentence the server may say. [`Phrases`] knows, for one language, which clips
-//! it is made of (`prompts/<language>/phrases.toml`). Nothing here knows any sound.
+//! it is made of (`prompts/<language>/phrases.toml`). What varies in a sentence is put into
+//! words by the grammar of the language. Nothing here knows any sound.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+mod choice;
+mod english;
+mod french;
+mod grammar;
+mod moment;
 pub mod number;
+pub mod ordinal;
+mod part;
+mod phrase;
 pub mod spell;
 
-/// A sentence, whatever the language.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phrase {
-    /// Stands in for a greeting: nobody is at this number.
-    NotAvailable {
-        /// As dialled; spoken sign by sign.
-        number: String,
-    },
-    /// Stands in for a greeting: somebody is there, and cannot take the call.
-    OnThePhone {
-        /// As dialled; spoken sign by sign.
-        number: String,
-    },
-    /// What to do after the tone, and how to end.
-    Instructions,
-    /// So short that it cannot have been a message.
-    TooShort,
-    /// Long enough, but nobody spoke.
-    NothingHeard,
-    /// Said before the tone is played once more.
-    TryAgain,
-    /// Keep 1, listen 2, record again 3, delete 4.
-    ReviewMenu,
-    /// The message is filed.
-    Saved,
-    /// The caller's own wish was carried out.
-    Deleted,
-    /// The message could not be filed, and the caller should know it.
-    NotSaved,
-    /// No room, and none is made.
-    MailboxFull,
-    /// Nothing answers at the number dialled.
-    NoSuchMailbox,
-    /// Something takes longer than a caller expects.
-    OneMoment,
-    /// The last word.
-    Goodbye,
-}
+pub use choice::Choice;
+use grammar::Grammar;
+use part::Part;
+pub use phrase::{Phrase, Who};
 
-/// One language's sentences: one for each phrase, and no others.
+/// One language's sentences.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Phrases {
+    /// How its words are put in order; a language that does not say so is spoken as English is.
+    grammar: Option<Grammar>,
     #[serde(rename = "phrases")]
     sentences: Sentences,
+    /// What each clip says. Only the names matter here.
+    #[serde(default)]
+    clips: BTreeMap<String, String>,
 }
 
 /// By [`Phrase::name`].
@@ -61,94 +41,86 @@ pub struct Phrases {
 #[serde(try_from = "BTreeMap<String, Vec<Part>>")]
 struct Sentences(BTreeMap<String, Vec<Part>>);
 
-/// A piece of a sentence.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "String")]
-enum Part {
-    /// Always the same.
-    Clip(String),
-    /// The phrase's number, spelled: `{number}`.
-    Number,
-}
-
-impl Phrase {
-    /// The names of all phrases.
-    pub const NAMES: [&str; 14] = [
-        "not-available",
-        "on-the-phone",
-        "instructions",
-        "too-short",
-        "nothing-heard",
-        "try-again",
-        "review-menu",
-        "saved",
-        "deleted",
-        "not-saved",
-        "mailbox-full",
-        "no-such-mailbox",
-        "one-moment",
-        "goodbye",
-    ];
-
-    /// What it is called in `phrases.toml`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Phrase::NotAvailable { .. } => "not-available",
-            Phrase::OnThePhone { .. } => "on-the-phone",
-            Phrase::Instructions => "instructions",
-            Phrase::TooShort => "too-short",
-            Phrase::NothingHeard => "nothing-heard",
-            Phrase::TryAgain => "try-again",
-            Phrase::ReviewMenu => "review-menu",
-            Phrase::Saved => "saved",
-            Phrase::Deleted => "deleted",
-            Phrase::NotSaved => "not-saved",
-            Phrase::MailboxFull => "mailbox-full",
-            Phrase::NoSuchMailbox => "no-such-mailbox",
-            Phrase::OneMoment => "one-moment",
-            Phrase::Goodbye => "goodbye",
-        }
-    }
-
-    /// What `{number}` stands for in it.
-    fn number(&self) -> &str {
-        match self {
-            Phrase::NotAvailable { number } | Phrase::OnThePhone { number } => number,
-            _ => "",
-        }
-    }
-}
-
 impl Phrases {
-    /// Reads a `phrases.toml`.
+    /// Reads a `phrases.toml`. It may lack sentences.
     ///
     /// # Errors
-    /// When a phrase is missing or unknown, or is not made of clip names and `{number}`.
+    /// When there is no phrase of a name, or one is not made of names of clips and of what varies
+    /// in it.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
 
+    /// Takes from others of the same language what is missing here, sentences and closing words.
+    pub fn complete(&mut self, others: Self) {
+        self.grammar = self.grammar.or(others.grammar);
+        for (name, sentence) in others.sentences.0 {
+            self.sentences.0.entry(name).or_insert(sentence);
+        }
+        for (name, text) in others.clips {
+            self.clips.entry(name).or_insert(text);
+        }
+    }
+
+    /// Whether it has this sentence.
+    pub fn has(&self, phrase: &Phrase) -> bool {
+        self.sentences.0.contains_key(phrase.name())
+    }
+
+    /// The names of the sentences it lacks.
+    pub fn missing(&self) -> impl Iterator<Item = &'static str> {
+        Phrase::NAMES.into_iter().filter(|it| !self.sentences.0.contains_key(*it))
+    }
+
     /// The clips of a phrase, in the order they are spoken.
     pub fn clips<'a>(&'a self, phrase: &Phrase) -> Vec<&'a str> {
-        let mut clips = Vec::new();
+        let mut clips: Vec<&str> = Vec::new();
         for part in self.sentences.0.get(phrase.name()).into_iter().flatten() {
             match part {
-                Part::Clip(name) => clips.push(name.as_str()),
-                Part::Number => clips.extend(spell::signs(phrase.number()).map(|it| it as &str)),
+                Part::Clip(name) => clips.push(name),
+                Part::Slot(slot) => {
+                    for (at, group) in slot.words(self.grammar(), phrase).iter().enumerate() {
+                        if at > 0 {
+                            self.close(&mut clips);
+                        }
+                        clips.extend(group);
+                    }
+                }
             }
         }
+        self.close(&mut clips);
         clips
     }
 
     /// Every clip that a phrase may need, in order of name.
     pub fn names(&self) -> BTreeSet<&str> {
-        let mut names: BTreeSet<&str> = spell::all().collect();
-        for part in self.sentences.0.values().flatten() {
-            if let Part::Clip(name) = part {
-                names.insert(name);
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        let parts: BTreeSet<&Part> = self.sentences.0.values().flatten().collect();
+        for part in parts {
+            match part {
+                Part::Clip(name) => _ = names.insert(name),
+                Part::Slot(slot) => names.extend(slot.all(self.grammar())),
             }
         }
+        let endings: Vec<&str> = names.iter().filter_map(|it| self.ending(it)).collect();
+        names.extend(endings);
         names
+    }
+
+    fn grammar(&self) -> Grammar {
+        self.grammar.unwrap_or(Grammar::English)
+    }
+
+    /// The voice falls at the end of a sentence, and of a group of digits: the last word is spoken
+    /// as `NAME-end` where the language has such a clip.
+    fn close<'a>(&'a self, clips: &mut [&'a str]) {
+        if let Some(last) = clips.last_mut() {
+            *last = self.ending(last).unwrap_or(last);
+        }
+    }
+
+    fn ending(&self, clip: &str) -> Option<&str> {
+        self.clips.get_key_value(&format!("{clip}-end")).map(|(name, _)| name.as_str())
     }
 }
 
@@ -156,27 +128,14 @@ impl TryFrom<BTreeMap<String, Vec<Part>>> for Sentences {
     type Error = String;
 
     fn try_from(told: BTreeMap<String, Vec<Part>>) -> Result<Self, String> {
-        if let Some(missing) = Phrase::NAMES.into_iter().find(|it| !told.contains_key(*it)) {
-            return Err(format!("the phrase {missing:?} is missing"));
-        }
-        match told.keys().find(|it| !Phrase::NAMES.contains(&it.as_str())) {
-            Some(unknown) => Err(format!("there is no phrase {unknown:?}")),
-            None => Ok(Self(told)),
-        }
-    }
-}
-
-impl TryFrom<String> for Part {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        match word.as_str() {
-            "{number}" => Ok(Part::Number),
-            name if !name.is_empty() && name.chars().all(named) => Ok(Part::Clip(word)),
-            _ => {
-                Err(format!("{word:?} is neither {{number}} nor the name of a clip (a-z, 0-9, -)"))
+        for (name, parts) in &told {
+            if !Phrase::NAMES.contains(&name.as_str()) {
+                return Err(format!("there is no phrase {name:?}"));
+            }
+            if let Some(part) = parts.iter().find(|it| !it.belongs_to(name)) {
+                return Err(format!("there is no {part} in the phrase {name:?}"));
             }
         }
+        Ok(Self(told))
     }
 }

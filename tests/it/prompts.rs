@@ -4,14 +4,17 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use afterbeep::{
     audio::{Clip, Codec, g711::Law},
+    mailbox::{self, settings::Hours},
     prompts::{self, PromptError, Prompts},
-    say::{Phrase, Phrases, number},
+    say::{self, Phrase, Phrases, Who, number},
 };
 use ebur128::{EbuR128, Mode};
+use jiff::{ToSpan, civil::date};
 
 fn our_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts")
@@ -41,7 +44,42 @@ fn every_phrase() -> Vec<Phrase> {
         NoSuchMailbox,
         OneMoment,
         Goodbye,
+        EnterMailbox,
+        EnterPin,
+        LoginIncorrect,
+        OutOfReach,
+        Counts { new: 21, urgent: 2, saved: 3 },
+        Counts { new: 0, urgent: 0, saved: 0 },
+        InFolder { folder: mailbox::Folder::New, count: 6 },
+        InFolder { folder: mailbox::Folder::New, count: 0 },
+        InFolder { folder: mailbox::Folder::Saved, count: 0 },
+        InFolder { folder: mailbox::Folder::Deleted, count: 0 },
+        Choice { what: say::Choice::Listen, key: '1' },
+        Message { place: 2, last: false, folder: mailbox::Folder::New, urgent: false },
+        Message { place: 45, last: false, folder: mailbox::Folder::Saved, urgent: true },
+        received(0),
+        received(1),
+        received(2),
+        received(9),
+        From(Who::Extension("1001".into())),
+        From(Who::Phone("0556123456".into())),
+        From(Who::Unknown),
+        Length(Duration::from_secs(125)),
+        MessageDeleted,
+        MessageRestored,
+        MessageKept,
+        NoMore,
+        NoneBefore,
+        NotDone,
+        NotPlayable,
+        Unknown,
     ]
+}
+
+fn received(days_ago: i32) -> Phrase {
+    let today = date(2026, 11, 27);
+    let at = (today - days_ago.days()).at(15, 15, 0, 0);
+    Phrase::Received { at, today, hours: Hours::TwentyFour }
 }
 
 fn samples(wav: &Path) -> Vec<i16> {
@@ -277,10 +315,40 @@ fn another_voice_for_our_language_needs_no_phrases_and_other_folders_are_passed_
     assert_eq!(languages(&prompts), ["en", "fr"]);
 }
 
+/// Phrases written before there were as many: what they lack is heard all the same.
+const OLD: &str = "[phrases]\ngoodbye = [\"one-moment\", \"goodbye\"]\n";
+
+#[test]
+fn a_sentence_that_our_language_lacks_is_the_built_in_one() {
+    let folder = Folder::of(&["fr"]);
+    fs::write(folder.path("fr/phrases.toml"), OLD).unwrap();
+    let (theirs, ours) = (folder.load().unwrap(), Prompts::load(None).unwrap());
+    assert_eq!(names(&theirs.clips("fr", &Phrase::Goodbye)), ["one-moment", "goodbye"]);
+    let counts = Phrase::Counts { new: 2, urgent: 1, saved: 0 };
+    assert_eq!(names(&theirs.clips("fr", &counts)), names(&ours.clips("fr", &counts)));
+}
+
+#[test]
+fn a_sentence_that_another_language_lacks_is_heard_in_the_next_best_one() {
+    let folder = Folder::of(&["de", "fr-CA"]);
+    for language in ["de", "fr-CA"] {
+        fs::write(folder.path(language).join("phrases.toml"), OLD).unwrap();
+    }
+    let prompts = folder.load().unwrap();
+    for (language, stands_in) in [("de", "en"), ("de-CH", "en"), ("fr-CA", "fr")] {
+        assert_eq!(names(&prompts.clips(language, &Phrase::Goodbye)), ["one-moment", "goodbye"]);
+        let length = |language| -> Vec<_> {
+            let clips = prompts.clips(language, &Phrase::Length(Duration::from_secs(6)));
+            clips.iter().map(|it| (it.name.clone(), it.length())).collect()
+        };
+        assert_eq!(length(language), length(stands_in), "{language}");
+    }
+}
+
 #[test]
 fn wrong_phrases_and_an_unreadable_folder_are_named() {
     let folder = Folder::of(&["en"]);
-    fs::write(folder.path("en/phrases.toml"), "[phrases]\ngoodbye = []\n").unwrap();
+    fs::write(folder.path("en/phrases.toml"), "[phrases]\ngood-bye = []\n").unwrap();
     let error = folder.load().unwrap_err();
     assert!(matches!(error, PromptError::Phrases { .. }));
     assert!(error.to_string().contains("en/phrases.toml"), "{error}");
@@ -369,6 +437,11 @@ fn a_folder_is_checked_for_what_callers_would_stumble_over() {
     fs::remove_file(folder.path("en/7.wav")).unwrap();
     fs::remove_file(folder.path("de/7.wav")).unwrap();
     fs::rename(folder.path("de/1.wav"), folder.path("de/eins.wav")).unwrap();
+    for language in ["de", "en"] {
+        let path = folder.path(language).join("phrases.toml");
+        let phrases = fs::read_to_string(&path).unwrap();
+        fs::write(path, phrases.replace("enter-pin = [\"enter-pin\"]\n", "")).unwrap();
+    }
 
     let prompts::Report { languages, findings } = prompts::check(folder.0.path()).unwrap();
     let count = clips_of(&our_folder().join("en")).len();
@@ -383,7 +456,10 @@ fn a_folder_is_checked_for_what_callers_would_stumble_over() {
             "de/1 LeftOut",
             "de/7 LeftOut",
             "de/eins Unused",
+            "de/enter-pin NotTranslated",
+            "de/enter-pin Unused",
             "en/7 Missing",
+            "en/enter-pin NoSentence",
             "en/goodbye Unusable",
             "en/to-delete Silent",
             "en/to-keep Loud",

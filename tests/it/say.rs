@@ -1,8 +1,12 @@
 //! What is said, as names of clips.
 
-use afterbeep::say::{Phrase, Phrases, number, spell};
+mod golden;
+mod walk;
+
+use afterbeep::say::{Choice, Phrase, Phrases, Who, number, ordinal, spell};
 
 const ENGLISH: &str = include_str!("../../prompts/en/phrases.toml");
+const FRENCH: &str = include_str!("../../prompts/fr/phrases.toml");
 
 #[test]
 fn counts_in_english() {
@@ -140,16 +144,10 @@ fn the_review_menu_names_its_keys_in_order() {
     assert_eq!(spoken.len(), 4);
 }
 
-/// A language that lacks a sentence is found out when it is loaded, not when it is needed.
+/// A sentence misspelt is found out when the language is loaded, not when it is needed.
 #[test]
-fn phrases_that_are_not_whole_are_refused_by_name() {
+fn phrases_that_make_no_sense_are_refused_by_name() {
     let refused = |text: &str| Phrases::parse(text).unwrap_err().to_string();
-    let missing = ENGLISH.replace("goodbye = [\"goodbye\"]\n", "");
-    assert!(
-        refused(&missing).contains(r#"the phrase "goodbye" is missing"#),
-        "{}",
-        refused(&missing)
-    );
     let unknown = ENGLISH.replace("[phrases]\n", "[phrases]\ngood-bye = [\"goodbye\"]\n");
     assert!(
         refused(&unknown).contains(r#"there is no phrase "good-bye""#),
@@ -160,4 +158,93 @@ fn phrases_that_are_not_whole_are_refused_by_name() {
         let wrong = ENGLISH.replace("[\"goodbye\"]", &format!("[\"{clip}\"]"));
         assert!(refused(&wrong).contains(&format!("{clip:?}")), "{}", refused(&wrong));
     }
+    let timeless = ENGLISH.replace("[\"goodbye\"]", "[\"goodbye\", \"{time}\"]");
+    assert!(
+        refused(&timeless).contains(r#"there is no {time} in the phrase "goodbye""#),
+        "{}",
+        refused(&timeless)
+    );
+    let klingon = ENGLISH.replace("grammar = \"english\"", "grammar = \"klingon\"");
+    assert!(refused(&klingon).contains("klingon"), "{}", refused(&klingon));
+}
+
+/// Whoever wrote phrases before there were as many goes on with them.
+#[test]
+fn what_a_language_lacks_is_taken_from_another_one() {
+    let mut phrases = Phrases::parse("[phrases]\ngoodbye = [\"farewell\"]\n").unwrap();
+    assert!(phrases.has(&Phrase::Goodbye) && !phrases.has(&Phrase::EnterPin));
+    assert_eq!(phrases.missing().count(), Phrase::NAMES.len() - 1);
+    phrases.complete(Phrases::parse(FRENCH).unwrap());
+    assert_eq!(phrases.missing().count(), 0);
+    assert_eq!(phrases.clips(&Phrase::Goodbye), ["farewell"]);
+    assert_eq!(phrases.clips(&Phrase::EnterPin), ["enter-pin"]);
+    let counts = phrases.clips(&Phrase::Counts { new: 2, urgent: 1, saved: 0 });
+    assert_eq!(
+        counts.join(" "),
+        "you-have 2 new-message of-them 1 urgent-ones-end",
+        "in its order"
+    );
+}
+
+#[test]
+fn a_word_ends_a_sentence_where_the_language_has_it_so() {
+    let clips = |text: &str| {
+        let phrases = Phrases::parse(text).unwrap();
+        let spoken = phrases.clips(&Phrase::From(Who::Phone("5551234567".into())));
+        spoken.join(" ")
+    };
+    let plain = "[phrases]\nfrom-phone = [\"from\", \"{number}\"]\n";
+    assert_eq!(clips(plain), "from 5 5 5 1 2 3 4 5 6 7");
+    let falling = format!("{plain}[clips]\n5-end = \"five.\"\n7-end = \"seven.\"\n");
+    assert_eq!(clips(&falling), "from 5 5 5-end 1 2 3 4 5 6 7-end");
+}
+
+#[test]
+fn telephone_numbers_are_spoken_in_groups() {
+    let groups = |number, size, last| {
+        let groups = spell::groups(number, size, last);
+        groups.iter().map(|it| it.join("")).collect::<Vec<_>>().join(" ")
+    };
+    let american = |number| groups(number, 3, 4);
+    assert_eq!(american("911"), "911");
+    assert_eq!(american("12345"), "12345");
+    assert_eq!(american("5551234"), "555 1234");
+    assert_eq!(american("5551234567"), "555 123 4567");
+    assert_eq!(american("+15551234567"), "plus1555 123 4567", "a single digit joins the next ones");
+    assert_eq!(american("442079460958"), "44 207 946 0958");
+    let french = |number| groups(number, 2, 2);
+    assert_eq!(french("0556123456"), "05 56 12 34 56");
+    assert_eq!(french("+33556123456"), "plus335 56 12 34 56");
+    assert_eq!(french("3949"), "39 49");
+    assert_eq!(french("15"), "15");
+    assert_eq!(french("+"), "plus");
+    assert_eq!(french("0556-12"), "0556dash12", "what is not all digits is one group");
+    assert_eq!(spell::groups(&"9".repeat(5_000), 2, 2).concat().len(), spell::LONGEST);
+}
+
+#[test]
+fn places_have_words_as_far_as_the_days_of_a_month() {
+    for place in 1..=ordinal::LARGEST {
+        assert!(ordinal::english(place).is_some() && ordinal::french(place).is_some(), "{place}");
+    }
+    for place in [0, ordinal::LARGEST + 1, u32::MAX] {
+        assert_eq!((ordinal::english(place), ordinal::french(place)), (None, None));
+    }
+}
+
+#[test]
+fn who_cannot_be_named_is_unknown() {
+    for number in ["", "é", " "] {
+        for who in [Who::Phone(number.into()), Who::Extension(number.into())] {
+            assert_eq!(Phrase::From(who).name(), "from-unknown", "{number:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_no_telephone_has_is_not_spoken() {
+    let phrases = Phrases::parse(ENGLISH).unwrap();
+    let clips = |key| phrases.clips(&Phrase::Choice { what: Choice::Help, key }).join(" ");
+    assert_eq!(clips('#'), "choose-help press-pound");
+    assert_eq!(clips('é'), "choose-help");
 }

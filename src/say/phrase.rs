@@ -1,0 +1,240 @@
+//! The sentences there are, and what varies in them.
+
+use std::time::Duration;
+
+use jiff::civil::{Date, DateTime};
+
+use super::{Choice, moment::Day, spell};
+use crate::mailbox::{Folder, settings::Hours};
+
+/// A sentence, whatever the language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phrase {
+    /// Stands in for a greeting: nobody is at this number.
+    NotAvailable {
+        /// As dialled; spoken sign by sign.
+        number: String,
+    },
+    /// Stands in for a greeting: somebody is there, and cannot take the call.
+    OnThePhone {
+        /// As dialled; spoken sign by sign.
+        number: String,
+    },
+    /// What to do after the tone, and how to end.
+    Instructions,
+    /// So short that it cannot have been a message.
+    TooShort,
+    /// Long enough, but nobody spoke.
+    NothingHeard,
+    /// Said before the tone is played once more.
+    TryAgain,
+    /// Keep 1, listen 2, record again 3, delete 4.
+    ReviewMenu,
+    /// The message is filed.
+    Saved,
+    /// The caller's own wish was carried out.
+    Deleted,
+    /// The message could not be filed, and the caller should know it.
+    NotSaved,
+    /// No room, and none is made.
+    MailboxFull,
+    /// Nothing answers at the number dialled.
+    NoSuchMailbox,
+    /// Something takes longer than a caller expects.
+    OneMoment,
+    /// The last word.
+    Goodbye,
+    /// Asked of an owner calling in.
+    EnterMailbox,
+    /// Asked of an owner calling in.
+    EnterPin,
+    /// One wording for an unknown mailbox, a locked one and a wrong PIN.
+    LoginIncorrect,
+    /// The database is away: nothing can be played.
+    OutOfReach,
+    /// What lies in the mailbox: `You have two new messages, one of them urgent, and three saved
+    /// messages.`
+    Counts {
+        /// Not heard yet, the urgent ones among them.
+        new: u32,
+        /// How many of the new ones are urgent.
+        urgent: u32,
+        /// Heard, and kept.
+        saved: u32,
+    },
+    /// What lies in one folder: `Two saved messages.`
+    InFolder {
+        /// Which one.
+        folder: Folder,
+        /// How many.
+        count: u32,
+    },
+    /// What a key is for: `To hear your messages, press one.`
+    Choice {
+        /// What it does.
+        what: Choice,
+        /// `0`-`9`, `*` or `#`; others are not spoken.
+        key: char,
+    },
+    /// Said before a message: `Urgent. Second new message.`
+    Message {
+        /// Its place in the folder, from 1.
+        place: u32,
+        /// Nothing comes after it.
+        last: bool,
+        /// Where it lies.
+        folder: Folder,
+        /// Its caller said so.
+        urgent: bool,
+    },
+    /// When it was left: `Received today at three fifteen p m.`
+    Received {
+        /// In the owner's time zone.
+        at: DateTime,
+        /// The owner's, too.
+        today: Date,
+        /// How the owner wants to be told the time.
+        hours: Hours,
+    },
+    /// Who left it: `From extension one zero zero one.`
+    From(Who),
+    /// How long it is: `Length: two minutes, five seconds.`
+    Length(Duration),
+    /// It lies in the trash now.
+    MessageDeleted,
+    /// It was taken out of the trash.
+    MessageRestored,
+    /// It lies among the saved ones now.
+    MessageKept,
+    /// That was the last message.
+    NoMore,
+    /// This is the first message.
+    NoneBefore,
+    /// A change could not be stored.
+    NotDone,
+    /// The recording is out of reach or broken.
+    NotPlayable,
+    /// The key does nothing here.
+    Unknown,
+}
+
+/// Who left a message, as it is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// A number of the same phone system, sign by sign.
+    Extension(String),
+    /// A number of the world outside, in groups of digits.
+    Phone(String),
+    /// Withheld, or nothing that can be spoken.
+    Unknown,
+}
+
+impl Phrase {
+    /// The names of all sentences; some phrases are one of several.
+    pub const NAMES: [&str; 43] = [
+        "not-available",
+        "on-the-phone",
+        "instructions",
+        "too-short",
+        "nothing-heard",
+        "try-again",
+        "review-menu",
+        "saved",
+        "deleted",
+        "not-saved",
+        "mailbox-full",
+        "no-such-mailbox",
+        "one-moment",
+        "goodbye",
+        "enter-mailbox",
+        "enter-pin",
+        "login-incorrect",
+        "out-of-reach",
+        "counts",
+        "no-messages",
+        "in-folder",
+        "no-new-messages",
+        "no-saved-messages",
+        "no-deleted-messages",
+        "choice",
+        "message",
+        "urgent-message",
+        "received-today",
+        "received-yesterday",
+        "received-weekday",
+        "received-on",
+        "from-extension",
+        "from-phone",
+        "from-unknown",
+        "length",
+        "message-deleted",
+        "message-restored",
+        "message-kept",
+        "no-more",
+        "none-before",
+        "not-done",
+        "not-playable",
+        "unknown",
+    ];
+
+    /// What it is called in `phrases.toml`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Phrase::NotAvailable { .. } => "not-available",
+            Phrase::OnThePhone { .. } => "on-the-phone",
+            Phrase::Instructions => "instructions",
+            Phrase::TooShort => "too-short",
+            Phrase::NothingHeard => "nothing-heard",
+            Phrase::TryAgain => "try-again",
+            Phrase::ReviewMenu => "review-menu",
+            Phrase::Saved => "saved",
+            Phrase::Deleted => "deleted",
+            Phrase::NotSaved => "not-saved",
+            Phrase::MailboxFull => "mailbox-full",
+            Phrase::NoSuchMailbox => "no-such-mailbox",
+            Phrase::OneMoment => "one-moment",
+            Phrase::Goodbye => "goodbye",
+            Phrase::EnterMailbox => "enter-mailbox",
+            Phrase::EnterPin => "enter-pin",
+            Phrase::LoginIncorrect => "login-incorrect",
+            Phrase::OutOfReach => "out-of-reach",
+            Phrase::Counts { new: 0, saved: 0, .. } => "no-messages",
+            Phrase::Counts { .. } => "counts",
+            Phrase::InFolder { folder: Folder::New, count: 0 } => "no-new-messages",
+            Phrase::InFolder { folder: Folder::Saved, count: 0 } => "no-saved-messages",
+            Phrase::InFolder { folder: Folder::Deleted, count: 0 } => "no-deleted-messages",
+            Phrase::InFolder { .. } => "in-folder",
+            Phrase::Choice { .. } => "choice",
+            Phrase::Message { urgent: false, .. } => "message",
+            Phrase::Message { urgent: true, .. } => "urgent-message",
+            Phrase::Received { at, today, .. } => match Day::of(at.date(), *today) {
+                Day::Today => "received-today",
+                Day::Yesterday => "received-yesterday",
+                Day::Lately => "received-weekday",
+                Day::Other => "received-on",
+            },
+            Phrase::From(who) => who.name(),
+            Phrase::Length(_) => "length",
+            Phrase::MessageDeleted => "message-deleted",
+            Phrase::MessageRestored => "message-restored",
+            Phrase::MessageKept => "message-kept",
+            Phrase::NoMore => "no-more",
+            Phrase::NoneBefore => "none-before",
+            Phrase::NotDone => "not-done",
+            Phrase::NotPlayable => "not-playable",
+            Phrase::Unknown => "unknown",
+        }
+    }
+}
+
+impl Who {
+    /// A number without any sign that can be spoken tells nobody who it was.
+    fn name(&self) -> &'static str {
+        let spoken = |number: &str| spell::signs(number).next().is_some();
+        match self {
+            Who::Extension(number) if spoken(number) => "from-extension",
+            Who::Phone(number) if spoken(number) => "from-phone",
+            Who::Extension(_) | Who::Phone(_) | Who::Unknown => "from-unknown",
+        }
+    }
+}
