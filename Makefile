@@ -13,7 +13,7 @@ ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 
 .NOTPARALLEL:
-.PHONY: run demo build test guards bench load load-smoke long-call kills accuracy models test-models rust setup test-setup guard-setup
+.PHONY: run demo build test guards bench load load-smoke long-call store-figures kills accuracy models test-models rust setup test-setup guard-setup
 
 ## Builds, starts the server on its defaults and shows a demonstration call. Ctrl-C stops it.
 run: build models
@@ -61,6 +61,10 @@ load-smoke: build test-setup models
 ## Calls of four minutes with session timers, through Kamailio.
 long-call: build test-setup
 	@$(CARGO) bench --locked --bench load -- long-call
+
+## Filing, lists and the start with 100,000 messages, on both databases; takes 4 minutes.
+store-figures: build test-setup
+	@$(CARGO) bench --locked --bench load -- store
 
 ## Kills the server 200 times under load and accounts for every call; takes 25 minutes.
 kills: build test-setup models

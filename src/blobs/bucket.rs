@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 use object_store::{
     ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
+    path::Path as Key,
     prefix::PrefixStore,
 };
 
@@ -113,9 +114,9 @@ impl Bucket {
         }
     }
 
-    /// The keys of everything there, in no order; what is not ours is left out.
-    pub async fn list(&self) -> Result<Vec<String>, BlobError> {
-        let listed = self.store.list(None).map_ok(|it| it.location.to_string());
+    /// The keys of everything there, or in a folder there, in no order; what is not ours is left out.
+    pub async fn list(&self, folder: Option<&Key>) -> Result<Vec<String>, BlobError> {
+        let listed = self.store.list(folder).map_ok(|it| it.location.to_string());
         let all: Vec<_> = listed.try_collect().await.map_err(|error| refused("(list)", error))?;
         Ok(all.into_iter().filter(|it| checked(it).is_ok()).collect())
     }

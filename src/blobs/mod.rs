@@ -209,7 +209,18 @@ impl Blobs {
         let mut all: BTreeSet<_> = self.listed("").await?.into_iter().collect();
         if let Some(bucket) = &self.bucket {
             all.extend(self.listed(KEPT).await?);
-            all.extend(bucket.list().await?);
+            all.extend(bucket.list(None).await?);
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    /// The keys of the recordings in one of the 256 folders they are spread over, in order.
+    pub async fn shard(&self, shard: u8) -> Result<Vec<String>, BlobError> {
+        let folder = format!("messages/{shard:02x}");
+        let mut all: BTreeSet<_> = self.listed_in("", &folder).await?.into_iter().collect();
+        if let Some(bucket) = &self.bucket {
+            all.extend(self.listed_in(KEPT, &folder).await?);
+            all.extend(bucket.list(Some(&Key::from(folder))).await?);
         }
         Ok(all.into_iter().collect())
     }
@@ -270,19 +281,22 @@ impl Blobs {
 
     /// What the folder has, below one of its parts.
     async fn listed(&self, part: &str) -> Result<Vec<String>, BlobError> {
-        let mut keys = Vec::new();
-        for kind in ["messages", "greetings"] {
-            let place = Key::from_iter([part, kind].into_iter().filter(|it| !it.is_empty()));
-            let found = self.folder.list(Some(&place)).map_ok(|it| it.location.to_string());
-            let found: Vec<_> =
-                found.try_collect().await.map_err(|error| refused("(list)", error))?;
-            let key = |it: String| match part {
-                "" => Some(it),
-                part => Some(it.strip_prefix(part)?.strip_prefix('/')?.to_owned()),
-            };
-            keys.extend(found.into_iter().filter_map(key).filter(|it| checked(it).is_ok()));
-        }
+        let mut keys = self.listed_in(part, "messages").await?;
+        keys.extend(self.listed_in(part, "greetings").await?);
         Ok(keys)
+    }
+
+    /// The keys it has that begin like this folder, below one of its parts.
+    async fn listed_in(&self, part: &str, folder: &str) -> Result<Vec<String>, BlobError> {
+        let steps = part.split('/').chain(folder.split('/'));
+        let place = Key::from_iter(steps.filter(|it| !it.is_empty()));
+        let found = self.folder.list(Some(&place)).map_ok(|it| it.location.to_string());
+        let found: Vec<_> = found.try_collect().await.map_err(|error| refused("(list)", error))?;
+        let key = |it: String| match part {
+            "" => Some(it),
+            part => Some(it.strip_prefix(part)?.strip_prefix('/')?.to_owned()),
+        };
+        Ok(found.into_iter().filter_map(key).filter(|it| checked(it).is_ok()).collect())
     }
 
     fn behind(&self, key: &str) -> Result<&Bucket, BlobError> {

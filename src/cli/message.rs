@@ -317,6 +317,7 @@ fn mail(delivery: &Delivery, mailbox: &Mailbox) -> String {
     };
     let next = match (state, next_try) {
         (State::Deferred, Some(at)) => format!(" until {}", local(*at, mailbox)),
+        (State::Unsubscribed, _) => ", so nothing was sent".into(),
         _ => String::new(),
     };
     let tries = if *attempts > 1 { format!(", {attempts} tries") } else { String::new() };

@@ -12,6 +12,8 @@ mod translate;
 mod upload;
 pub mod words;
 
+pub use sweep::{SweepError, tidy};
+
 use std::time::Duration;
 
 use tokio::sync::watch;

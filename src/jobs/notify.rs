@@ -18,8 +18,6 @@ use crate::store::{deliveries, messages, unsubscribed};
 
 /// How long a refused mail is tried again: as long as mail servers do.
 const PATIENCE: Duration = Duration::from_secs(4 * 24 * 3_600);
-/// What is noted instead of a server's reply for somebody who wants no more mail.
-const UNSUBSCRIBED: &str = "unsubscribed, so nothing was sent";
 
 /// What the letters about a message are made of.
 struct Facts {
@@ -48,7 +46,7 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
         let next: Timestamp = app.clock.now() + super::backoff(app, job);
         for delivery in open {
             if gone.has(&delivery.recipient) {
-                deliveries::failed(&app.db, &id, &delivery.recipient, UNSUBSCRIBED).await?;
+                deliveries::unsubscribed(&app.db, &id, &delivery.recipient).await?;
             } else if let Some(said) = deliver(app, &facts, &delivery, next).await? {
                 deferred = Some((said, next));
             }

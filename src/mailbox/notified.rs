@@ -2,7 +2,7 @@
 
 use super::Notice;
 
-/// What became of the mail to one recipient.
+/// What became of the mail to one recipient. Whoever unsubscribed before it was sent is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
     /// What they were to get.
@@ -15,7 +15,8 @@ pub struct Told {
 
 /// Whether a message is in good hands elsewhere, so that "Delete voicemail after notification" may
 /// put it into the trash: somebody was to get all of it, and everybody who was has it, sound
-/// included. Short mails never count, and where nobody was told nothing goes.
+/// included. Short mails never count, and where nobody was told nothing goes. Who unsubscribed neither
+/// keeps a message from going nor is reason enough to let it go.
 pub fn in_good_hands(mails: &[Told]) -> bool {
     let mut full = mails.iter().filter(|it| it.kind == Notice::Full).peekable();
     full.peek().is_some() && full.all(|it| it.accepted && it.with_audio)

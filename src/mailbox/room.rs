@@ -1,7 +1,5 @@
 //! Limits and rotation: whether a mailbox takes a message, and which ones give way for it.
 
-use std::cmp::Reverse;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Folder, MessageId, Timestamp};
@@ -23,6 +21,37 @@ pub struct Lying {
     pub owed: bool,
     /// Pinned by its owner, or held by an administrator: it stays.
     pub fixed: bool,
+}
+
+/// What decides which messages give way before others, whenever they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// Where they lie.
+    pub folder: Folder,
+    /// Their callers called them urgent.
+    pub urgent: bool,
+    /// Somebody still waits for their mail.
+    pub owed: bool,
+}
+
+impl Kind {
+    /// All there are, the first to go first: heard before unheard; within that plain before urgent,
+    /// mailed before not yet mailed.
+    pub const ALL: [Self; 8] = {
+        const fn kind(folder: Folder, urgent: bool, owed: bool) -> Kind {
+            Kind { folder, urgent, owed }
+        }
+        [
+            kind(Folder::Saved, false, false),
+            kind(Folder::Saved, false, true),
+            kind(Folder::Saved, true, false),
+            kind(Folder::Saved, true, true),
+            kind(Folder::New, false, false),
+            kind(Folder::New, false, true),
+            kind(Folder::New, true, false),
+            kind(Folder::New, true, true),
+        ]
+    };
 }
 
 /// What a mailbox does with a caller.
@@ -47,19 +76,23 @@ pub fn door(count: usize, fixed: usize, limit: usize, rotates: bool) -> Door {
     }
 }
 
-/// Which messages go into the trash so that one more keeps within the limit: heard before unheard;
-/// within that plain before urgent, mailed before not yet mailed, then the oldest. What is fixed
-/// never goes, so there may be too few: who heard the beep is filed all the same.
-pub fn giving_way(lying: Vec<Lying>, limit: usize, rotates: bool) -> Vec<Lying> {
-    let excess = (lying.len() + 1).saturating_sub(limit);
+/// How many messages should give way so that one more beside `count` keeps within the limit.
+pub fn excess(count: usize, limit: usize, rotates: bool) -> usize {
     // Who made it an announcement did not ask for what lies in it to go.
-    if !rotates || excess == 0 || limit == 0 {
-        return Vec::new();
-    }
+    if rotates && limit > 0 { (count + 1).saturating_sub(limit) } else { 0 }
+}
+
+/// Which messages go into the trash when `excess` of them should: by their [`Kind`], then the oldest.
+/// What is fixed never goes, so there may be too few: who heard the beep is filed all the same. Of a
+/// kind no more than the `excess` oldest that are not fixed need to be told, and no kind after those
+/// that are enough.
+pub fn giving_way(lying: Vec<Lying>, excess: usize) -> Vec<Lying> {
     let mut free: Vec<_> = lying.into_iter().filter(|it| !it.fixed).collect();
-    free.sort_by_key(|it| {
-        (Reverse(it.folder == Folder::Saved), it.urgent, it.owed, it.received, it.id)
-    });
+    let kind = |it: &Lying| {
+        let Lying { folder, urgent, owed, .. } = *it;
+        Kind::ALL.iter().position(|kind| *kind == Kind { folder, urgent, owed })
+    };
+    free.sort_by_key(|it| (kind(it), it.received, it.id));
     free.truncate(excess);
     free
 }

@@ -19,6 +19,8 @@ pub enum State {
     Failed,
     /// Accepted, and returned by a server further on.
     Bounced,
+    /// Wants no more mail, and nothing was sent; final, and counts as no recipient at all.
+    Unsubscribed,
 }
 
 /// The mail to one recipient.
@@ -49,6 +51,7 @@ impl State {
             State::Deferred => "deferred",
             State::Failed => "failed",
             State::Bounced => "bounced",
+            State::Unsubscribed => "unsubscribed",
         }
     }
 }
@@ -106,6 +109,25 @@ pub async fn failed(
     reply: &str,
 ) -> Result<bool, StoreError> {
     note(db, message, recipient, (State::Failed, false), reply, None).await
+}
+
+/// Nothing was sent, for the recipient wants no more mail; `false` if it was accepted or given up
+/// meanwhile.
+pub async fn unsubscribed(
+    db: &Db,
+    message: &MessageId,
+    recipient: &str,
+) -> Result<bool, StoreError> {
+    let changed = on!(&db.writer, pool => sqlx::query(
+        "update delivery set state = 'unsubscribed', reply = null, next_try = null
+          where message = $1 and recipient = $2 and state in ('queued', 'deferred')",
+    )
+    .bind(message.to_string())
+    .bind(recipient)
+    .execute(pool)
+    .await?
+    .rows_affected());
+    Ok(changed == 1)
 }
 
 /// A server further on returned what had been accepted. If the message had gone into the trash
@@ -203,6 +225,7 @@ impl TryFrom<Row> for Delivery {
             "deferred" => State::Deferred,
             "failed" => State::Failed,
             "bounced" => State::Bounced,
+            "unsubscribed" => State::Unsubscribed,
             _ => {
                 let wanted = "state of a delivery";
                 return Err(StoreError::Unreadable { wanted, found: row.state });

@@ -23,8 +23,23 @@ use sqlx::{
 
 use crate::mailbox;
 
-/// Runs one body on whichever engine is behind a pool or a transaction.
+/// Runs one body on whichever engine is behind a pool or a transaction; a body returns early with an
+/// error only. PostgreSQL is waited for as long as a statement may take: the way there may have been
+/// cut without a word.
 macro_rules! on {
+    ($engine:expr, $it:ident => $body:expr) => {
+        match $engine {
+            $crate::store::Engine::Sqlite($it) => $body,
+            $crate::store::Engine::Postgres($it) => {
+                let work = async { Ok::<_, $crate::store::StoreError>($body) };
+                $crate::store::within($crate::store::postgres::ANSWERED, work).await?
+            }
+        }
+    };
+}
+
+/// The same for what takes as long as it takes, such as reading whole tables.
+macro_rules! at_leisure {
     ($engine:expr, $it:ident => $body:expr) => {
         match $engine {
             $crate::store::Engine::Sqlite($it) => $body,
@@ -242,14 +257,17 @@ impl Db {
 
     /// Ends all connections after what runs on them.
     pub async fn close(&self) {
-        on!(&self.reader, pool => pool.close().await);
-        on!(&self.writer, pool => pool.close().await);
+        at_leisure!(&self.reader, pool => pool.close().await);
+        at_leisure!(&self.writer, pool => pool.close().await);
     }
 
     async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.writer {
             Engine::Sqlite(pool) => Engine::Sqlite(pool.begin().await?),
-            Engine::Postgres(pool) => Engine::Postgres(pool.begin().await?),
+            Engine::Postgres(pool) => {
+                let begun = async { Ok(pool.begin().await?) };
+                Engine::Postgres(within(postgres::ANSWERED, begun).await?)
+            }
         })
     }
 }

@@ -16,6 +16,11 @@ const CONNECTIONS: u32 = 12;
 /// How long anybody waits for a connection; a caller who is not answered yet may be among them.
 const WAIT: Duration = Duration::from_secs(3);
 
+/// How long an answer is waited for: longer than any statement may take, so that whoever has not
+/// answered by then is gone. The sockets are not ours to set a limit of the system's on, and by
+/// itself one that is cut off can stay silent for ever.
+pub(super) const ANSWERED: Duration = Duration::from_secs(35);
+
 /// What every connection asks for. No statement may wait for ever, and the server notices within
 /// a minute when this machine is gone, and lets another one take over.
 const SESSION: &str =
@@ -42,6 +47,13 @@ pub(super) async fn open(options: &PgConnectOptions) -> Result<PgPool, StoreErro
     MIGRATIONS.run_direct(None, &mut first, false).await?;
     first.close().await?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
+    // One that was given up in the middle of a statement must not hold its place until it answers.
+    let pool = pool.after_release(|connection, _| {
+        Box::pin(async move {
+            let answered = timeout(WAIT, connection.ping()).await;
+            answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+        })
+    });
     let pool = pool.after_connect(|connection, _| {
         Box::pin(async move {
             let checked = prepare(connection).await;
@@ -60,7 +72,7 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
     let connecting = PgConnection::connect_with(options);
     let connection = timeout(WAIT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
     let mut connection = connection.map_err(failed)?;
-    prepare(&mut connection).await?;
+    super::within(ANSWERED, prepare(&mut connection)).await?;
     Ok(connection)
 }
 

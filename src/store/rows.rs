@@ -104,7 +104,7 @@ impl Db {
             }
         };
         // The moment looked at is that of the first row read.
-        let _: i64 = on!(&mut tx, tx => {
+        let _: i64 = at_leisure!(&mut tx, tx => {
             sqlx::query_scalar("select count(*) from tenant").fetch_one(&mut **tx).await?
         });
         let mut tables = Vec::with_capacity(TABLES.len());
@@ -133,7 +133,7 @@ impl Snapshot {
     /// How many rows a table has.
     pub async fn count(&mut self, table: &Table) -> Result<u64, StoreError> {
         let sql = format!("select count(*) from {}", quoted(table.name));
-        let count: i64 = on!(&mut self.tx, tx => {
+        let count: i64 = at_leisure!(&mut self.tx, tx => {
             sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut **tx).await?
         });
         Ok(u64::try_from(count).unwrap_or(0))
@@ -146,7 +146,7 @@ impl Snapshot {
         lines: mpsc::Sender<String>,
     ) -> Result<(), StoreError> {
         let sql = table.selection(matches!(self.tx, Engine::Postgres(_)));
-        on!(&mut self.tx, tx => {
+        at_leisure!(&mut self.tx, tx => {
             let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut **tx);
             while let Some(row) = rows.try_next().await? {
                 let mut line = String::from("{");
@@ -176,7 +176,7 @@ impl Snapshot {
                 continue;
             }
             let sql = format!("select distinct blob from {}", quoted(table.name));
-            let some: Vec<String> = on!(&mut self.tx, tx => {
+            let some: Vec<String> = at_leisure!(&mut self.tx, tx => {
                 sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut **tx).await?
             });
             blobs.extend(some);
@@ -238,7 +238,7 @@ impl Filling {
             return Err(strange());
         }
         let sql = table.insertion();
-        on!(&mut self.tx, tx => {
+        at_leisure!(&mut self.tx, tx => {
             let mut query = sqlx::query(AssertSqlSafe(sql));
             for column in &table.columns {
                 let value = &row[&column.name];

@@ -24,6 +24,12 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Connections that only read; writers have one between them and queue for it.
 const READERS: u32 = 4;
 
+/// The log is this many pages long, 64 MiB, before a commit has to move it into the file. The server
+/// does that beside its commits ([`checkpoint`]), so that no caller's message waits for two more
+/// syncs and hundreds of pages: with SQLite's own thousand pages every commit pays, once the log has
+/// reached them, for as long as there is always somebody reading.
+const LOG_PAGES: &str = "16384";
+
 /// The log file is cut back to this many bytes after a checkpoint.
 const LOG_KEPT: &str = "67108864";
 
@@ -35,13 +41,7 @@ pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreE
     let turn = tokio::task::spawn_blocking(move || private(&mine));
     let turn = turn.await.unwrap_or_else(|error| Err(error.into())).map_err(failed)?;
 
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY)
-        .pragma("journal_size_limit", LOG_KEPT);
+    let options = writing(path);
     let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
 
     let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
@@ -51,6 +51,24 @@ pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreE
 
     drop(turn);
     Ok((writer, reader))
+}
+
+/// How a connection that writes is opened.
+pub(super) fn writing(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .pragma("wal_autocheckpoint", LOG_PAGES)
+        .pragma("journal_size_limit", LOG_KEPT)
+}
+
+/// Moves what was committed from the log into the file, and syncs both, as far as nobody reads what
+/// was there before. Neither readers nor writers wait for it.
+pub(super) async fn checkpoint(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("pragma wal_checkpoint(passive)").execute(connection).await.map(drop)
 }
 
 /// Makes the file, readable by nobody else (its log takes over the mode), and waits until no other

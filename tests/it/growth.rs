@@ -2,6 +2,7 @@
 
 mod backup;
 mod bucket;
+mod left_behind;
 mod moving;
 mod outages;
 

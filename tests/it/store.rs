@@ -43,4 +43,5 @@ mod postgres {
     mod room;
     mod rows;
     mod server;
+    mod silence;
 }

@@ -12,6 +12,9 @@ mod phone;
 mod post;
 #[path = "../it/engines/proxy.rs"]
 mod proxy;
+#[path = "../it/postgres.rs"]
+mod postgres;
+mod store;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -46,7 +49,9 @@ enum Verb {
     Outage,
     /// Calls of four minutes with session timers, through Kamailio.
     LongCall,
-    /// The figures: all of these but the kills and the long calls.
+    /// Filing, lists and the start with many messages, on SQLite and on PostgreSQL.
+    Store(Store),
+    /// The figures: all of these but the kills, the long calls and the store.
     Figures,
     /// A little of everything, to see that it works; the machine need not be quiet.
     Smoke,
@@ -63,6 +68,12 @@ struct Kills {
     seed: Option<u64>,
 }
 
+#[derive(Debug, Args)]
+struct Store {
+    #[arg(long, default_value_t = 100_000)]
+    messages: usize,
+}
+
 fn main() -> ExitCode {
     let command = Command::parse();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -75,6 +86,7 @@ fn main() -> ExitCode {
             Some(Verb::Gaps) => show(figures::gaps(50, 20, 20, &house::models()).await),
             Some(Verb::Outage) => show(outage(false).await),
             Some(Verb::LongCall) => show(long_calls(Long { seconds: 240, interval: 90 }).await),
+            Some(Verb::Store(store)) => both(store.messages).await,
             Some(Verb::Smoke) => smoke().await,
             Some(Verb::Figures) | None => all().await,
         }
@@ -101,12 +113,22 @@ async fn smoke() -> bool {
         figures::gaps(10, 5, 8, &house::models()).await,
         outage(true).await,
         long_calls(Long { seconds: 8, interval: 4 }).await,
+        store::figures(2_000, None).await,
     ] {
         wrongs += findings.wrongs.len();
         show(findings);
     }
     let kills = Kills { rounds: 1, phones: 10, seed: None };
     run_kills(kills).await && wrongs == 0
+}
+
+async fn both(messages: usize) -> bool {
+    println!("SQLite, {messages} messages");
+    let sqlite = show(store::figures(messages, None).await);
+    println!("PostgreSQL, {messages} messages");
+    let url = postgres::database().await;
+    let postgres = show(store::figures(messages, Some(url)).await);
+    sqlite && postgres
 }
 
 async fn answers(smoke: bool) -> Findings {

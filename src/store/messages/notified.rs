@@ -32,11 +32,13 @@ pub async fn let_go(
         .bind(id.to_string())
         .fetch_one(&mut **tx)
         .await?;
-        let mails =
-            sqlx::query_as("select kind, state, with_audio from delivery where message = $1")
-                .bind(id.to_string())
-                .fetch_all(&mut **tx)
-                .await?;
+        let mails = sqlx::query_as(
+            "select kind, state, with_audio from delivery
+              where message = $1 and state <> 'unsubscribed'",
+        )
+        .bind(id.to_string())
+        .fetch_all(&mut **tx)
+        .await?;
         (free, mails)
     });
     let told: Vec<Told> = mails.into_iter().map(told).collect::<Result<_, _>>()?;

@@ -6,7 +6,7 @@ use super::{filing::Filing, trash};
 use crate::{
     mailbox::{
         Caller, Mailbox, Timestamp,
-        room::{self, Door, Lying, MadeRoom},
+        room::{self, Door, Kind, Lying, MadeRoom},
     },
     store::{Db, StoreError, Tx},
 };
@@ -41,10 +41,9 @@ pub(super) async fn make(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result
         .fetch_one(&mut **tx)
         .await?
     });
-    let rotated = if filing.rotates && size(others) >= filing.limit {
-        room::giving_way(lying(tx, filing).await?, filing.limit, true)
-    } else {
-        Vec::new()
+    let rotated = match room::excess(size(others), filing.limit, filing.rotates) {
+        0 => Vec::new(),
+        excess => room::giving_way(lying(tx, filing, excess).await?, excess),
     };
     for it in &rotated {
         trash::put(tx, &filing.mailbox, &it.id, ROTATION, now).await?;
@@ -65,20 +64,36 @@ pub(super) fn read(text: String) -> Result<MadeRoom, StoreError> {
         .map_err(|_| StoreError::Unreadable { wanted: "note about room", found: text })
 }
 
-/// Everything that lies in the mailbox beside the message that is being filed.
-async fn lying(tx: &mut Tx, filing: &Filing) -> Result<Vec<Lying>, StoreError> {
-    let rows: Vec<Row> = on!(tx, tx => sqlx::query_as(
-        "select id, caller_name, caller_number, received, folder, urgent, pinned, held,
-                exists (select 1 from delivery where delivery.message = message.id
-                           and state in ('queued', 'deferred')) as owed
-           from message
-          where mailbox = $1 and folder in ('new', 'saved') and id <> $2",
-    )
-    .bind(&filing.mailbox.0)
-    .bind(filing.id.to_string())
-    .fetch_all(&mut **tx)
-    .await?);
-    rows.into_iter().map(Lying::try_from).collect()
+/// What lies in the mailbox beside the message that is being filed, as far as it may go: a large
+/// mailbox is not read for one message's sake.
+async fn lying(tx: &mut Tx, filing: &Filing, excess: usize) -> Result<Vec<Lying>, StoreError> {
+    let mut lying = Vec::new();
+    for kind in Kind::ALL {
+        if lying.len() >= excess {
+            break;
+        }
+        let rows: Vec<Row> = on!(&mut *tx, tx => sqlx::query_as(
+            "select id, caller_name, caller_number, received
+               from message
+              where mailbox = $1 and folder = $2 and urgent = $3 and pinned = false and held = false
+                and id <> $4
+                and exists (select 1 from delivery where delivery.message = message.id
+                               and state in ('queued', 'deferred')) = $5
+              order by received, id limit $6",
+        )
+        .bind(&filing.mailbox.0)
+        .bind(kind.folder.as_str())
+        .bind(kind.urgent)
+        .bind(filing.id.to_string())
+        .bind(kind.owed)
+        .bind(i64::try_from(excess).unwrap_or(i64::MAX))
+        .fetch_all(&mut **tx)
+        .await?);
+        for row in rows {
+            lying.push(row.of(kind)?);
+        }
+    }
+    Ok(lying)
 }
 
 fn size(count: i64) -> usize {
@@ -91,25 +106,18 @@ struct Row {
     caller_name: Option<String>,
     caller_number: Option<String>,
     received: i64,
-    folder: String,
-    urgent: bool,
-    pinned: bool,
-    held: bool,
-    owed: bool,
 }
 
-impl TryFrom<Row> for Lying {
-    type Error = StoreError;
-
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+impl Row {
+    fn of(self, kind: Kind) -> Result<Lying, StoreError> {
         Ok(Lying {
-            id: super::id(row.id)?,
-            caller: Caller { name: row.caller_name, number: row.caller_number },
-            received: Timestamp(row.received),
-            folder: super::folder(row.folder)?,
-            urgent: row.urgent,
-            owed: row.owed,
-            fixed: row.pinned || row.held,
+            id: super::id(self.id)?,
+            caller: Caller { name: self.caller_name, number: self.caller_number },
+            received: Timestamp(self.received),
+            folder: kind.folder,
+            urgent: kind.urgent,
+            owed: kind.owed,
+            fixed: false,
         })
     }
 }

@@ -78,7 +78,10 @@ create table message (
     created             bigint  not null
 );
 
-create index message_in_mailbox on message (mailbox, folder, received, id);
+-- How many lie in a mailbox and which give way first; and its pages, of one folder or all.
+create index message_in_mailbox
+    on message (mailbox, folder, pinned, held, urgent, received, id);
+create index message_in_time on message (mailbox, received, id, folder);
 create index message_blob on message (blob);
 create index message_trash on message (folder, deleted);
 
@@ -104,13 +107,17 @@ create table delivery (
     recipient  text    not null,
     kind       text    not null check (kind in ('full', 'short')),
     state      text    not null
-               check (state in ('queued', 'accepted', 'deferred', 'failed', 'bounced')),
+               check (state in ('queued', 'accepted', 'deferred', 'failed', 'bounced',
+                                'unsubscribed')),
     with_audio boolean not null default false, -- the recording was in what was accepted
     attempts   bigint  not null default 0,
     reply      text,                           -- what the mail server said last
     next_try   bigint,
     primary key (message, recipient)
 );
+
+-- The few that somebody still waits for.
+create index delivery_open on delivery (message) where state in ('queued', 'deferred');
 
 -- Who asked not to get any more mail from a mailbox.
 create table unsubscribed (
@@ -129,7 +136,7 @@ create table job (
     leased_until bigint not null default 0,
     attempts     bigint not null default 0,    -- also the fence: only the latest claim is believed
     error        text,
-    unique (kind, subject)
+    unique (subject, kind)
 );
 
 create index job_due on job (kind, state, due, id);

@@ -229,11 +229,12 @@ async fn whoever_followed_the_link_gets_nothing_more_until_that_is_undone() {
     let done = client.post(&link).body("List-Unsubscribe=One-Click").send().await.unwrap();
     assert_eq!(done.status().as_u16(), 200);
 
+    // Who wants nothing is no recipient: what everybody else has may go.
     let (id, _) = settled(&house).await;
     assert_eq!(to(&sink.received()), [ANN, ANN, ANN, BOB, BOB]);
     assert_shows(
         &shown(&house, id),
-        &["Folder:   new", &format!("{BOB}, failed (unsubscribed, so nothing was sent)")],
+        &["Trashed:  by notified", &format!("{BOB}, unsubscribed, so nothing was sent")],
     );
     let mailbox = house.run(&["mailbox", "show", "1000"]);
     assert!(mailbox.contains(&format!("Mail goes to {ANN}.")), "{mailbox}");

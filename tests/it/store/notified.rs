@@ -67,6 +67,28 @@ async fn a_message_stays_where_not_everybody_has_it_or_somebody_keeps_it() {
 }
 
 #[tokio::test]
+async fn who_unsubscribed_neither_keeps_a_message_nor_lets_it_go() {
+    let (house, mailbox) = house_with_mailbox().await;
+    let db = &house.db;
+    for (others, goes) in [(vec![full(ANN)], true), (vec![], false)] {
+        let recipients = others.iter().cloned().chain([full(BOB)]).collect();
+        let filing = Filing { recipients, ..house.filing(&mailbox) };
+        let id = &filing.id;
+        messages::file(db, std::slice::from_ref(&filing), NOW).await.unwrap();
+        for it in &others {
+            deliveries::accepted(db, id, &it.address, "250 ok", true).await.unwrap();
+        }
+        assert!(!messages::let_go(db, &mailbox.id, id, NOW).await.unwrap(), "Bob still waits");
+        assert!(deliveries::unsubscribed(db, id, BOB).await.unwrap());
+        assert!(!deliveries::unsubscribed(db, id, ANN).await.unwrap(), "who has it has it");
+        let all = deliveries::of(db, id).await.unwrap();
+        let bob = all.iter().find(|it| it.recipient == BOB).unwrap();
+        assert_eq!((bob.state, bob.is_open()), (State::Unsubscribed, false));
+        assert_eq!(messages::let_go(db, &mailbox.id, id, NOW).await.unwrap(), goes, "{others:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_mail_that_came_back_brings_its_message_back() {
     let (house, mailbox) = house_with_mailbox().await;
     let db = &house.db;

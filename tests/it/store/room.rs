@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use afterbeep::{
-    mailbox::{Folder, Mailbox, MessageId, Settings, Timestamp, room::Door},
+    mailbox::{
+        Envelope, Folder, Mailbox, MessageId, Settings, Timestamp,
+        room::{self, Door, Lying},
+    },
     store::{
         deliveries,
         mailboxes::{self, Entry},
@@ -163,4 +166,43 @@ async fn there(house: &House, mailbox: &Mailbox) -> Vec<MessageId> {
     all.retain(|it| it.folder != Folder::Deleted);
     all.reverse();
     all.into_iter().map(|it| it.id).collect()
+}
+
+/// As the rule says, whatever lies there; the store does not read all of it.
+#[tokio::test]
+async fn what_gives_way_in_the_store_is_what_the_rule_says() {
+    let (house, mailbox) = with_settings("limit=100").await;
+    let mut lying = Vec::new();
+    for nth in 0..32_i64 {
+        // Each kind twice, in no order, one of them older.
+        let bits = nth * 13 % 32;
+        let mut filing = filing(&house, &mailbox, bits * 7 % 32);
+        let owed = bits & 1 != 0;
+        if !owed {
+            filing.recipients.clear();
+        }
+        messages::file(&house.db, std::slice::from_ref(&filing), NOW).await.unwrap();
+        let folder = if bits & 2 != 0 { Folder::Saved } else { Folder::New };
+        let id = filing.id;
+        messages::move_to(&house.db, &mailbox.id, &id, folder, "owner", NOW).await.unwrap();
+        let (urgent, pinned) = (bits & 4 != 0, bits & 8 != 0);
+        let marks = Marks { urgent, pinned, held: false };
+        messages::mark(&house.db, &mailbox.id, &id, marks).await.unwrap();
+        let Envelope { caller, received, .. } = filing.envelope;
+        lying.push(Lying { id, caller, received, folder, urgent, owed, fixed: pinned });
+    }
+    for limit in [30, 25, 3] {
+        let excess = room::excess(lying.len(), limit, true);
+        let expected = room::giving_way(lying.clone(), excess);
+        let last = Filing { limit, ..filing(&house, &mailbox, 99) };
+        messages::file(&house.db, std::slice::from_ref(&last), NOW).await.unwrap();
+        let (message, _) = messages::for_job(&house.db, &last.id).await.unwrap().unwrap();
+        let gone: Vec<_> = message.made_room.unwrap().rotated.iter().map(|it| it.id).collect();
+        assert_eq!(gone, expected.iter().map(|it| it.id).collect::<Vec<_>>(), "limit {limit}");
+        lying.retain(|it| !gone.contains(&it.id));
+        let Envelope { caller, received, .. } = last.envelope;
+        let (folder, id) = (Folder::New, last.id);
+        let (urgent, owed, fixed) = (false, true, false);
+        lying.push(Lying { id, caller, received, folder, urgent, owed, fixed });
+    }
 }

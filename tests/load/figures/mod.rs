@@ -27,7 +27,7 @@ use crate::house::House;
 use crate::phone::{Call, Phone, SILENCE};
 
 /// No speech model: what is measured is the call, not the transcript.
-const DEAF: &str = "[speech]\nmodels = \"/nonexistent\"\n";
+pub const DEAF: &str = "[speech]\nmodels = \"/nonexistent\"\n";
 /// Between two looks at whatever a figure waits for; so much of it is the measuring's own.
 const LOOK: Duration = Duration::from_millis(1);
 
