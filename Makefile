@@ -8,9 +8,10 @@ PROGRAM := target/release/afterbeep
 # What building and running needs, and what the tests and guards need on top.
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
 TEST_PACKAGES := sip-tester kamailio postgresql apertium apertium-eng-spa \
-    pocketsphinx-testdata asterisk-core-sounds-en-wav asterisk-core-sounds-en-g722
+    pocketsphinx-testdata asterisk-core-sounds-en-wav asterisk-core-sounds-en-g722 python3-venv
 ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
+SCHEMATHESIS := 4.32.5
 
 .NOTPARALLEL:
 .PHONY: run demo build test guards bench load load-smoke long-call store-figures kills accuracy models test-models rust setup test-setup guard-setup
@@ -132,6 +133,10 @@ test-setup:
 	    echo "create_main_cluster = false" | $$sudo tee $$file >/dev/null || true; \
 	fi
 	$(call install,$(TEST_PACKAGES),for the tests (a SIP call generator$(comma) a SIP proxy$(comma) PostgreSQL$(comma) a translator and recorded speech))
+	@target/schemathesis/bin/pip show schemathesis 2>/dev/null | grep -qx 'Version: $(SCHEMATHESIS)' || { \
+	    echo "Installing schemathesis, which tries the API, with pip into target/schemathesis."; \
+	    python3 -m venv target/schemathesis && \
+	    target/schemathesis/bin/pip install --quiet schemathesis==$(SCHEMATHESIS); }
 
 guard-setup:
 	$(call install,$(GUARD_PACKAGES),for the guards)

@@ -55,7 +55,8 @@ pub struct Config {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// Address and port to listen on. Nobody logs in there yet, so keep it on this machine.
+    /// Address and port to listen on. Programs with a token use the API there, but the other pages
+    /// ask for no password, so keep it on this machine.
     pub listen: SocketAddr,
     /// Address and port for the pages that links in letters open, and for nothing else: what a
     /// proxy or the open network may reach. Without one they are on `listen` only.

@@ -26,6 +26,7 @@ pub mod config;
 pub mod app;
 
 // Drivers: join the core to the edges.
+pub mod admin;
 pub mod call;
 pub mod cli;
 pub mod http;

@@ -3,21 +3,16 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
-use jiff::{
-    Timestamp as Moment, ToSpan,
-    civil::{Date, DateTime},
-    tz::TimeZone,
-};
+use jiff::Timestamp as Moment;
 
 use super::{mailbox, table, tenant};
 use crate::{
-    audio::{resample::resample, wav},
-    blobs::{self, Blobs},
+    admin,
+    blobs::Blobs,
     clock::Clock,
     mailbox::{
         Mailbox, Timestamp,
@@ -25,12 +20,6 @@ use crate::{
     },
     store::{Db, greetings, greetings::Greeting},
 };
-
-/// Longest greeting taken, in seconds.
-const LONGEST: u64 = 300;
-
-/// What greetings are kept at, in samples a second: twice as fine as telephones speak today.
-const RATE: u32 = 16_000;
 
 /// What can be done with greetings.
 #[derive(Debug, Subcommand)]
@@ -97,8 +86,12 @@ pub async fn run(
     match command {
         Command::Set { mailbox, file, when, of } => {
             let mailbox = mailbox::find(db, &of, &mailbox).await?;
-            let recorded = when.recorded(&mailbox, clock.now())?;
-            let length = set(db, blobs, clock, &mailbox, recorded, &file).await?;
+            let When { kind, until } = when;
+            let now = clock.now();
+            let recorded = admin::greeting::recorded(kind, until.as_deref(), &mailbox, now)?;
+            let samples = read(&file)?;
+            let Greeting { recorded, length, .. } =
+                admin::greeting::set(db, blobs, clock, &mailbox, recorded, &samples).await?;
             writeln!(out, "{} ({:.1} s).", heard(&recorded, &mailbox), length.as_secs_f32())?;
         }
         Command::List { mailbox, of } => {
@@ -109,37 +102,17 @@ pub async fn run(
         Command::Rm { mailbox, kind, of } => {
             let mailbox = mailbox::find(db, &of, &mailbox).await?;
             let number = &mailbox.number;
-            let Some(blob) = greetings::remove(db, &mailbox.id, kind).await? else {
+            if !admin::greeting::remove(db, blobs, &mailbox, kind).await? {
                 bail!(
                     "mailbox {number} has no greeting of that kind; see `afterbeep greeting list \
                      --mailbox {number}{}`",
                     of.suffix()
                 );
-            };
-            blobs.delete(&blob).await?;
+            }
             writeln!(out, "The {kind} greeting of mailbox {number} is gone.")?;
         }
     }
     Ok(())
-}
-
-async fn set(
-    db: &Db,
-    blobs: &Blobs,
-    clock: &Clock,
-    mailbox: &Mailbox,
-    recorded: Recorded,
-    file: &Path,
-) -> anyhow::Result<Duration> {
-    let samples = read(file)?;
-    let length = Duration::from_secs_f64(samples.len() as f64 / f64::from(RATE));
-    let blob = blobs::greeting(&clock.message_id().0);
-    blobs.put(&blob, wav::to_wav(&samples, RATE).into()).await?;
-    let greeting = Greeting { recorded, blob, length };
-    if let Some(old) = greetings::set(db, &mailbox.id, &greeting, clock.now()).await? {
-        blobs.delete(&old).await?;
-    }
-    Ok(length)
 }
 
 fn list(
@@ -164,31 +137,6 @@ fn list(
     table::table(out, ["KIND", "LENGTH", "UNTIL"], &rows.collect::<Vec<_>>())
 }
 
-impl When {
-    fn recorded(&self, mailbox: &Mailbox, now: Timestamp) -> anyhow::Result<Recorded> {
-        let Self { kind, until } = self;
-        let Some(until) = until else { return Ok(Recorded { kind: *kind, until: None }) };
-        if *kind != Kind::Temporary {
-            bail!("only a temporary greeting ends by itself; leave --until out");
-        }
-        let end = end(until, mailbox)
-            .with_context(|| format!("{until:?} is not a date; write it like 2026-12-24"))?;
-        if end <= now {
-            bail!("{until} is over already; callers would never hear this greeting");
-        }
-        Ok(Recorded { kind: *kind, until: Some(end) })
-    }
-}
-
-/// The end of a day, or a moment of it, where the mailbox is.
-fn end(text: &str, mailbox: &Mailbox) -> Result<Timestamp, jiff::Error> {
-    let end = match text.contains(['T', ' ']) {
-        true => text.parse::<DateTime>()?,
-        false => text.parse::<Date>()?.checked_add(1.day())?.into(),
-    };
-    Ok(Timestamp(end.to_zoned(zone(mailbox))?.timestamp().as_millisecond()))
-}
-
 fn heard(Recorded { kind, until }: &Recorded, mailbox: &Mailbox) -> String {
     let number = &mailbox.number;
     match (kind, until) {
@@ -208,21 +156,12 @@ fn heard(Recorded { kind, until }: &Recorded, mailbox: &Mailbox) -> String {
 
 fn local(at: Timestamp, mailbox: &Mailbox) -> String {
     let moment = Moment::from_millisecond(at.0).unwrap_or_default();
-    moment.to_zoned(zone(mailbox)).strftime("%Y-%m-%d %H:%M %Z").to_string()
+    moment.to_zoned(admin::greeting::zone(mailbox)).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
-fn zone(mailbox: &Mailbox) -> TimeZone {
-    TimeZone::get(&mailbox.settings.time_zone).unwrap_or(TimeZone::UTC)
-}
-
-/// Reads any uncompressed WAV; several channels are heard together.
+/// Reads any uncompressed WAV.
 fn read(file: &Path) -> anyhow::Result<Vec<i16>> {
     let name = file.display();
     let bytes = std::fs::read(file).with_context(|| format!("{name} cannot be read"))?;
-    let sound = wav::from_wav(&bytes, LONGEST)
-        .with_context(|| format!("{name} cannot be a greeting; convert it to a plain WAV file"))?;
-    if sound.samples.is_empty() {
-        bail!("{name} has no sound in it");
-    }
-    Ok(resample(&sound.samples, sound.rate, RATE))
+    admin::greeting::read(&bytes).map_err(|error| anyhow!("{name} {error:#}"))
 }

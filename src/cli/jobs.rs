@@ -55,7 +55,7 @@ pub async fn run(
         }
         Command::Retry { id: Some(id), .. } => {
             let now = clock.now();
-            if !jobs::revive(db, &id, now).await? && !jobs::hasten(db, &id, now).await? {
+            if !jobs::try_now(db, &id, now).await? {
                 bail!("no job {id:?} waits or was given up; see `afterbeep jobs list`");
             }
             Ok(writeln!(out, "It is due now; a running server takes it up within half a minute.")?)

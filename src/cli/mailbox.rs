@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{check, table, tenant, user, wishes};
 use crate::{
+    admin,
     blobs::Blobs,
     clock::Clock,
     mailbox::{Folder, Mailbox, MailboxId, Notice, Preferences, Recipient, Settings},
@@ -132,19 +133,17 @@ pub async fn run(
         Command::Rm { number, with_messages, of } => {
             let mailbox = find(db, &of, &number).await?;
             if with_messages {
-                empty(db, blobs, clock, &mailbox).await?;
+                admin::mailbox::empty(db, blobs, clock, &mailbox.id).await?;
             }
-            let greetings = match mailboxes::remove(db, &mailbox.tenant, &mailbox.id).await {
-                Err(StoreError::InUse { count, .. }) => bail!(
+            let gone = admin::mailbox::remove(db, blobs, &mailbox.tenant, &mailbox.id).await;
+            gone.map_err(|error| match error.downcast_ref() {
+                Some(StoreError::InUse { count, .. }) => anyhow!(
                     "mailbox {number} still has {count} message(s); to remove them for good as \
                      well, say `afterbeep mailbox rm {number} --with-messages{}`",
                     of.suffix()
                 ),
-                other => other?,
-            };
-            for blob in greetings.unwrap_or_default() {
-                blobs.delete(&blob).await?;
-            }
+                _ => error,
+            })?;
             Ok(writeln!(out, "Mailbox {number} is gone.")?)
         }
     }
@@ -211,23 +210,6 @@ fn kept(mailbox: &Mailbox) -> &'static str {
         " Nobody gets the recording by mail, so no message is deleted after notification."
     } else {
         ""
-    }
-}
-
-/// Purges everything in a mailbox.
-async fn empty(db: &Db, blobs: &Blobs, clock: &Clock, mailbox: &Mailbox) -> anyhow::Result<()> {
-    loop {
-        let page = messages::Page::first(messages::Page::LONGEST);
-        let some = messages::list(db, &mailbox.id, None, page).await?;
-        if some.is_empty() {
-            return Ok(());
-        }
-        for message in some {
-            let purged = messages::purge(db, &mailbox.id, &message.id, clock.now()).await?;
-            if let Some(blob) = purged.and_then(|it| it.orphan) {
-                blobs.delete(&blob).await?;
-            }
-        }
     }
 }
 

@@ -4,7 +4,6 @@
 //! failed, 2 the command or the settings are wrong.
 
 mod backup;
-mod check;
 mod config;
 mod demo;
 mod faults;
@@ -22,6 +21,7 @@ mod pulse;
 mod serve;
 mod table;
 pub mod tenant;
+pub mod token;
 pub mod user;
 pub mod wishes;
 mod worker;
@@ -33,6 +33,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, reload::Handle};
 
+use crate::admin::check;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
@@ -100,6 +101,11 @@ enum Verb {
     /// What callers left: list, show, export
     #[command(subcommand)]
     Message(message::Command),
+    /// Tokens for programs that use the API
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi,
     /// Work after calls: what waits, what was given up, and trying it again
     #[command(subcommand)]
     Jobs(jobs::Command),
@@ -168,6 +174,8 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
             message::run(command, &db, &blobs, clock, out).await
         }
         Verb::Jobs(command) => jobs::run(command, &open(&config()?).await?.0, clock, out).await,
+        Verb::Token(command) => token::run(command, &open(&config()?).await?.0, clock, out).await,
+        Verb::Openapi => Ok(write!(out, "{}", crate::http::api::document())?),
         Verb::Prompts(command) => prompts::run(command, &config()?, out),
         Verb::Model(command) => model::run(command, &config()?, out).await,
         Verb::Mail(mail::Command::Test) => mail::test(&config()?, out).await,

@@ -24,7 +24,7 @@ use crate::call::spool::{self, Spool};
 use crate::call::{self, Desk, Filer, Stopping};
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::http::{self, Guests, Site};
+use crate::http::{self, Api, Guests, Site};
 use crate::jobs;
 use crate::mail::{self, Links, Mailer, Templates};
 use crate::mailbox::{MailboxId, Settings, TenantId};
@@ -182,6 +182,7 @@ impl House {
             Some(_) => writeln!(out, "  Mail       caught and not sent: http://{}/mail", self.web)?,
             None => writeln!(out, "  Mail       sent by the server in [mail.server]")?,
         }
+        writeln!(out, "  API        http://{}/api/v1/openapi.json", self.web)?;
         writeln!(out, "  Health     http://{}/readyz", self.web)?;
         out.flush()
     }
@@ -316,8 +317,18 @@ fn open_site(
         caught: desk.app.mailer.caught().map(Path::to_owned),
         names: desk.app.config.http.names.clone(),
         guests: guests(&desk.app),
+        api: Some(api(&desk.app)),
     };
     Ok((site, pulse))
+}
+
+fn api(app: &App) -> Api {
+    Api {
+        db: app.db.clone(),
+        blobs: app.blobs.clone(),
+        clock: app.clock.clone(),
+        bell: app.bell.clone(),
+    }
 }
 
 /// What the pages behind links are made of, if there are links.

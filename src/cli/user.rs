@@ -69,7 +69,7 @@ pub async fn run(
     match command {
         Command::Add { email, name, of } => {
             check::email(&email)?;
-            let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or("").to_owned());
+            let name = name.unwrap_or_else(|| check::name_of(&email).to_owned());
             check::name(&name)?;
             let tenant = tenant::find(db, &of.tenant).await?.id;
             let id = UserId(clock.message_id().to_string());

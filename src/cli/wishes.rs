@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::check;
-use crate::mailbox::Settings;
+use crate::{admin::settings, mailbox::Settings};
 
 /// Settings of a tenant or a mailbox; "inherit" takes one away, so that the level above applies.
 #[derive(Debug, Default, Args)]
@@ -75,19 +74,13 @@ const PLACE: &str = "Time and languages";
 
 impl Wishes {
     /// Puts what was said over what is there; nothing of it counts if one word is wrong.
-    pub(super) fn apply(&self, settings: &mut Settings) -> anyhow::Result<()> {
-        let mut new = settings.clone();
+    pub(super) fn apply(&self, to: &mut Settings) -> anyhow::Result<()> {
+        let mut new = to.clone();
         for (name, word) in self.said() {
             new.set(name, word)?;
         }
-        // Somebody who names recipients wants them to get mail.
-        let named =
-            self.notify_to.is_some() && !new.notify_to.as_ref().is_none_or(|it| it.is_empty());
-        if named && self.use_login_email.is_none() {
-            new.use_login_email = Some(false);
-        }
-        check::settings(&new)?;
-        *settings = new;
+        settings::settle(&mut new, |name| self.said().any(|(it, _)| it == name))?;
+        *to = new;
         Ok(())
     }
 

@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::Body,
     extract::{Path as Named, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware,
@@ -17,7 +16,7 @@ use axum::{
 };
 use minijinja::context;
 
-use super::{Site, range};
+use super::{Site, sound};
 use crate::{
     blobs::{BlobError, Blobs},
     clock::Clock,
@@ -118,13 +117,7 @@ async fn audio(
         BlobError::Missing(_) => gone(guests, &asked),
         other => other.into(),
     };
-    let length = guests.blobs.size(&message.blob).await.map_err(missing)?;
-    let (answer, wanted) = range::sound(&asked, "audio/wav", length);
-    let bytes = match wanted.is_empty() {
-        true => Default::default(),
-        false => guests.blobs.get_range(&message.blob, wanted).await.map_err(missing)?,
-    };
-    answer.body(Body::from(bytes)).map_err(Trouble::from)
+    sound::of(&guests.blobs, &message.blob, &asked).await.map_err(missing)
 }
 
 /// The message a link opens, if it still is there.

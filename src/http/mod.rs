@@ -1,7 +1,7 @@
-//! The web side: whether the server lives and is ready, its figures, the letters it caught, and the
-//! pages that links in letters open.
+//! The web side: whether the server lives and is ready, its figures, the API for programs, the
+//! letters it caught, and the pages that links in letters open.
 //!
-//! Nobody logs in here yet, so it listens on this machine only unless told otherwise, and it shows
+//! No person logs in here yet, so it listens on this machine only unless told otherwise, and it shows
 //! letters only under names it knows: a page elsewhere must not read voicemail through the browser
 //! of its owner by giving its own name our address. Links carry their own right; what they open
 //! may be served alone, on an address of its own ([`public`]).
@@ -18,12 +18,15 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
+pub mod api;
 mod caught;
 mod door;
 mod guests;
 mod health;
 mod range;
+mod sound;
 
+pub use api::Api;
 pub use guests::Guests;
 pub use health::Readiness;
 
@@ -40,6 +43,8 @@ pub struct Site {
     pub names: Vec<String>,
     /// What the pages behind links are made of; without it every link leads nowhere.
     pub guests: Option<Guests>,
+    /// What the API works on; without it there is none.
+    pub api: Option<Api>,
 }
 
 /// The pages of a site that may be reached from outside: those that links in letters open.
@@ -58,6 +63,9 @@ pub fn router(site: Site) -> Router {
         router = router.merge(caught::pages().layer(guard));
     }
     router = router.merge(guests::pages());
+    if let Some(api) = site.api.clone() {
+        router = router.nest_service(api::ROOT, api::router(api));
+    }
     router.layer(middleware::map_response(guarded)).with_state(site)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::FromRow;
 
 use super::{Db, StoreError, Tx};
-use crate::mailbox::{MessageId, Timestamp};
+use crate::mailbox::{MessageId, TenantId, Timestamp};
 
 /// What is to be done. Each kind has workers of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -220,6 +220,12 @@ pub async fn hasten(db: &Db, id: &str, now: Timestamp) -> Result<bool, StoreErro
     Ok(found == 1)
 }
 
+/// Has a job done now, whether it was given up or waits for its next try; `false` if there is none
+/// of that id, or somebody has it.
+pub async fn try_now(db: &Db, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(revive(db, id, now).await? || hasten(db, id, now).await?)
+}
+
 /// Takes every job from whoever held it: said once at start, when the workers of the last run are
 /// gone for sure, so that nobody waits for their leases to end. Answers how many were held.
 pub async fn reclaim(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
@@ -292,6 +298,51 @@ pub async fn list(db: &Db) -> Result<Vec<Listed>, StoreError> {
     .fetch_all(pool)
     .await?);
     rows.into_iter().map(Listed::try_from).collect()
+}
+
+/// Jobs in the order they are due, from behind the one that is due then and has that id, `most` at
+/// most; of one tenant's messages, or of all.
+pub async fn page(
+    db: &Db,
+    tenant: Option<&TenantId>,
+    after: (Timestamp, &str),
+    most: u32,
+) -> Result<Vec<Listed>, StoreError> {
+    let rows: Vec<ListedRow> = on!(&db.reader, pool => sqlx::query_as(
+        "select job.id, kind, subject, attempts, due, leased_until, state, error from job
+          where (due, job.id) > ($1, $2)
+            and ($3 = '' or exists (select 1 from message
+                                      join mailbox on mailbox.id = message.mailbox
+                                     where message.id = job.subject and mailbox.tenant = $3))
+          order by due, job.id limit $4",
+    )
+    .bind(after.0.0)
+    .bind(after.1)
+    .bind(tenant.map_or("", |it| &it.0))
+    .bind(i64::from(most))
+    .fetch_all(pool)
+    .await?);
+    rows.into_iter().map(Listed::try_from).collect()
+}
+
+/// The job of this id, if it is about a message of this tenant; whoever acts for the house names none.
+pub async fn get(
+    db: &Db,
+    tenant: Option<&TenantId>,
+    id: &str,
+) -> Result<Option<Listed>, StoreError> {
+    let row: Option<ListedRow> = on!(&db.reader, pool => sqlx::query_as(
+        "select job.id, kind, subject, attempts, due, leased_until, state, error from job
+          where job.id = $1
+            and ($2 = '' or exists (select 1 from message
+                                      join mailbox on mailbox.id = message.mailbox
+                                     where message.id = job.subject and mailbox.tenant = $2))",
+    )
+    .bind(id)
+    .bind(tenant.map_or("", |it| &it.0))
+    .fetch_optional(pool)
+    .await?);
+    row.map(Listed::try_from).transpose()
 }
 
 impl Kind {

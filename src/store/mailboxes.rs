@@ -17,6 +17,17 @@ pub struct Entry {
     pub settings: Settings,
 }
 
+/// A mailbox as it was told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What names it everywhere.
+    pub id: MailboxId,
+    /// What is dialled.
+    pub number: String,
+    /// What was told.
+    pub entry: Entry,
+}
+
 /// Adds a mailbox. [`StoreError::Taken`] if the tenant has the number already.
 pub async fn add(
     db: &Db,
@@ -129,6 +140,65 @@ pub async fn entry(
     row.map(Entry::try_from).transpose()
 }
 
+/// A tenant's mailbox with its number and what was told of it.
+pub async fn told(db: &Db, tenant: &TenantId, id: &MailboxId) -> Result<Option<Told>, StoreError> {
+    let row: Option<ToldRow> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, number, name, owner, settings from mailbox where tenant = $1 and id = $2",
+    )
+    .bind(&tenant.0)
+    .bind(&id.0)
+    .fetch_optional(pool)
+    .await?);
+    row.map(Told::try_from).transpose()
+}
+
+/// Those of a tenant whose numbers come after `after`, by number, `most` at most.
+pub async fn page(
+    db: &Db,
+    tenant: &TenantId,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Told>, StoreError> {
+    let rows: Vec<ToldRow> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, number, name, owner, settings from mailbox
+          where tenant = $1 and number > $2 order by number limit $3",
+    )
+    .bind(&tenant.0)
+    .bind(after)
+    .bind(i64::from(most))
+    .fetch_all(pool)
+    .await?);
+    rows.into_iter().map(Told::try_from).collect()
+}
+
+/// Changes what was told of a mailbox if it still is `old`; `false` if it is not, or the tenant has
+/// no such mailbox.
+pub async fn replace(
+    db: &Db,
+    tenant: &TenantId,
+    mailbox: &MailboxId,
+    old: &Entry,
+    new: &Entry,
+) -> Result<bool, StoreError> {
+    let changed = on!(&db.writer, pool => sqlx::query(
+        "update mailbox set name = $3, owner = $4, settings = $5
+          where tenant = $1 and id = $2
+            and name = $6 and coalesce(owner, '') = $7 and settings = $8",
+    )
+    .bind(&tenant.0)
+    .bind(&mailbox.0)
+    .bind(&new.name)
+    .bind(new.owner.as_ref().map(|it| &it.0))
+    .bind(super::written(&new.settings))
+    .bind(&old.name)
+    .bind(old.owner.as_ref().map_or("", |it| &it.0))
+    .bind(super::written(&old.settings))
+    .execute(pool)
+    .await?
+    .rows_affected());
+    Ok(changed == 1)
+}
+
 /// Changes what was told of a mailbox; `false` if the tenant has no such mailbox.
 pub async fn set(
     db: &Db,
@@ -231,5 +301,21 @@ impl TryFrom<OwnRow> for Entry {
             owner: row.owner.map(UserId),
             settings: super::settings(row.settings)?,
         })
+    }
+}
+
+#[derive(FromRow)]
+struct ToldRow {
+    id: String,
+    number: String,
+    #[sqlx(flatten)]
+    entry: OwnRow,
+}
+
+impl TryFrom<ToldRow> for Told {
+    type Error = StoreError;
+
+    fn try_from(row: ToldRow) -> Result<Self, StoreError> {
+        Ok(Told { id: MailboxId(row.id), number: row.number, entry: row.entry.try_into()? })
     }
 }

@@ -61,6 +61,7 @@ mod settings;
 mod sqlite;
 pub mod tenants;
 mod tenure;
+pub mod tokens;
 pub mod transcripts;
 pub mod translations;
 pub mod unsubscribed;

@@ -48,6 +48,37 @@ pub async fn at(db: &Db, tenant: &TenantId, email: &str) -> Result<Option<Person
     Ok(row.map(Person::from))
 }
 
+/// The tenant's person of this id.
+pub async fn get(db: &Db, tenant: &TenantId, id: &UserId) -> Result<Option<Person>, StoreError> {
+    let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, tenant, name, email from person where tenant = $1 and id = $2",
+    )
+    .bind(&tenant.0)
+    .bind(&id.0)
+    .fetch_optional(pool)
+    .await?);
+    Ok(row.map(Person::from))
+}
+
+/// Those at a tenant whose addresses come after `after`, by address, `most` at most.
+pub async fn page(
+    db: &Db,
+    tenant: &TenantId,
+    after: &str,
+    most: u32,
+) -> Result<Vec<Person>, StoreError> {
+    let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, tenant, name, email from person
+          where tenant = $1 and email > $2 order by email limit $3",
+    )
+    .bind(&tenant.0)
+    .bind(after)
+    .bind(i64::from(most))
+    .fetch_all(pool)
+    .await?);
+    Ok(rows.into_iter().map(Person::from).collect())
+}
+
 /// Everybody at a tenant, by address.
 pub async fn list(db: &Db, tenant: &TenantId) -> Result<Vec<Person>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(

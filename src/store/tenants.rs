@@ -47,6 +47,30 @@ pub async fn named(db: &Db, name: &str) -> Result<Option<Tenant>, StoreError> {
     row.map(Tenant::try_from).transpose()
 }
 
+/// The tenant of this id.
+pub async fn get(db: &Db, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+    let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, name, sip_domain, settings from tenant where id = $1",
+    )
+    .bind(&id.0)
+    .fetch_optional(pool)
+    .await?);
+    row.map(Tenant::try_from).transpose()
+}
+
+/// Those whose names come after `after`, by name, `most` at most.
+pub async fn page(db: &Db, after: &str, most: u32) -> Result<Vec<Tenant>, StoreError> {
+    let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, name, sip_domain, settings from tenant
+          where name > $1 order by name limit $2",
+    )
+    .bind(after)
+    .bind(i64::from(most))
+    .fetch_all(pool)
+    .await?);
+    rows.into_iter().map(Tenant::try_from).collect()
+}
+
 /// All of them, by name.
 pub async fn list(db: &Db) -> Result<Vec<Tenant>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(

@@ -97,6 +97,7 @@ fn pages(guests: Option<Guests>) -> Site {
         caught: None,
         names: vec![],
         guests,
+        api: None,
     }
 }
 

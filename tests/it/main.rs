@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "these are tests")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody uses a test program from outside")]
 
+mod api;
 mod architecture;
 mod audio;
 mod blobs;

@@ -27,8 +27,10 @@ mod sqlite {
     mod notified;
     mod opening;
     mod owners;
+    mod pages;
     mod room;
     mod rows;
+    mod tokens;
 }
 
 #[path = "store"]
@@ -40,8 +42,10 @@ mod postgres {
     mod messages;
     mod notified;
     mod owners;
+    mod pages;
     mod room;
     mod rows;
     mod server;
     mod silence;
+    mod tokens;
 }

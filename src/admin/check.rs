@@ -1,4 +1,4 @@
-//! What may be said on the command line, and the sentence that says so when it may not.
+//! What names, numbers, addresses and settings may be, and the sentence that says so when they may not.
 
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
@@ -6,13 +6,13 @@ use jiff::tz::TimeZone;
 use crate::mailbox::{Settings, settings::Addresses};
 
 /// The word for "nobody" and "nothing".
-pub(super) const NONE: &str = "none";
+pub const NONE: &str = "none";
 
 /// Longest name of a person or mailbox, in characters.
 const LONGEST_NAME: usize = 100;
 
 /// A tenant's name or a mailbox's number: `[A-Za-z0-9_.-]{1,64}`.
-pub(super) fn handle(what: &str, text: &str) -> anyhow::Result<()> {
+pub fn handle(what: &str, text: &str) -> anyhow::Result<()> {
     let fine = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'-');
     if text.is_empty() || text.len() > 64 || !text.bytes().all(fine) {
         bail!("{text:?} cannot be a {what}: use 1 to 64 letters, digits, \"_\", \".\" and \"-\"");
@@ -21,7 +21,7 @@ pub(super) fn handle(what: &str, text: &str) -> anyhow::Result<()> {
 }
 
 /// What people are called.
-pub(super) fn name(text: &str) -> anyhow::Result<()> {
+pub fn name(text: &str) -> anyhow::Result<()> {
     if text.trim().is_empty() || text.chars().count() > LONGEST_NAME {
         bail!("{text:?} cannot be a name: use 1 to {LONGEST_NAME} characters");
     }
@@ -32,21 +32,26 @@ pub(super) fn name(text: &str) -> anyhow::Result<()> {
 }
 
 /// An address mail can be sent to.
-pub(super) fn email(text: &str) -> anyhow::Result<()> {
+pub fn email(text: &str) -> anyhow::Result<()> {
     text.parse::<lettre::Address>()
         .map(drop)
         .with_context(|| format!("{text:?} is not an email address; write it like ann@example.org"))
 }
 
+/// What somebody is called as long as nobody says: what stands before the `@`.
+pub fn name_of(email: &str) -> &str {
+    email.split('@').next().unwrap_or_default()
+}
+
 /// A time zone the machine knows.
-pub(super) fn time_zone(text: &str) -> anyhow::Result<()> {
+pub fn time_zone(text: &str) -> anyhow::Result<()> {
     TimeZone::get(text).map(drop).with_context(|| {
         format!("there is no time zone {text:?}; write it like Europe/Vienna, or UTC")
     })
 }
 
 /// `en`, `de`, `pt-BR`.
-pub(super) fn language(text: &str) -> anyhow::Result<()> {
+pub fn language(text: &str) -> anyhow::Result<()> {
     let (language, region) = text.split_once('-').unwrap_or((text, "XX"));
     let fine = (2..=3).contains(&language.len())
         && language.bytes().all(|it| it.is_ascii_lowercase())
@@ -59,7 +64,7 @@ pub(super) fn language(text: &str) -> anyhow::Result<()> {
 }
 
 /// Settings however they came: zones, languages and addresses exist, and no list is too long.
-pub(crate) fn settings(settings: &Settings) -> anyhow::Result<()> {
+pub fn settings(settings: &Settings) -> anyhow::Result<()> {
     settings.time_zone.as_deref().map_or(Ok(()), time_zone)?;
     let spoken = settings.spoken.as_deref().filter(|it| *it != Settings::DETECTED);
     for code in [settings.pages.as_deref(), settings.prompts.as_deref(), spoken] {
@@ -79,11 +84,22 @@ pub(crate) fn settings(settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// The host part of SIP addresses.
-pub(super) fn host(text: &str) -> anyhow::Result<()> {
+pub fn host(text: &str) -> anyhow::Result<()> {
     let fine =
         |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'-' | b':' | b'[' | b']');
     if text.is_empty() || text.len() > 253 || !text.bytes().all(fine) {
         bail!("{text:?} is not a host name; write it like voice.example.org, without \"sip:\"");
     }
     Ok(())
+}
+
+/// `; did you mean "limit"?`, or nothing where no name is near.
+pub fn meant<'a>(said: &str, names: impl Iterator<Item = &'a str>) -> String {
+    /// Names farther away than this were not meant.
+    const NEAR: usize = 4;
+    let near = names.map(|it| (strsim::damerau_levenshtein(said, it), it)).min();
+    match near.filter(|it| it.0 <= NEAR) {
+        Some((_, name)) => format!("; did you mean {name:?}?"),
+        None => String::new(),
+    }
 }

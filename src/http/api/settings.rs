@@ -1,0 +1,116 @@
+//! Settings in the API: as a mailbox or tenant sets them, and as they apply.
+
+use serde_json::{Map, Value, json};
+
+use super::fields::Fields;
+use crate::{
+    admin::{self, check},
+    mailbox::{
+        Preferences, Settings,
+        settings::{Hours, Level},
+    },
+};
+
+/// Puts what stands in the field `settings` over what is set (RFC 7396): `null` takes one away, so
+/// that the level above applies. What is wrong is noted in the fields.
+pub(super) fn patch(fields: &mut Fields, settings: &mut Settings) {
+    let Some(said) = fields.object("settings") else { return };
+    let mut merged = match json!(settings) {
+        Value::Object(it) => it,
+        _ => Map::new(),
+    };
+    for (name, value) in &said {
+        if !Settings::NAMES.contains(&name.as_str()) {
+            let meant = check::meant(name, Settings::NAMES.iter().copied());
+            fields.unknown("settings/", name, &meant);
+        } else if value.is_null() {
+            merged.remove(name);
+        } else if let Err(problem) = fine(name, value) {
+            fields.fault::<()>(&format!("settings/{name}"), problem);
+        } else {
+            merged.insert(name.clone(), value.clone());
+        }
+    }
+    let new = serde_json::from_value(merged.into()).map_err(anyhow::Error::from);
+    let settled = new.and_then(|mut new| {
+        admin::settings::settle(&mut new, |it| said.contains_key(it)).map(|()| new)
+    });
+    match settled {
+        Ok(new) => *settings = new,
+        Err(problem) => {
+            fields.fault::<()>("settings", format!("{problem:#}"));
+        }
+    }
+}
+
+/// Whether one setting may have this value.
+fn fine(name: &str, value: &Value) -> Result<(), String> {
+    let alone = Map::from_iter([(name.to_owned(), value.clone())]);
+    let alone = serde_json::from_value(alone.into()).map_err(|error| error.to_string())?;
+    check::settings(&alone).map_err(|error| format!("{error:#}"))
+}
+
+/// Every setting with its value and the level that sets it.
+pub(super) fn effective(mailbox: &Settings, tenant: &Settings) -> Value {
+    let values = json!(Preferences::of(mailbox.clone(), tenant.clone()));
+    let lines = Settings::lines(mailbox, tenant);
+    let one = |name: &str, from: Level| json!({ "value": values[name], "from": from });
+    lines.iter().map(|it| (it.name.to_owned(), one(it.name, it.from))).collect::<Map<_, _>>().into()
+}
+
+/// The schemas of both, for the description.
+pub(super) fn schemas() -> [(&'static str, Value); 2] {
+    let none = Settings::default();
+    let defaults = json!(Preferences::default());
+    let (mut own, mut all) = (Map::new(), Map::new());
+    for line in Settings::lines(&none, &none) {
+        let mut schema = kind(line.name, &defaults[line.name]);
+        let from = json!({ "type": "string", "enum": ["mailbox", "tenant", "default"] });
+        all.insert(
+            line.name.into(),
+            json!({
+                "type": "object",
+                "required": ["value", "from"],
+                "properties": { "value": schema, "from": from },
+                "additionalProperties": false,
+            }),
+        );
+        schema["type"] = json!([schema["type"], "null"]);
+        if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+            words.push(Value::Null);
+        }
+        schema["description"] = line.label.into();
+        own.insert(line.name.into(), schema);
+    }
+    let object = |properties: Map<String, Value>, required: &[&str]| {
+        json!({
+            "type": "object",
+            "required": required,
+            "properties": properties,
+            "additionalProperties": false,
+        })
+    };
+    [("Settings", object(own, &[])), ("EffectiveSettings", object(all, Settings::NAMES))]
+}
+
+/// What one setting may be, told from its name and default.
+fn kind(name: &str, default: &Value) -> Value {
+    const LANGUAGE: &str = "^[a-z]{2,3}(-[A-Z]{2})?$";
+    match (name, default) {
+        ("attach", _) => json!({ "type": "string", "enum": ["wav", "mp3"] }),
+        ("hours", _) => {
+            let words = [Hours::Twelve, Hours::TwentyFour].map(Hours::as_str);
+            json!({ "type": "string", "enum": words })
+        }
+        ("time_zone", _) => json!({ "type": "string", "examples": ["Europe/Vienna"] }),
+        ("spoken", _) => json!({ "type": "string", "pattern": format!("^auto$|{LANGUAGE}") }),
+        (_, Value::String(_)) => json!({ "type": "string", "pattern": LANGUAGE }),
+        (_, Value::Bool(_)) => json!({ "type": "boolean" }),
+        (_, Value::Number(_)) => {
+            json!({ "type": "integer", "minimum": 0, "maximum": Settings::MOST })
+        }
+        _ => json!({ "type": "array", "maxItems": 50, "items": {
+            "type": "string", "format": "email",
+        }}),
+    }
+}
