@@ -37,6 +37,8 @@ pub struct Config {
     pub rtp: rtp::Settings,
     /// `[deposit]`
     pub deposit: flow::Policy,
+    /// `[retrieval]`
+    pub retrieval: flow::retrieval::Settings,
     /// `[speech]`
     pub speech: speech::Settings,
     /// `[translation]`
@@ -84,6 +86,7 @@ impl Default for Config {
             sip: Default::default(),
             rtp: Default::default(),
             deposit: Default::default(),
+            retrieval: Default::default(),
             speech: Default::default(),
             translation: Default::default(),
             mail: Default::default(),
@@ -140,6 +143,7 @@ impl Config {
         config.sip.codecs.clone_from(&config.rtp.codecs);
         config.sip.check().map_err(section("sip"))?;
         config.deposit.check().map_err(section("deposit"))?;
+        config.retrieval.check().map_err(section("retrieval"))?;
         config.mail.check().map_err(section("mail"))?;
         config.speech.check().map_err(section("speech"))?;
         config.translation.check().map_err(section("translation"))?;

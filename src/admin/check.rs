@@ -20,6 +20,17 @@ pub fn handle(what: &str, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What owners call.
+pub(super) fn dialled(text: &str) -> anyhow::Result<()> {
+    let fine = |it: u8| it.is_ascii_alphanumeric() || b"*+_.-".contains(&it);
+    if text.is_empty() || text.len() > 32 || !text.bytes().all(fine) {
+        bail!(
+            "{text:?} cannot be dialled: use 1 to 32 digits, letters, \"*\", \"+\", \"_\", \".\" and \"-\""
+        );
+    }
+    Ok(())
+}
+
 /// What people are called.
 pub fn name(text: &str) -> anyhow::Result<()> {
     if text.trim().is_empty() || text.chars().count() > LONGEST_NAME {

@@ -4,6 +4,7 @@ mod file;
 mod session;
 pub mod spool;
 mod stage;
+mod visit;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,13 +19,16 @@ pub use session::Stopping;
 
 use crate::app::App;
 use crate::audio::{Clip, listener::Rules, wav};
-use crate::flow::{Deposit, Flow, Policy};
-use crate::mailbox::{Mailbox, Reason, Take, greeting, room::Door};
+use crate::flow::{Deposit, Flow, Policy, Retrieval};
+use crate::mailbox::{Mailbox, Preferences, Reason, Take, TenantId, greeting, room::Door};
 use crate::rtp::{Leg, Plane, Stream};
 use crate::sip::{Invitation, Media, Refusal};
-use crate::store::{self, StoreError, greetings, mailboxes, messages};
+use crate::store::{
+    self, StoreError, dial_in, greetings, mailboxes, messages, tenants, tenants::Tenant,
+};
 use spool::{Kept, Spool};
 use stage::{Setting, Stage};
+use visit::{Visit, Visitor};
 
 /// Everything a call needs. A cheap handle.
 #[derive(Clone)]
@@ -103,24 +107,23 @@ pub fn stream(media: &Media, peer: IpAddr) -> Stream {
     }
 }
 
+/// What a call is for.
+enum Purpose {
+    Deposit(Mailbox, Door),
+    /// An owner, perhaps, at this tenant's number for them.
+    Retrieval(Tenant, Visitor),
+}
+
 /// One call from INVITE to its end.
 async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stopping>) {
-    let mailbox = match reached(&desk.app, &invitation).await {
-        Ok(Some(mailbox)) => mailbox,
+    let purpose = match purpose(&desk.app, &invitation).await {
+        Ok(Some(purpose)) => purpose,
         Ok(None) => {
             tracing::info!("no mailbox has the number called");
             return invitation.reject(Refusal::NotFound).await;
         }
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot look up a mailbox");
-            return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
-        }
-    };
-    let counting = messages::door(&desk.app.db, &mailbox);
-    let door = match store::within(PATIENCE, counting).await {
-        Ok(door) => door,
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "cannot count messages");
             return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
         }
     };
@@ -131,7 +134,45 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
             return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
         }
     };
-    answer(desk, invitation, mailbox, door, leg, stopping).await;
+    match purpose {
+        Purpose::Deposit(mailbox, door) => {
+            deposit(desk, invitation, mailbox, door, leg, stopping).await;
+        }
+        Purpose::Retrieval(tenant, visitor) => {
+            retrieve(desk, invitation, tenant, visitor, leg, stopping).await;
+        }
+    }
+}
+
+async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, StoreError> {
+    let called = &invitation.called;
+    let dialling = dial_in::reached(&app.db, &called.host, &called.user);
+    if let Some(id) = store::within(PATIENCE, dialling).await? {
+        let Some(tenant) = store::within(PATIENCE, tenants::get(&app.db, &id)).await? else {
+            return Ok(None);
+        };
+        let visitor = visitor(app, invitation, id).await?;
+        return Ok(Some(Purpose::Retrieval(tenant, visitor)));
+    }
+    let Some(mailbox) = reached(app, invitation).await? else { return Ok(None) };
+    let door = store::within(PATIENCE, messages::door(&app.db, &mailbox)).await?;
+    Ok(Some(Purpose::Deposit(mailbox, door)))
+}
+
+/// Who calls an owners' number. Only a password, or a peer that is known, proves whose phone it is:
+/// what a caller claims does not.
+async fn visitor(
+    app: &App,
+    invitation: &Invitation,
+    tenant: TenantId,
+) -> Result<Visitor, StoreError> {
+    let proven = invitation.account.as_ref().or(invitation.asserted.as_ref());
+    let owner = match proven {
+        Some(number) => store::within(PATIENCE, mailboxes::at(&app.db, &tenant, number)).await?,
+        None => None,
+    };
+    let caller = proven.or(invitation.caller.number.as_ref()).cloned();
+    Ok(Visitor { tenant, caller, owner })
 }
 
 /// The mailbox the call is for, by the first number that has one.
@@ -147,7 +188,7 @@ async fn reached(app: &App, invitation: &Invitation) -> Result<Option<Mailbox>, 
     Ok(None)
 }
 
-async fn answer(
+async fn deposit(
     desk: Desk,
     invitation: Invitation,
     mailbox: Mailbox,
@@ -164,7 +205,9 @@ async fn answer(
         policy: policy.clone(),
         peer: invitation.source.ip(),
         greeting: Some(greeting(desk.app.clone(), mailbox.clone(), reason)),
-        mailbox,
+        language: mailbox.settings.prompts.clone(),
+        mailbox: Some(mailbox.clone()),
+        visit: None,
     };
     // What is told is the address the peer reaches, which behind NAT is not the socket's.
     let media = SocketAddr::new(invitation.local.ip(), leg.local().port());
@@ -178,20 +221,56 @@ async fn answer(
     };
     let answering = dialog.answering();
     match answering {
-        Some(_) => tracing::info!(mailbox = %setting.mailbox.id, %reason,
+        Some(_) => tracing::info!(mailbox = %mailbox.id, %reason,
             "call taken, to be answered later"),
         None => {
-            tracing::info!(mailbox = %setting.mailbox.id, %reason, "call answered");
+            tracing::info!(mailbox = %mailbox.id, %reason, "call answered");
             count_answered();
         }
     }
     if door == Door::Full {
-        tracing::info!(mailbox = %setting.mailbox.id, "the mailbox is full, its caller is told so");
+        tracing::info!(mailbox = %mailbox.id, "the mailbox is full, its caller is told so");
         metrics::counter!("afterbeep_calls_full_total").increment(1);
     }
 
     let stage = Stage::new(desk, leg, &dialog.media, setting, answering);
     session::run(Flow::Deposit(Deposit::at(door, policy)), stage, dialog, stopping).await;
+    tracing::info!("call over");
+}
+
+async fn retrieve(
+    desk: Desk,
+    invitation: Invitation,
+    tenant: Tenant,
+    visitor: Visitor,
+    leg: Leg,
+    stopping: watch::Receiver<Stopping>,
+) {
+    let settings = desk.app.config.retrieval.clone();
+    let flow = match visitor.owner {
+        Some(_) => Retrieval::owner(settings),
+        None => Retrieval::stranger(settings),
+    };
+    let setting = Setting {
+        mailbox: None,
+        language: Preferences::of(Default::default(), tenant.settings).prompts,
+        visit: Some(Visit::begin(desk.clone(), visitor)),
+        reason: Reason::Unknown,
+        caller: invitation.caller.clone(),
+        call_id: invitation.call_id.clone(),
+        policy: desk.app.config.deposit.clone(),
+        peer: invitation.source.ip(),
+        greeting: None,
+    };
+    let media = SocketAddr::new(invitation.local.ip(), leg.local().port());
+    let dialog = match invitation.accept(media).await {
+        Ok(dialog) => dialog,
+        Err(gone) => return tracing::info!("call not answered: {gone}"),
+    };
+    tracing::info!(tenant = tenant.name, "call answered, for an owner");
+    count_answered();
+    let stage = Stage::new(desk, leg, &dialog.media, setting, None);
+    session::run(Flow::Retrieval(flow), stage, dialog, stopping).await;
     tracing::info!("call over");
 }
 

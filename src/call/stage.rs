@@ -16,11 +16,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Timeout, sleep_until, timeout};
 
 use super::spool::{Kept, Label, Recording, TakeEvent};
+use super::visit::Visit;
 use super::{Desk, stream};
-use crate::audio::{Clip, Codec, listener::Why};
-use crate::flow::{Action, Ended, Event, Policy, Prompt};
-use crate::mailbox::{Caller, Mailbox, Reason, Take, greeting};
+use crate::audio::{Clip, Codec, listener::Why, wav::Sound};
+use crate::flow::{Action, Cue, Ended, Event, Policy, Prompt};
+use crate::mailbox::{Caller, Mailbox, MessageId, Reason, Take, greeting};
 use crate::rtp::{Heard, Leg, Recorder};
+use crate::say::Phrase;
 use crate::sip::{Answering, Media};
 
 /// The actions still to be done, what is under way, and the recording if there is one.
@@ -45,6 +47,8 @@ pub(super) struct Stage {
     kept: Vec<Held>,
     filing: Option<Pin<Box<Timeout<oneshot::Receiver<bool>>>>>,
     discarding: Option<JoinHandle<()>>,
+    /// The message its owner hears, or has just heard.
+    listening: Option<Listening>,
     idle_told: bool,
     caller_left: bool,
     hung_up: bool,
@@ -68,6 +72,22 @@ struct Held {
     _charge: Recording,
 }
 
+/// A message being heard.
+struct Listening {
+    id: MessageId,
+    sound: Arc<Sound>,
+    /// How far it was heard when it last began to sound.
+    at: Duration,
+    /// Since when it sounds.
+    since: Option<Instant>,
+}
+
+/// What is to be played next.
+struct Loaded {
+    clips: Vec<Arc<Clip>>,
+    listening: Option<Listening>,
+}
+
 /// How long a caller waits for filing before the call ends without the word "saved".
 const FILED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -88,7 +108,7 @@ enum Step {
 
 enum Sounding {
     Nothing,
-    Loading(JoinHandle<Vec<Arc<Clip>>>),
+    Loading(JoinHandle<Loaded>),
     Playing(u64),
     Pausing(Instant),
     Answering(JoinHandle<bool>),
@@ -96,7 +116,12 @@ enum Sounding {
 
 /// What a call begins with.
 pub(super) struct Setting {
-    pub(super) mailbox: Mailbox,
+    /// Where a message may be left.
+    pub(super) mailbox: Option<Mailbox>,
+    /// What prompts are spoken in; an owner who has logged in hears their own.
+    pub(super) language: String,
+    /// What an owner asks of the store.
+    pub(super) visit: Option<Visit>,
     pub(super) caller: Caller,
     /// Why the call came to the mailbox.
     pub(super) reason: Reason,
@@ -132,6 +157,7 @@ impl Stage {
             kept: Vec::new(),
             filing: None,
             discarding: None,
+            listening: None,
             idle_told: false,
             caller_left: false,
             hung_up: false,
@@ -189,6 +215,7 @@ impl Stage {
             self.leg.hush();
         }
         self.sounding = Sounding::Nothing;
+        self.stand_still();
         self.played.clear();
         self.idle_told = false;
         self.queue.clear();
@@ -209,7 +236,8 @@ impl Stage {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        let at_work = self.is_writing() || self.filing.is_some();
+        let visited = self.setting.visit.as_ref().is_some_and(Visit::is_at_work);
+        let at_work = self.is_writing() || self.filing.is_some() || visited;
         (self.hung_up || self.caller_left && self.queue.is_empty()) && !at_work
     }
 
@@ -255,6 +283,11 @@ impl Stage {
                 self.discard(take);
                 self.queue.push_back(Step::Settle);
             }
+            Action::LogIn { .. } | Action::Open | Action::Move { .. } => {
+                if let Some(visit) = &mut self.setting.visit {
+                    visit.ask(action);
+                }
+            }
         }
     }
 
@@ -289,6 +322,7 @@ impl Stage {
         self.queue.is_empty()
             && matches!(self.sounding, Sounding::Nothing)
             && self.recording.is_none()
+            && !self.setting.visit.as_ref().is_some_and(Visit::is_at_work)
             && !(self.idle_told || self.caller_left || self.hung_up)
     }
 
@@ -301,6 +335,7 @@ impl Stage {
                 None
             }
             event = taken(&mut self.recording) => self.taken(event),
+            event = visited(&mut self.setting.visit) => Some(event),
             filed = some(&mut self.filing) => {
                 self.filing = None;
                 Some(Event::Filed(matches!(filed, Ok(Ok(true)))))
@@ -316,7 +351,10 @@ impl Stage {
     /// What sounds after something that had to be waited for.
     fn go_on(&mut self, ready: Ready) -> Sounding {
         match ready {
-            Ready::Clips(clips) => {
+            Ready::Clips(Loaded { clips, listening }) => {
+                if listening.is_some() {
+                    self.listening = listening;
+                }
                 self.marks += 1;
                 self.played.clone_from(&clips);
                 self.prepare();
@@ -343,6 +381,7 @@ impl Stage {
             Heard::Played(mark) => {
                 if matches!(self.sounding, Sounding::Playing(it) if it == mark) {
                     self.sounding = Sounding::Nothing;
+                    self.stand_still();
                 }
             }
             // Many send nothing before they are answered.
@@ -397,6 +436,7 @@ impl Stage {
 
     fn record(&mut self) -> Event {
         let Setting { mailbox, caller, call_id, policy, reason, .. } = &self.setting;
+        let Some(mailbox) = mailbox else { return Event::NotRecorded };
         let label = Label {
             mailbox: mailbox.id.clone(),
             tenant: mailbox.tenant.clone(),
@@ -453,30 +493,79 @@ impl Stage {
         }));
     }
 
+    /// The message stays where it is, as far as it was heard.
+    fn stand_still(&mut self) {
+        if let Some(listening) = &mut self.listening
+            && let Some(since) = listening.since.take()
+        {
+            listening.at += since.elapsed();
+        }
+    }
+
     /// The clips of a prompt, encoded for this call. What cannot be loaded is left out: a missing
     /// clip drops no call.
-    fn load(&mut self, prompt: Prompt) -> JoinHandle<Vec<Arc<Clip>>> {
+    fn load(&mut self, prompt: Prompt) -> JoinHandle<Loaded> {
         let codec = self.codec;
-        let (desk, language) = (self.desk.clone(), self.setting.mailbox.settings.prompts.clone());
-        let made = greeting::made(self.setting.reason, &self.setting.mailbox.number);
+        let desk = self.desk.clone();
+        let Setting { mailbox, visit, language, reason, .. } = &self.setting;
+        let owner = visit.as_ref().and_then(Visit::mailbox).cloned();
+        let language = owner.as_ref().map_or(language, |it| &it.settings.prompts).clone();
+        let made = mailbox.as_ref().map(|it| greeting::made(*reason, &it.number));
         let greeting = match prompt {
             Prompt::Greeting => self.setting.greeting.take(),
             _ => None,
         };
+        let listening = self.listening.as_ref().map(|it| (it.id, it.sound.clone(), it.at));
         tokio::spawn(async move {
             let say = |phrase| desk.app.prompts.clips(&language, &phrase);
+            let mut listening_to = None;
             let clips = match prompt {
                 Prompt::Beep => vec![desk.app.prompts.beep()],
                 Prompt::Say(phrase) => say(phrase),
                 Prompt::Take(take) => desk.playback(take).await.into_iter().collect(),
                 Prompt::Greeting => match recorded(greeting).await {
                     Some(clip) => vec![clip],
-                    None => say(made),
+                    None => made.map(say).unwrap_or_default(),
                 },
+                Prompt::Message { id, from } => {
+                    let (sound, at) = match listening {
+                        Some((heard, sound, at)) if heard == id => (Some(sound), at),
+                        _ => (desk.sound(owner.as_ref(), id).await, Duration::ZERO),
+                    };
+                    match sound {
+                        Some(sound) => {
+                            let at = begin(at, from);
+                            let clip = Arc::new(rest(&sound, at));
+                            listening_to = Some(Listening { id, sound, at, since: None });
+                            vec![clip]
+                        }
+                        None => say(Phrase::NotPlayable),
+                    }
+                }
             };
-            encoded(clips, codec).await
+            let clips = encoded(clips, codec).await;
+            let since = Some(Instant::now());
+            Loaded { clips, listening: listening_to.map(|it| Listening { since, ..it }) }
         })
     }
+}
+
+/// Where a message begins to sound that was heard as far as `at`.
+fn begin(at: Duration, from: Cue) -> Duration {
+    match from {
+        Cue::Start => Duration::ZERO,
+        Cue::Here { by_ms } if by_ms < 0 => {
+            at.saturating_sub(Duration::from_millis(by_ms.unsigned_abs()))
+        }
+        Cue::Here { by_ms } => at.saturating_add(Duration::from_millis(by_ms.unsigned_abs())),
+    }
+}
+
+/// What is left of a sound from there on.
+fn rest(sound: &Sound, at: Duration) -> Clip {
+    let gone = at.as_millis() * u128::from(sound.rate) / 1_000;
+    let gone = usize::try_from(gone).unwrap_or(usize::MAX).min(sound.samples.len());
+    Clip::at("message", sound.samples[gone..].to_vec(), sound.rate)
 }
 
 /// Encodes what no call in this codec was played yet, which may take a while.
@@ -499,7 +588,7 @@ async fn recorded(greeting: Option<JoinHandle<Option<Arc<Clip>>>>) -> Option<Arc
 
 /// What was waited for.
 enum Ready {
-    Clips(Vec<Arc<Clip>>),
+    Clips(Loaded),
     /// A pause is over.
     Over,
     Answered,
@@ -509,7 +598,10 @@ enum Ready {
 /// Waits until clips are loaded, the call is answered, or for the end of a pause.
 async fn ready(sounding: &mut Sounding) -> Ready {
     match sounding {
-        Sounding::Loading(clips) => Ready::Clips(clips.await.unwrap_or_default()),
+        Sounding::Loading(loading) => match loading.await {
+            Ok(loaded) => Ready::Clips(loaded),
+            Err(_) => Ready::Clips(Loaded { clips: Vec::new(), listening: None }),
+        },
         Sounding::Answering(answered) => match answered.await {
             Ok(true) => Ready::Answered,
             _ => Ready::Unanswered,
@@ -525,6 +617,13 @@ async fn ready(sounding: &mut Sounding) -> Ready {
 async fn taken(recording: &mut Option<Taking>) -> TakeEvent {
     match recording {
         Some(taking) => taking.recording.next().await,
+        None => pending().await,
+    }
+}
+
+async fn visited(visit: &mut Option<Visit>) -> Event {
+    match visit {
+        Some(visit) => visit.next().await,
         None => pending().await,
     }
 }

@@ -109,9 +109,10 @@ fn describe() {
         ("afterbeep_spool_segments", "Files of the spool."),
         ("afterbeep_spool_free_bytes", "What the disk of the spool has left."),
     ];
-    const COUNTERS: [(&str, &str); 22] = [
+    const COUNTERS: [(&str, &str); 23] = [
         ("afterbeep_calls_total", "Calls answered."),
         ("afterbeep_calls_full_total", "Callers who were told that the mailbox is full."),
+        ("afterbeep_pin_locks_total", "Times that wrong PINs locked a mailbox, or out a caller."),
         ("afterbeep_panics_total", "Faults of this program that ended a part of it."),
         ("afterbeep_messages_total", "Messages filed."),
         ("afterbeep_filing_failures_total", "Times that filing failed and had to be tried again."),

@@ -6,13 +6,13 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{check, table, tenant, user, wishes};
+use super::{check, pin, table, tenant, user, wishes};
 use crate::{
     admin,
     blobs::Blobs,
     clock::Clock,
     mailbox::{Folder, Mailbox, MailboxId, Notice, Preferences, Recipient, Settings},
-    store::{Db, StoreError, mailboxes, mailboxes::Entry, messages, tenants, unsubscribed},
+    store::{Db, StoreError, mailboxes, mailboxes::Entry, messages, pins, tenants, unsubscribed},
 };
 
 /// What can be done with mailboxes.
@@ -60,6 +60,8 @@ pub enum Command {
         #[command(flatten)]
         of: tenant::Of,
     },
+    /// Give a mailbox a new PIN, which its owner needs at other phones than their own
+    Pin(pin::Pinning),
     /// Send mail again to somebody who had asked for no more of it
     Resubscribe {
         /// Which one
@@ -117,6 +119,7 @@ pub async fn run(
             let mailbox = find(db, &of, &number).await?;
             Ok(writeln!(out, "{}{}", silent(&mailbox, &of), kept(&mailbox))?)
         }
+        Command::Pin(pinning) => pin::run(pinning, db, clock, out).await,
         Command::Resubscribe { number, email, of } => {
             let mailbox = find(db, &of, &number).await?;
             let email = table::plain(&email);
@@ -302,8 +305,11 @@ async fn show(
         .into_iter()
         .map(|it| [it.label.to_owned(), it.value, it.from.as_str().to_owned()])
         .collect();
-    // There is no menu yet to use one in.
-    rows.push(["Voicemail PIN".into(), "not set".into(), "default".into()]);
+    let (pin, from) = match pins::of(db, &mailbox.id).await? {
+        Some(_) => ("set", "mailbox"),
+        None => ("not set", "default"),
+    };
+    rows.push(["Voicemail PIN".into(), pin.into(), from.into()]);
     table::table(out, ["SETTING", "VALUE", "FROM"], &rows)?;
     let gone = unsubscribed::of(db, &mailbox.id).await?;
     let (left, stay): (Vec<_>, Vec<_>) =

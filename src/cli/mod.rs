@@ -15,6 +15,7 @@ pub mod mailbox;
 pub mod message;
 mod model;
 mod moving;
+mod pin;
 mod progress;
 mod prompts;
 mod pulse;

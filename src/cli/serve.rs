@@ -33,7 +33,7 @@ use crate::rtp::Plane;
 use crate::sip::Endpoint;
 use crate::speech::{Readiness, Recogniser, Translator};
 use crate::store::tenants::{self, Tenant};
-use crate::store::{self, Db, Tenure, mailboxes};
+use crate::store::{self, Db, Tenure, dial_in, mailboxes};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -228,6 +228,7 @@ pub(super) async fn open_app(config: Arc<Config>) -> anyhow::Result<App> {
     let db = Db::connect(&config.store, &config.database()).await?;
     Ok(App {
         links: open_links(&config, &db, &clock).await?,
+        pepper: pepper(&db, &clock).await?,
         templates: Arc::new(templates),
         clock,
         db,
@@ -259,6 +260,12 @@ async fn open_links(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<O
     Ok(links)
 }
 
+/// What PINs are hashed with, made once and kept.
+pub(super) async fn pepper(db: &Db, clock: &Clock) -> anyhow::Result<Arc<[u8]>> {
+    let fresh = mail::key_as_text(rand::random());
+    Ok(store::secrets::of(db, "pins", &fresh, clock.now()).await?.into_bytes().into())
+}
+
 pub(super) fn make_private(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -280,6 +287,7 @@ pub(super) async fn settle(db: &Db, clock: &Clock) -> anyhow::Result<bool> {
         },
     };
     tenants::add(db, &tenant, clock.now()).await?;
+    dial_in::set(db, &tenant.id, &["*97".to_owned()]).await?;
     Ok(true)
 }
 

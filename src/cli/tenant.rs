@@ -9,7 +9,7 @@ use super::{check, table, wishes};
 use crate::{
     clock::Clock,
     mailbox::{Preferences, Settings, TenantId},
-    store::{Db, StoreError, tenants, tenants::Tenant},
+    store::{Db, StoreError, dial_in, mailboxes, tenants, tenants::Tenant},
 };
 
 /// What can be done with tenants.
@@ -50,6 +50,10 @@ pub struct Wishes {
     /// Calls to this host reach its mailboxes; "none" for no host of its own
     #[arg(long, value_name = "HOST")]
     sip_domain: Option<String>,
+    /// What owners call to hear their messages, with commas between them, or "none" (at first of
+    /// the tenant "default": *97)
+    #[arg(long, value_name = "NUMBERS")]
+    dial_in: Option<String>,
     /// What its mailboxes start from.
     #[command(flatten)]
     settings: wishes::Wishes,
@@ -74,8 +78,10 @@ pub async fn run(
         Command::Add { name, wishes } => add(db, clock, &name, wishes, out).await,
         Command::Set { name, wishes } => {
             let mut tenant = find(db, &name).await?;
+            let dial_in = wishes.dial_in()?;
             wishes.apply(&mut tenant)?;
             tenants::set(db, &tenant).await.map_err(explained)?;
+            called(db, &tenant, dial_in).await?;
             Ok(writeln!(out, "Tenant {name} is changed.")?)
         }
         Command::List { json } => list(db, json, out).await,
@@ -117,8 +123,10 @@ async fn add(
         sip_domain: None,
         settings: Settings::default(),
     };
+    let dial_in = wishes.dial_in()?;
     wishes.apply(&mut tenant)?;
     tenants::add(db, &tenant, clock.now()).await.map_err(explained)?;
+    called(db, &tenant, dial_in).await?;
     Ok(writeln!(
         out,
         "Tenant {name} is there. Give it a mailbox: `afterbeep mailbox add NUMBER --tenant {name}`."
@@ -154,6 +162,17 @@ fn row(tenant: Tenant) -> [String; 7] {
     ]
 }
 
+/// Makes these what the tenant's owners call, if anything was said of it.
+async fn called(db: &Db, tenant: &Tenant, numbers: Option<Vec<String>>) -> anyhow::Result<()> {
+    let Some(numbers) = numbers else { return Ok(()) };
+    for number in &numbers {
+        if mailboxes::at(db, &tenant.id, number).await?.is_some() {
+            bail!("{number} is a mailbox of tenant {}, so owners cannot call it", tenant.name);
+        }
+    }
+    Ok(dial_in::set(db, &tenant.id, &numbers).await?)
+}
+
 fn explained(error: StoreError) -> anyhow::Error {
     match error {
         StoreError::Taken { what, name } => {
@@ -174,6 +193,14 @@ impl Of {
 }
 
 impl Wishes {
+    fn dial_in(&self) -> anyhow::Result<Option<Vec<String>>> {
+        let Some(said) = &self.dial_in else { return Ok(None) };
+        let numbers = said.split(',').map(|it| it.trim().to_owned());
+        let numbers: Vec<_> = numbers.filter(|it| it != check::NONE).collect();
+        numbers.iter().try_for_each(|it| check::dialled(it))?;
+        Ok(Some(numbers))
+    }
+
     fn apply(self, tenant: &mut Tenant) -> anyhow::Result<()> {
         if let Some(host) = self.sip_domain {
             check::host(&host)?;

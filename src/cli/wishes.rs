@@ -20,6 +20,9 @@ pub struct Wishes {
     /// Tell owners when each message was left (at first: yes)
     #[arg(long, value_name = "yes|no")]
     play_envelope: Option<String>,
+    /// Let owners hear the latest message first (at first: no)
+    #[arg(long, value_name = "yes|no")]
+    newest_first: Option<String>,
     /// Write messages down (at first: yes)
     #[arg(long, value_name = "yes|no")]
     transcribe: Option<String>,
@@ -92,6 +95,7 @@ impl Wishes {
             ("disable_rotate", &self.disable_rotate),
             ("play_cid", &self.play_cid),
             ("play_envelope", &self.play_envelope),
+            ("newest_first", &self.newest_first),
             ("transcribe", &self.transcribe),
             ("translate", &self.translate),
             ("notify", &self.notify),

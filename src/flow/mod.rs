@@ -6,12 +6,16 @@
 //! queue but not the recording.
 
 mod deposit;
+mod keys;
+pub mod retrieval;
 
 use std::time::Duration;
 
 pub use deposit::{Deposit, Policy};
+pub use keys::{Keys, Layout};
+pub use retrieval::{Contents, Cue, Letter, Retrieval};
 
-use crate::mailbox::Take;
+use crate::mailbox::{Folder, MessageId, Pin, Take};
 use crate::say::Phrase;
 
 /// What happened in the call.
@@ -32,6 +36,23 @@ pub enum Event {
     /// An [`Action::File`] has been carried out: `true` once the message is committed, `false`
     /// when the take is safe on disk but will be filed later.
     Filed(bool),
+    /// An [`Action::LogIn`] named a mailbox and its PIN.
+    LoggedIn,
+    /// It did not, or too many before it did not.
+    Refused,
+    /// An [`Action::Open`] has been carried out.
+    Opened(Contents),
+    /// The store could not be asked.
+    OutOfReach,
+    /// An [`Action::Move`] has been carried out, or could not be.
+    Moved {
+        /// Which message.
+        message: MessageId,
+        /// Where to.
+        folder: Folder,
+        /// Whether it lies there now.
+        done: bool,
+    },
     /// The caller left.
     HungUp,
 }
@@ -64,6 +85,22 @@ pub enum Action {
     File(Take),
     /// The take is not wanted and must never come back.
     Discard(Take),
+    /// Find out whether this is an owner; [`Event::LoggedIn`] or [`Event::Refused`] follows.
+    LogIn {
+        /// The mailbox's number, as typed.
+        number: String,
+        /// What should be its PIN.
+        pin: Pin,
+    },
+    /// Look into the owner's mailbox; [`Event::Opened`] follows.
+    Open,
+    /// Put one of the owner's messages into a folder; [`Event::Moved`] follows.
+    Move {
+        /// Which one.
+        message: MessageId,
+        /// Where it should lie.
+        folder: Folder,
+    },
     /// End the call.
     HangUp,
 }
@@ -76,6 +113,9 @@ impl Action {
             Self::Play(Prompt::Beep | Prompt::Take(_)) | Self::Record | Self::File(_) => true,
             Self::Play(Prompt::Greeting | Prompt::Say(_)) | Self::Pause(_) => false,
             Self::StopRecording | Self::Discard(_) | Self::HangUp => false,
+            // Who hears messages is a caller like any other: answered before anything is said.
+            Self::Play(Prompt::Message { .. }) => true,
+            Self::LogIn { .. } | Self::Open | Self::Move { .. } => true,
         }
     }
 }
@@ -89,6 +129,13 @@ pub enum Prompt {
     Beep,
     /// What the caller has just recorded.
     Take(Take),
+    /// One of the owner's messages.
+    Message {
+        /// Which one.
+        id: MessageId,
+        /// Where it begins.
+        from: Cue,
+    },
     /// A sentence.
     Say(Phrase),
 }
@@ -98,6 +145,8 @@ pub enum Prompt {
 pub enum Flow {
     /// Leaving a message.
     Deposit(Deposit),
+    /// Hearing messages.
+    Retrieval(Retrieval),
 }
 
 impl Flow {
@@ -105,6 +154,7 @@ impl Flow {
     pub fn on(&mut self, event: Event) -> Vec<Action> {
         match self {
             Flow::Deposit(flow) => flow.on(event),
+            Flow::Retrieval(flow) => flow.on(event),
         }
     }
 }

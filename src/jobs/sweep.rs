@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::blobs::{self, BlobError, Blobs};
 use crate::mailbox::MessageId;
-use crate::store::{Db, StoreError, messages};
+use crate::store::{Db, StoreError, messages, pins};
 
 /// How often the trash is looked at.
 const EVERY: Duration = Duration::from_secs(600);
@@ -68,6 +68,7 @@ pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
 /// Purges what is due; answers how many messages that were.
 async fn sweep(app: &App) -> Result<usize, StoreError> {
     let now = app.clock.now();
+    pins::sweep(&app.db, now).await?;
     let due = messages::expired(&app.db, now - app.config.keep_trash, MOST).await?;
     let mut gone = 0;
     for (mailbox, id) in due {

@@ -9,6 +9,7 @@ pub mod greeting;
 mod notified;
 pub mod numbers;
 mod party;
+pub mod pin;
 mod reason;
 mod redirected;
 pub mod room;
@@ -16,6 +17,7 @@ pub mod settings;
 mod translation;
 
 pub use notified::{Told, in_good_hands};
+pub use pin::{Guesses, Pin};
 pub use reason::Reason;
 pub use redirected::Redirected;
 pub use settings::{Preferences, Settings};
@@ -42,7 +44,7 @@ pub struct UserId(pub String);
 pub struct MessageId(pub Uuid);
 
 /// Milliseconds since 1970 in UTC, as stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 

@@ -73,6 +73,8 @@ settings! {
     play_cid: bool = true, "Play CID";
     /// Owners hear when each message was left.
     play_envelope: bool = true, "Play Envelope";
+    /// Owners hear the latest message first.
+    newest_first: bool = false, "Sort VM to show the latest message first";
     /// At the limit new messages are refused, instead of the oldest one giving way.
     disable_rotate: bool = false, "Disable VM rotate";
     /// Messages are written down.

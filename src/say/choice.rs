@@ -1,7 +1,10 @@
 //! What keys are for.
 
+use serde::Deserialize;
+
 /// Something an owner can choose by a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Choice {
     /// Hear the messages.
     Listen,

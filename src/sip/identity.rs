@@ -46,6 +46,11 @@ pub(super) fn caller(headers: &Headers) -> Caller {
     Caller::claimed(name.as_deref(), number.as_deref())
 }
 
+/// Whose phone it is, as a trusted peer has found out (RFC 3325); what `From` says is no proof.
+pub(super) fn proven(headers: &Headers) -> Option<String> {
+    number(&asserted(headers)?.uri)
+}
+
 pub(super) fn called(request: &Request) -> Called {
     Called {
         user: number_or_user(&request.uri).unwrap_or_default(),

@@ -30,6 +30,8 @@ pub struct Invitation {
     pub redirected: Redirected,
     /// The account whose password came with it; `None` for a peer known by its address.
     pub account: Option<String>,
+    /// Whose phone it is, as a peer known by its address has found out.
+    pub asserted: Option<String>,
     /// Where it came from.
     pub source: SocketAddr,
     /// Our address as that peer reaches it.
@@ -71,6 +73,10 @@ impl Invitation {
             called: identity::called(request),
             caller: identity::caller(&request.headers),
             redirected: identity::redirected(request),
+            asserted: match arrival.account {
+                Some(_) => None,
+                None => identity::proven(&request.headers),
+            },
             account: arrival.account.as_deref().map(str::to_owned),
             source: arrival.source,
             local: arrival.local,

@@ -49,11 +49,13 @@ macro_rules! at_leisure {
 }
 
 pub mod deliveries;
+pub mod dial_in;
 pub mod greetings;
 pub mod jobs;
 pub mod mailboxes;
 pub mod messages;
 pub mod people;
+pub mod pins;
 mod postgres;
 pub mod rows;
 pub mod secrets;

@@ -15,10 +15,13 @@ use tokio::sync::mpsc;
 use super::{Db, Engine, MIGRATIONS, StoreError, Tx};
 
 /// Every table, each after those it refers to.
-pub const TABLES: [&str; 13] = [
+pub const TABLES: [&str; 16] = [
     "tenant",
     "person",
+    "dial_in",
     "mailbox",
+    "pin",
+    "guess",
     "greeting",
     "message",
     "transcript",

@@ -3,6 +3,7 @@
 mod changes;
 mod keys;
 mod kinds;
+mod owner;
 mod reasons;
 mod room;
 pub(crate) mod signalling;

@@ -103,6 +103,7 @@ impl House {
             mailer: Arc::new(Mailer::memory("voicemail@localhost").unwrap().0),
             templates: Arc::new(Templates::built_in()),
             links: None,
+            pepper: Arc::from(*b"pepper"),
             bell: Arc::new(Notify::new()),
             config: Arc::new(config),
             clock,

@@ -24,6 +24,7 @@ mod model;
 mod numbers;
 #[path = "../phone/mod.rs"]
 mod phone;
+mod pin;
 mod postgres;
 mod prompts;
 mod reason;

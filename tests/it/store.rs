@@ -28,6 +28,7 @@ mod sqlite {
     mod opening;
     mod owners;
     mod pages;
+    mod pins;
     mod room;
     mod rows;
     mod tokens;
@@ -43,6 +44,7 @@ mod postgres {
     mod notified;
     mod owners;
     mod pages;
+    mod pins;
     mod room;
     mod rows;
     mod server;

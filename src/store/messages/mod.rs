@@ -11,11 +11,13 @@ use crate::mailbox::{
 };
 
 mod filing;
+mod headings;
 mod notified;
 mod room;
 mod trash;
 
 pub use filing::{Filed, Filing, file};
+pub use headings::{Heading, headings};
 pub(super) use notified::NOTIFIED;
 pub use notified::let_go;
 pub use room::door;

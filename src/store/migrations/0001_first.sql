@@ -42,6 +42,28 @@ select mailbox.id, mailbox.tenant, mailbox.number, mailbox.name,
   join tenant on tenant.id = mailbox.tenant
   left join person on person.id = mailbox.owner;
 
+-- What owners call to hear their messages.
+create table dial_in (
+    tenant text not null references tenant (id) on delete cascade,
+    number text not null,
+    primary key (tenant, number)
+);
+
+create table pin (
+    mailbox text   primary key references mailbox (id) on delete cascade,
+    hash    text   not null,                   -- Argon2id, a PHC string
+    changed bigint not null
+);
+
+-- Wrong PINs: for a mailbox, and from a caller.
+create table guess (
+    subject      text   primary key,
+    wrong        bigint not null,
+    since        bigint not null,
+    locks        bigint not null,
+    locked_until bigint not null
+);
+
 create table greeting (
     mailbox   text   not null references mailbox (id) on delete cascade,
     kind      text   not null check (kind in ('unavailable', 'busy', 'temporary')),

@@ -1,8 +1,9 @@
 pub(crate) mod deposit;
+mod retrieval;
 
 use std::time::Duration;
 
-use afterbeep::flow::{Action, Ended, Event, Flow, Prompt};
+use afterbeep::flow::{Action, Cue, Ended, Event, Flow, Prompt};
 use afterbeep::mailbox::{MessageId, Take};
 use uuid::Uuid;
 
@@ -49,6 +50,12 @@ fn event(line: &str) -> Event {
         ["disk:", "fails"] => Event::NotRecorded,
         ["disk:", "filed"] => Event::Filed(true),
         ["disk:", "later"] => Event::Filed(false),
+        ["store:", "logged", "in"] => Event::LoggedIn,
+        ["store:", "refused"] => Event::Refused,
+        ["store:", "away"] => Event::OutOfReach,
+        ["store:", "opened", ..] => Event::Opened(retrieval::contents(line)),
+        ["store:", "moved", id, "to", folder] => moved(id, folder, true),
+        ["store:", "kept", id, "from", folder] => moved(id, folder, false),
         _ => panic!("not a line of a script: {line}"),
     }
 }
@@ -72,8 +79,26 @@ fn describe(action: &Action) -> String {
         Action::StopRecording => "stop".into(),
         Action::File(take) => format!("file {}", told(take)),
         Action::Discard(take) => format!("discard {}", told(take)),
+        Action::Play(Prompt::Message { id, from: Cue::Start }) => format!("play {}", short(*id)),
+        Action::Play(Prompt::Message { id, from: Cue::Here { by_ms } }) => {
+            format!("play {} {by_ms:+}ms", short(*id))
+        }
+        Action::LogIn { number, pin } => format!("log in {number} {}", pin.reveal()),
+        Action::Open => "open".into(),
+        Action::Move { message, folder } => {
+            format!("move {} to {}", short(*message), folder.as_str())
+        }
         Action::HangUp => "hang up".into(),
     }
+}
+
+fn moved(id: &str, folder: &str, done: bool) -> Event {
+    let message = MessageId(Uuid::from_u128(id.parse().unwrap()));
+    Event::Moved { message, folder: folder.parse().unwrap(), done }
+}
+
+fn short(id: MessageId) -> u128 {
+    id.0.as_u128()
 }
 
 fn told(take: &Take) -> String {

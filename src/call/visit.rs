@@ -1,0 +1,270 @@
+//! An owner at the phone: what the flow asks of the store is done one after the other, in a task of
+//! its own, so that neither a key nor a hang-up undoes what was begun.
+
+use std::{
+    error::Error,
+    sync::{Arc, OnceLock},
+};
+
+use jiff::tz::TimeZone;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{Desk, PATIENCE};
+use crate::audio::wav::{self, Sound};
+use crate::flow::{Action, Contents, Event, Letter, Policy};
+use crate::mailbox::{Folder, Guesses, Mailbox, MessageId, Pin, TenantId, Timestamp};
+use crate::say::Who;
+use crate::store::{
+    self, StoreError, mailboxes,
+    messages::{self, Heading},
+    pins::{self, Subject},
+};
+
+/// Somebody at a number that owners call.
+pub(super) struct Visitor {
+    /// Whose number it is.
+    pub(super) tenant: TenantId,
+    /// Who calls, as a peer that is believed says; wrong PINs are counted against them.
+    pub(super) caller: Option<String>,
+    /// The mailbox whose own phone this has proved to be.
+    pub(super) owner: Option<Mailbox>,
+}
+
+/// The way there and back.
+pub(super) struct Visit {
+    ask: mpsc::Sender<Action>,
+    told: mpsc::Receiver<Event>,
+    owed: usize,
+    mailbox: Arc<OnceLock<Mailbox>>,
+}
+
+/// No flow has more on its way; one that has loses what it asks for next.
+const UNDER_WAY: usize = 16;
+
+/// Argon2 takes memory and time, so this many at once and no more.
+static HASHING: Semaphore = Semaphore::const_new(2);
+
+impl Visit {
+    pub(super) fn begin(desk: Desk, visitor: Visitor) -> Self {
+        let (ask, mut asked) = mpsc::channel(UNDER_WAY);
+        let (tell, told) = mpsc::channel(UNDER_WAY);
+        let mailbox = Arc::new(OnceLock::new());
+        if let Some(owner) = visitor.owner.clone() {
+            mailbox.get_or_init(|| owner);
+        }
+        let clerk = Clerk { desk, visitor, mailbox: mailbox.clone() };
+        tokio::spawn(async move {
+            while let Some(action) = asked.recv().await {
+                let event = clerk.carry_out(action).await;
+                // What was asked for is done even if nobody waits for it any more.
+                tell.send(event).await.ok();
+            }
+        });
+        Self { ask, told, owed: 0, mailbox }
+    }
+
+    /// Has an action of the flow carried out; its event comes from [`Visit::next`].
+    pub(super) fn ask(&mut self, action: Action) {
+        match self.ask.try_send(action) {
+            Ok(()) => self.owed += 1,
+            Err(_) => tracing::error!("a call asks faster than the store answers"),
+        }
+    }
+
+    /// Whether something is still to be carried out.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.owed > 0
+    }
+
+    /// What became of the next thing asked for. Safe to cancel; never comes if nothing was.
+    pub(super) async fn next(&mut self) -> Event {
+        if self.owed == 0 {
+            std::future::pending::<()>().await;
+        }
+        let event = self.told.recv().await;
+        self.owed -= 1;
+        event.unwrap_or(Event::OutOfReach)
+    }
+
+    /// Whose messages are heard, once that is known.
+    pub(super) fn mailbox(&self) -> Option<&Mailbox> {
+        self.mailbox.get()
+    }
+}
+
+struct Clerk {
+    desk: Desk,
+    visitor: Visitor,
+    mailbox: Arc<OnceLock<Mailbox>>,
+}
+
+impl Clerk {
+    async fn carry_out(&self, action: Action) -> Event {
+        let done = match action {
+            Action::LogIn { number, pin } => self.log_in(&number, pin).await,
+            Action::Move { message, folder } => {
+                let done = self.move_to(message, folder).await;
+                done.or_else(|error| {
+                    tracing::error!(%message, error = &error as &dyn Error, "cannot move a message");
+                    Ok(Event::Moved { message, folder, done: false })
+                })
+            }
+            _ => self.open().await,
+        };
+        done.unwrap_or_else(|error| {
+            tracing::error!(error = &error as &dyn Error, "an owner's mailbox is out of reach");
+            Event::OutOfReach
+        })
+    }
+
+    /// Whatever is wrong, the same work is done and the same is answered.
+    async fn log_in(&self, number: &str, pin: Pin) -> Result<Event, StoreError> {
+        let app = &self.desk.app;
+        let (db, tenant, now) = (&app.db, &self.visitor.tenant, app.clock.now());
+        let mailbox = store::within(PATIENCE, mailboxes::at(db, tenant, number)).await?;
+        let subject = match &mailbox {
+            Some(mailbox) => Subject::Mailbox(&mailbox.id),
+            None => Subject::Nobody(tenant),
+        };
+        let caller = self.visitor.caller.as_deref().map(Subject::Caller);
+
+        let mut counts = true;
+        for subject in caller.into_iter().chain([subject]) {
+            let tried = store::within(PATIENCE, pins::tried(db, subject, now)).await?;
+            counts &= tried.is_some();
+            tell_of_lock(subject, tried, now);
+        }
+        let hash = match &mailbox {
+            Some(mailbox) => store::within(PATIENCE, pins::of(db, &mailbox.id)).await?,
+            None => None,
+        };
+        if !(self.matches(pin, hash).await && counts) {
+            return Ok(Event::Refused);
+        }
+        let Some(mailbox) = mailbox else { return Ok(Event::Refused) };
+        for subject in caller.into_iter().chain([Subject::Mailbox(&mailbox.id)]) {
+            store::within(PATIENCE, pins::right(db, subject)).await?;
+        }
+        tracing::info!(mailbox = %mailbox.id, "an owner has logged in");
+        self.mailbox.get_or_init(|| mailbox);
+        Ok(Event::LoggedIn)
+    }
+
+    async fn matches(&self, pin: Pin, hash: Option<String>) -> bool {
+        let _permit = HASHING.acquire().await;
+        let pepper = self.desk.app.pepper.clone();
+        let matching = tokio::task::spawn_blocking(move || match hash {
+            Some(hash) => pin.matches(&pepper, &hash),
+            None => {
+                pin.hash(&pepper, &[0; 16]);
+                false
+            }
+        });
+        matching.await.unwrap_or(false)
+    }
+
+    async fn open(&self) -> Result<Event, StoreError> {
+        let Some(mailbox) = self.mailbox.get() else { return Ok(Event::OutOfReach) };
+        let app = &self.desk.app;
+        let headings = store::within(PATIENCE, messages::headings(&app.db, mailbox)).await?;
+        let settings = &mailbox.settings;
+        let zone = TimeZone::get(&settings.time_zone).unwrap_or(TimeZone::UTC);
+        let local = |time: Timestamp| {
+            let time = jiff::Timestamp::from_millisecond(time.0).unwrap_or_default();
+            time.to_zoned(zone.clone()).datetime()
+        };
+        let letter = |it: Heading| Letter {
+            id: it.id,
+            folder: it.folder,
+            urgent: it.urgent,
+            received: local(it.received),
+            who: who(it.caller_number, it.internal),
+            length: it.length,
+        };
+        Ok(Event::Opened(Contents {
+            letters: headings.into_iter().map(letter).collect(),
+            today: local(app.clock.now()).date(),
+            hours: settings.hours,
+            play_envelope: settings.play_envelope,
+            play_cid: settings.play_cid,
+            newest_first: settings.newest_first,
+        }))
+    }
+
+    async fn move_to(&self, message: MessageId, folder: Folder) -> Result<Event, StoreError> {
+        let Some(mailbox) = self.mailbox.get() else {
+            return Ok(Event::Moved { message, folder, done: false });
+        };
+        let app = &self.desk.app;
+        let moving = messages::move_to(
+            &app.db,
+            &mailbox.id,
+            &message,
+            folder,
+            "the owner, by phone",
+            app.clock.now(),
+        );
+        let done = store::within(PATIENCE, moving).await?;
+        Ok(Event::Moved { message, folder, done })
+    }
+}
+
+fn tell_of_lock(subject: Subject<'_>, tried: Option<Guesses>, now: Timestamp) {
+    let Some(Guesses { locked_until, .. }) = tried else { return };
+    if locked_until > now {
+        let minutes = (locked_until.0 - now.0) / 60_000;
+        metrics::counter!("afterbeep_pin_locks_total").increment(1);
+        match subject {
+            Subject::Mailbox(id) => {
+                tracing::warn!(mailbox = %id, "too many wrong PINs: locked for {minutes} minutes");
+            }
+            _ => tracing::warn!(
+                "too many wrong PINs from one caller: not heard for {minutes} minutes"
+            ),
+        }
+    }
+}
+
+fn who(number: Option<String>, internal: bool) -> Who {
+    match number {
+        None => Who::Unknown,
+        Some(number) if internal => Who::Extension(number),
+        Some(number) if number.chars().all(|it| it.is_ascii_digit() || it == '+') => {
+            Who::Phone(number)
+        }
+        Some(number) => Who::Extension(number),
+    }
+}
+
+impl Desk {
+    /// The sound of a message, if it lies in this mailbox.
+    pub(super) async fn sound(
+        &self,
+        mailbox: Option<&Mailbox>,
+        id: MessageId,
+    ) -> Option<Arc<Sound>> {
+        match self.message_sound(mailbox?, id).await {
+            Ok(sound) => sound,
+            Err(error) => {
+                tracing::error!(message = %id, "a message cannot be played: {error:#}");
+                None
+            }
+        }
+    }
+
+    async fn message_sound(
+        &self,
+        mailbox: &Mailbox,
+        id: MessageId,
+    ) -> anyhow::Result<Option<Arc<Sound>>> {
+        let found = messages::get(&self.app.db, &mailbox.tenant, &id);
+        let Some((message, of)) = store::within(PATIENCE, found).await? else { return Ok(None) };
+        if of.id != mailbox.id {
+            return Ok(None);
+        }
+        let file = tokio::time::timeout(PATIENCE, self.app.blobs.get(&message.blob)).await??;
+        let read =
+            tokio::task::spawn_blocking(move || wav::from_wav(&file, Policy::LIMIT.as_secs()));
+        Ok(Some(Arc::new(read.await??)))
+    }
+}

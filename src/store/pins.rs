@@ -1,0 +1,153 @@
+//! Voicemail PINs, and how many wrong ones came: to a mailbox, and from somebody. Kept here and not
+//! in memory, so that neither a restart nor a second server gives anybody new tries.
+
+use super::{Db, StoreError, Tx};
+use crate::mailbox::{Guesses, MailboxId, TenantId, Timestamp};
+
+/// Whose tries are counted.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// Those for one mailbox, whoever makes them.
+    Mailbox(&'a MailboxId),
+    /// Those of one caller, whatever they are for.
+    Caller(&'a str),
+    /// Those for numbers that no mailbox of the tenant has, so that they take as long as others.
+    Nobody(&'a TenantId),
+}
+
+impl Subject<'_> {
+    fn key(self) -> String {
+        match self {
+            Self::Mailbox(id) => format!("mailbox {id}"),
+            Self::Caller(who) => format!("caller {who}"),
+            Self::Nobody(tenant) => format!("nobody {tenant}"),
+        }
+    }
+
+    fn most(self) -> u32 {
+        match self {
+            Self::Mailbox(_) => Guesses::MOST,
+            Self::Caller(_) => Guesses::MOST_OF_ONE,
+            Self::Nobody(_) => u32::MAX,
+        }
+    }
+}
+
+/// Gives a mailbox a PIN and forgets what wrong ones came to it; `false` if there is no such mailbox.
+pub async fn set(
+    db: &Db,
+    mailbox: &MailboxId,
+    hash: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    let set = on!(&mut tx, tx => sqlx::query(
+        "insert into pin (mailbox, hash, changed)
+         select id, $2, $3 from mailbox where id = $1
+         on conflict (mailbox) do update set hash = excluded.hash, changed = excluded.changed",
+    )
+    .bind(&mailbox.0)
+    .bind(hash)
+    .bind(now.0)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected());
+    forget(&mut tx, Subject::Mailbox(mailbox)).await?;
+    tx.commit().await?;
+    Ok(set == 1)
+}
+
+/// Takes a mailbox's PIN away; `false` if it had none.
+pub async fn remove(db: &Db, mailbox: &MailboxId) -> Result<bool, StoreError> {
+    let gone = on!(&db.writer, pool => sqlx::query("delete from pin where mailbox = $1")
+        .bind(&mailbox.0)
+        .execute(pool)
+        .await?
+        .rows_affected());
+    Ok(gone == 1)
+}
+
+/// What is kept of a mailbox's PIN, if it has one.
+pub async fn of(db: &Db, mailbox: &MailboxId) -> Result<Option<String>, StoreError> {
+    Ok(on!(&db.reader, pool => sqlx::query_scalar("select hash from pin where mailbox = $1")
+        .bind(&mailbox.0)
+        .fetch_optional(pool)
+        .await?))
+}
+
+/// Counts a try before its answer is known; `None` if it is one too many and gets no answer.
+pub async fn tried(
+    db: &Db,
+    subject: Subject<'_>,
+    now: Timestamp,
+) -> Result<Option<Guesses>, StoreError> {
+    let mut tx = db.begin().await?;
+    let key = subject.key();
+    // Written before it is read: this is the lock.
+    on!(&mut tx, tx => sqlx::query(
+        "insert into guess (subject, wrong, since, locks, locked_until) values ($1, 0, 0, 0, 0)
+         on conflict (subject) do update set wrong = guess.wrong",
+    )
+    .bind(&key)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected());
+    let (wrong, since, locks, until): (i64, i64, i64, i64) = on!(&mut tx, tx => sqlx::query_as(
+        "select wrong, since, locks, locked_until from guess where subject = $1",
+    )
+    .bind(&key)
+    .fetch_one(&mut **tx)
+    .await?);
+    let count = |it: i64| u32::try_from(it).unwrap_or(u32::MAX);
+    let before = Guesses {
+        wrong: count(wrong),
+        since: Timestamp(since),
+        locks: count(locks),
+        locked_until: Timestamp(until),
+    };
+    let after = before.tried(subject.most(), now);
+    if let Some(after) = after {
+        on!(&mut tx, tx => sqlx::query(
+            "update guess set wrong = $2, since = $3, locks = $4, locked_until = $5
+              where subject = $1",
+        )
+        .bind(&key)
+        .bind(i64::from(after.wrong))
+        .bind(after.since.0)
+        .bind(i64::from(after.locks))
+        .bind(after.locked_until.0)
+        .execute(&mut **tx)
+        .await?
+        .rows_affected());
+    }
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// The right PIN came: everything wrong before it is forgotten.
+pub async fn right(db: &Db, subject: Subject<'_>) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    forget(&mut tx, subject).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Forgets tries that no longer count for anything.
+pub async fn sweep(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
+    let before = now - Guesses::WINDOW * 24;
+    Ok(on!(&db.writer, pool => sqlx::query(
+        "delete from guess where since < $1 and locked_until < $1",
+    )
+    .bind(before.0)
+    .execute(pool)
+    .await?
+    .rows_affected()))
+}
+
+async fn forget(tx: &mut Tx, subject: Subject<'_>) -> Result<(), StoreError> {
+    on!(tx, tx => sqlx::query("delete from guess where subject = $1")
+        .bind(subject.key())
+        .execute(&mut **tx)
+        .await?
+        .rows_affected());
+    Ok(())
+}

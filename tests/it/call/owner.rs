@@ -1,0 +1,194 @@
+//! Owners who call to hear their messages.
+
+use std::time::Duration;
+
+use afterbeep::audio::Codec;
+use afterbeep::mailbox::Folder;
+use afterbeep::prompts::Prompts;
+use afterbeep::say::Phrase;
+use afterbeep::speech::{Recogniser, Settings};
+use afterbeep::store::{mailboxes, pins};
+
+use super::{DEAF, assert_heard, decoded, place, the_message, words};
+use crate::house::{House, models};
+use crate::phone::{Call, Phone, richer::Manner};
+
+const QUIET: Duration = Duration::from_millis(600);
+/// What a peer that knows whose phone it is says of 1000's.
+const OWN: &str = "P-Asserted-Identity: <sip:1000@pbx.example>\r\n";
+
+#[tokio::test]
+async fn an_owner_hears_their_message_from_any_phone_and_deletes_it() {
+    let house = House::start(DEAF);
+    let said = leave(&house, 3).await;
+    let pin = new_pin(&house);
+
+    let mut call = calls(&house, "").await;
+    press(&mut call, "1000#").await;
+    press(&mut call, &format!("{pin}#")).await;
+    let counts = call.listen(QUIET).await.unwrap();
+    assert!(counts.len() > 16_000, "no counts and no menu: {} samples", counts.len());
+
+    press(&mut call, "1").await;
+    let heard = decoded(&call.listen(QUIET).await.unwrap());
+    let at = place(&decoded(&said), &heard).expect("the message was not heard");
+    // By then somebody who hangs up has heard it.
+    assert_eq!(folder(&house, 1).await, Folder::Saved);
+
+    press(&mut call, "7").await;
+    call.listen(QUIET).await.unwrap();
+    assert_eq!(folder(&house, 1).await, Folder::Deleted);
+    call.hang_up().await.unwrap();
+
+    let written = written(&heard[..at]).await;
+    for word in ["first", "new", "message", "received", "today", "phone", "number"] {
+        assert!(written.contains(word), "{word:?} was not heard: {written}");
+    }
+}
+
+#[tokio::test]
+async fn an_owner_who_hangs_up_within_a_message_still_has_it_as_new() {
+    let house = House::start(DEAF);
+    let said = leave(&house, 5).await;
+    let mut call = calls(&house, OWN).await;
+    call.listen(QUIET).await.unwrap();
+    press(&mut call, "1").await;
+    let known = decoded(&said)[4_000..4_800].to_vec();
+    let mut heard = Vec::new();
+    call.hear(|frame| {
+        heard.extend(decoded(frame));
+        place(&known, &heard[heard.len().saturating_sub(1_600)..]).is_some()
+    })
+    .await
+    .unwrap();
+    call.hang_up().await.unwrap();
+    assert_eq!(folder(&house, 1).await, Folder::New);
+}
+
+#[tokio::test]
+async fn a_message_is_heard_again_from_where_it_was_left() {
+    let house = House::start(DEAF);
+    let said = decoded(&leave(&house, 5).await);
+    let mut call = calls(&house, OWN).await;
+    call.listen(QUIET).await.unwrap();
+    press(&mut call, "1").await;
+    let mut heard = Vec::new();
+    call.hear(|frame| {
+        heard.extend(decoded(frame));
+        place(&said[24_000..24_400], &heard[heard.len().saturating_sub(1_600)..]).is_some()
+    })
+    .await
+    .unwrap();
+    // It stands still for as long as its owner wants, and goes on within a few frames of there.
+    press(&mut call, "0").await;
+    call.wait(Duration::from_millis(700)).await;
+    press(&mut call, "0").await;
+    let rest = decoded(&call.listen(QUIET).await.unwrap());
+    let end = said.len() - 4_000;
+    let left = place(&said[end..end + 400], &rest).expect("the end was not heard");
+    assert!((4_000..13_000).contains(&left), "{left} samples before the last half second");
+    call.hang_up().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_caller_claims_is_no_proof_of_being_the_owner() {
+    let house = House::start(DEAF);
+    let mut phone = Phone::new().await.unwrap();
+    phone.number = "1000".to_owned();
+    let mut call = phone.call(house.sip, "*97").await.unwrap().unwrap();
+    let asked = decoded(&call.listen(QUIET).await.unwrap());
+    call.hang_up().await.unwrap();
+    assert!(hears(&asked, Phrase::EnterMailbox), "a claim was taken for proof");
+
+    let mut call = calls(&house, OWN).await;
+    let told = decoded(&call.listen(QUIET).await.unwrap());
+    call.hang_up().await.unwrap();
+    assert!(!hears(&told, Phrase::EnterMailbox));
+}
+
+#[tokio::test]
+async fn three_wrong_pins_end_the_call() {
+    let house = House::start(DEAF);
+    new_pin(&house);
+    let mut call = calls(&house, "").await;
+    for _ in 0..3 {
+        press(&mut call, "1000#").await;
+        press(&mut call, "271828#").await;
+        let told = decoded(&call.listen(QUIET).await.unwrap());
+        assert!(hears(&told, Phrase::LoginIncorrect));
+    }
+    call.until_hung_up().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_locked_mailbox_opens_to_no_pin_but_to_its_own_phone() {
+    let house = House::start(DEAF);
+    let pin = new_pin(&house);
+    let db = house.db().await;
+    let mailbox = mailboxes::reached(&db, "localhost", "1000").await.unwrap().unwrap();
+    let now = afterbeep::clock::Clock::Real.now();
+    for _ in 0..10 {
+        pins::tried(&db, pins::Subject::Mailbox(&mailbox.id), now).await.unwrap();
+    }
+    db.close().await;
+
+    let mut call = calls(&house, "").await;
+    press(&mut call, "1000#").await;
+    press(&mut call, &format!("{pin}#")).await;
+    let told = decoded(&call.listen(QUIET).await.unwrap());
+    assert!(hears(&told, Phrase::LoginIncorrect), "a locked mailbox was opened");
+    call.hang_up().await.unwrap();
+
+    let mut call = calls(&house, OWN).await;
+    let told = decoded(&call.listen(QUIET).await.unwrap());
+    assert!(hears(&told, Phrase::Counts { new: 0, urgent: 0, saved: 0 }));
+    call.hang_up().await.unwrap();
+}
+
+/// A caller says something to 1000; what was said.
+async fn leave(house: &House, seconds: usize) -> Vec<u8> {
+    let mut call = super::beeped(house).await;
+    let said = words(seconds);
+    call.speak(&said).await.unwrap();
+    call.hang_up().await.unwrap();
+    assert_heard(&house.sound(the_message(house).await.id), &said);
+    said
+}
+
+async fn calls(house: &House, extra: &'static str) -> Call {
+    let manner = Manner { extra, ..Manner::default() };
+    Phone::new().await.unwrap().call_as(house.sip, "*97", manner).await.unwrap().unwrap()
+}
+
+async fn press(call: &mut Call, keys: &str) {
+    for key in keys.chars() {
+        call.press(key).await.unwrap();
+        call.wait(Duration::from_millis(60)).await;
+    }
+}
+
+fn new_pin(house: &House) -> String {
+    let told = house.run(&["mailbox", "pin", "1000"]);
+    let digits = told.split("PIN: ").nth(1).and_then(|it| it.split_whitespace().next());
+    digits.expect("a PIN is shown").to_owned()
+}
+
+async fn folder(house: &House, count: usize) -> Folder {
+    house.messages(count).await[0].folder
+}
+
+/// Whether the middle of a sentence's last clip is in what was heard.
+fn hears(heard: &[i16], phrase: Phrase) -> bool {
+    let clips = Prompts::load(None).unwrap().clips("en", &phrase);
+    let last = clips.last().unwrap().encoded(Codec::Pcmu);
+    place(&decoded(&last[last.len() / 3..][..800]), heard).is_some()
+}
+
+/// What a recogniser makes of what was heard.
+async fn written(heard: &[i16]) -> String {
+    let settings =
+        Settings { model: "tiny.en".to_owned(), models: models(), ..Settings::default() };
+    let program = env!("CARGO_BIN_EXE_afterbeep").into();
+    let transcript = Recogniser::new(settings, program).transcribe(heard, 8_000, None).await;
+    transcript.unwrap().text().to_lowercase()
+}
