@@ -63,7 +63,7 @@ load-smoke: build test-setup models
 long-call: build test-setup
 	@$(CARGO) bench --locked --bench load -- long-call
 
-## Filing, lists and the start with 100,000 messages, on both databases; takes 4 minutes.
+## Filing, lists and the start with 100,000 messages, on both databases; takes 5 minutes.
 store-figures: build test-setup
 	@$(CARGO) bench --locked --bench load -- store
 

@@ -6,12 +6,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{blobs, flow, mail, rtp, sip, speech, store};
 
+mod schema;
+
+pub use schema::schema;
+
 /// Everything that can be set.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where everything that must last is kept: database, recordings, spool, caught mail.
@@ -22,39 +27,42 @@ pub struct Config {
     /// How long stopping may take. Running calls may go on for most of it and are then ended,
     /// with what was said kept.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub stop_within: Duration,
     /// A message is mailed after this long, transcript or not.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub mail_within: Duration,
     /// What lies in the trash can be fetched back for this long, then it is gone for good.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub keep_trash: Duration,
     /// No new message is taken when the disk has less room than this, in MiB.
     pub disk_reserve_mib: u64,
-    /// `[sip]`
+    /// `[sip]`: where we listen, and to whom.
     pub sip: sip::Settings,
-    /// `[rtp]`
+    /// `[rtp]`: how sound is sent and received.
     pub rtp: rtp::Settings,
-    /// `[deposit]`
+    /// `[deposit]`: how a message is left.
     pub deposit: flow::Policy,
-    /// `[retrieval]`
+    /// `[retrieval]`: how owners hear their messages by phone.
     pub retrieval: flow::retrieval::Settings,
-    /// `[speech]`
+    /// `[speech]`: how messages are transcribed.
     pub speech: speech::Settings,
-    /// `[translation]`
+    /// `[translation]`: how transcripts are translated. Mailboxes say whether they are, and into what.
     pub translation: speech::translate::Settings,
-    /// `[mail]`
+    /// `[mail]`: how messages are mailed.
     pub mail: mail::Settings,
-    /// `[http]`
+    /// `[http]`: where the web side is reached.
     pub http: Http,
-    /// `[store]`
+    /// `[store]`: where mailboxes, messages and jobs are kept.
     pub store: store::Settings,
-    /// `[blobs]`
+    /// `[blobs]`: where recordings and greetings are kept.
     pub blobs: blobs::Settings,
 }
 
 /// `[http]`: where the web side is reached.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     /// Address and port to listen on. Programs with a token use the API there, but the other pages

@@ -21,7 +21,7 @@ pub fn handle(what: &str, text: &str) -> anyhow::Result<()> {
 }
 
 /// What owners call.
-pub(super) fn dialled(text: &str) -> anyhow::Result<()> {
+pub fn dialled(text: &str) -> anyhow::Result<()> {
     let fine = |it: u8| it.is_ascii_alphanumeric() || b"*+_.-".contains(&it);
     if text.is_empty() || text.len() > 32 || !text.bytes().all(fine) {
         bail!(

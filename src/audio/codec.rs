@@ -1,11 +1,12 @@
 //! The codecs a call can be spoken in, and what their clocks count.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::g711::Law;
 
 /// A codec a call can be spoken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Codec {
     /// Opus (RFC 6716), one channel at 16,000 samples a second; its RTP clock counts 48,000 (RFC 7587).

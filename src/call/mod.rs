@@ -20,7 +20,7 @@ pub use session::Stopping;
 use crate::app::App;
 use crate::audio::{Clip, listener::Rules, wav};
 use crate::flow::{Deposit, Flow, Policy, Retrieval};
-use crate::mailbox::{Mailbox, Preferences, Reason, Take, TenantId, greeting, room::Door};
+use crate::mailbox::{Mailbox, Preferences, Reason, Settings, Take, greeting, room::Door};
 use crate::rtp::{Leg, Plane, Stream};
 use crate::sip::{Invitation, Media, Refusal};
 use crate::store::{
@@ -111,7 +111,7 @@ pub fn stream(media: &Media, peer: IpAddr) -> Stream {
 enum Purpose {
     Deposit(Mailbox, Door),
     /// An owner, perhaps, at this tenant's number for them.
-    Retrieval(Tenant, Visitor),
+    Retrieval(Box<Visitor>),
 }
 
 /// One call from INVITE to its end.
@@ -138,8 +138,8 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
         Purpose::Deposit(mailbox, door) => {
             deposit(desk, invitation, mailbox, door, leg, stopping).await;
         }
-        Purpose::Retrieval(tenant, visitor) => {
-            retrieve(desk, invitation, tenant, visitor, leg, stopping).await;
+        Purpose::Retrieval(visitor) => {
+            retrieve(desk, invitation, *visitor, leg, stopping).await;
         }
     }
 }
@@ -151,8 +151,8 @@ async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, 
         let Some(tenant) = store::within(PATIENCE, tenants::get(&app.db, &id)).await? else {
             return Ok(None);
         };
-        let visitor = visitor(app, invitation, id).await?;
-        return Ok(Some(Purpose::Retrieval(tenant, visitor)));
+        let visitor = visitor(app, invitation, tenant).await?;
+        return Ok(Some(Purpose::Retrieval(Box::new(visitor))));
     }
     let Some(mailbox) = reached(app, invitation).await? else { return Ok(None) };
     let door = store::within(PATIENCE, messages::door(&app.db, &mailbox)).await?;
@@ -164,15 +164,16 @@ async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, 
 async fn visitor(
     app: &App,
     invitation: &Invitation,
-    tenant: TenantId,
+    tenant: Tenant,
 ) -> Result<Visitor, StoreError> {
     let proven = invitation.account.as_ref().or(invitation.asserted.as_ref());
     let owner = match proven {
-        Some(number) => store::within(PATIENCE, mailboxes::at(&app.db, &tenant, number)).await?,
+        Some(number) => store::within(PATIENCE, mailboxes::at(&app.db, &tenant.id, number)).await?,
         None => None,
     };
     let caller = proven.or(invitation.caller.number.as_ref()).cloned();
-    Ok(Visitor { tenant, caller, owner })
+    let language = Preferences::of(Settings::default(), tenant.settings).prompts;
+    Ok(Visitor { tenant: tenant.id, language, caller, owner })
 }
 
 /// The mailbox the call is for, by the first number that has one.
@@ -241,7 +242,6 @@ async fn deposit(
 async fn retrieve(
     desk: Desk,
     invitation: Invitation,
-    tenant: Tenant,
     visitor: Visitor,
     leg: Leg,
     stopping: watch::Receiver<Stopping>,
@@ -253,7 +253,7 @@ async fn retrieve(
     };
     let setting = Setting {
         mailbox: None,
-        language: Preferences::of(Default::default(), tenant.settings).prompts,
+        language: visitor.language.clone(),
         visit: Some(Visit::begin(desk.clone(), visitor)),
         reason: Reason::Unknown,
         caller: invitation.caller.clone(),
@@ -267,7 +267,7 @@ async fn retrieve(
         Ok(dialog) => dialog,
         Err(gone) => return tracing::info!("call not answered: {gone}"),
     };
-    tracing::info!(tenant = tenant.name, "call answered, for an owner");
+    tracing::info!("call answered, for an owner");
     count_answered();
     let stage = Stage::new(desk, leg, &dialog.media, setting, None);
     session::run(Flow::Retrieval(flow), stage, dialog, stopping).await;

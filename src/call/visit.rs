@@ -24,6 +24,8 @@ use crate::store::{
 pub(super) struct Visitor {
     /// Whose number it is.
     pub(super) tenant: TenantId,
+    /// What prompts are spoken in until an owner has logged in.
+    pub(super) language: String,
     /// Who calls, as a peer that is believed says; wrong PINs are counted against them.
     pub(super) caller: Option<String>,
     /// The mailbox whose own phone this has proved to be.

@@ -1,10 +1,12 @@
-//! `afterbeep config`: the settings in effect, and whether a file of them is right.
+//! `afterbeep config`: the settings in effect, whether a file of them is right, and what may be in
+//! one.
 
 use std::io::Write;
 
 use clap::Subcommand;
 
-use crate::config::{Config, ConfigError};
+use super::table;
+use crate::config::{self, Config, ConfigError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -12,6 +14,8 @@ pub(super) enum Command {
     Show,
     /// Check the settings file
     Check,
+    /// Print a JSON Schema of settings files, for editors that complete them
+    Schema,
 }
 
 pub(super) fn run(
@@ -19,10 +23,13 @@ pub(super) fn run(
     config: impl Fn() -> Result<Config, ConfigError>,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let config = config()?;
     match command {
-        Command::Show => write!(out, "{}", toml::to_string_pretty(&config)?)?,
-        Command::Check => writeln!(out, "The settings are right.")?,
+        Command::Show => write!(out, "{}", toml::to_string_pretty(&config()?)?)?,
+        Command::Check => {
+            config()?;
+            writeln!(out, "The settings are right.")?;
+        }
+        Command::Schema => table::json(out, &config::schema())?,
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub(super) struct Call {
 }
 
 /// The demonstration's own words, so that it needs nothing else.
-const MESSAGE: &[u8] = include_bytes!("../../assets/demo/message.wav");
+pub(super) const MESSAGE: &[u8] = include_bytes!("../../assets/demo/message.wav");
 /// A call that was placed.
 struct Left {
     began: Timestamp,

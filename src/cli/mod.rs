@@ -3,9 +3,11 @@
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 it
 //! failed, 2 the command or the settings are wrong.
 
+mod ask;
 mod backup;
 mod config;
 mod demo;
+mod doctor;
 mod faults;
 mod figures;
 pub mod greeting;
@@ -81,6 +83,10 @@ enum LogFormat {
 enum Verb {
     /// Take calls, until Ctrl-C or SIGTERM
     Serve(serve::Serve),
+    /// Look at everything a server needs, and say what is wrong and what helps
+    Doctor(doctor::Doctor),
+    /// Succeed if the server of these settings runs and is ready, for those that watch over it
+    Healthcheck,
     /// Show or check the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -159,6 +165,8 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
     let clock = &Clock::default();
     match cli.verb {
         Verb::Serve(serve) => serve::run(serve, config()?, path.is_some(), voice).await,
+        Verb::Doctor(doctor) => doctor::run(doctor, config(), path, out).await,
+        Verb::Healthcheck => ask::run(&config()?).await,
         Verb::Config(command) => config::run(command, config, out),
         Verb::Tenant(command) => tenant::run(command, &open(&config()?).await?.0, clock, out).await,
         Verb::User(command) => user::run(command, &open(&config()?).await?.0, clock, out).await,
@@ -226,6 +234,8 @@ fn log(cli: &Cli) -> Voice {
         // Where we have no real-time priority the demonstration is not the moment to say so.
         Verb::Serve(serve) if serve.is_demonstration() => "warn,afterbeep::rtp=error",
         Verb::Serve(_) => "info",
+        // It tells what it finds itself.
+        Verb::Doctor(_) => "off",
         _ => "warn",
     };
     let filter = cli.log.as_deref().unwrap_or(usual);

@@ -34,6 +34,7 @@ use crate::sip::Endpoint;
 use crate::speech::{Readiness, Recogniser, Translator};
 use crate::store::tenants::{self, Tenant};
 use crate::store::{self, Db, Tenure, dial_in, mailboxes};
+use crate::sys::notify::{self, State};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -63,6 +64,7 @@ pub(super) async fn run(
     faults::watch();
     let house = House::open(config, own && !serve.demo).await?;
     house.tell(&mut io::stdout())?;
+    tell_manager(State::Ready);
 
     let shown = async {
         if !serve.demo {
@@ -84,8 +86,16 @@ pub(super) async fn run(
             house.desk.app.db.place()
         )),
     };
+    tell_manager(State::Stopping);
     house.close().await;
     outcome
+}
+
+/// A service manager that cannot be told will say so itself, and end us.
+fn tell_manager(state: State) {
+    if let Err(error) = notify::tell(state) {
+        tracing::warn!("the service manager cannot be told that we are {state:?}: {error}");
+    }
 }
 
 async fn told_to_stop() -> anyhow::Result<()> {

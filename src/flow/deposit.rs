@@ -6,6 +6,7 @@
 
 use std::{mem, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Ended, Event, Prompt};
@@ -13,19 +14,22 @@ use crate::mailbox::{Take, room::Door};
 use crate::say::Phrase;
 
 /// `[deposit]`: how messages are taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// Anything shorter is a caller who changed their mind, not a message.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub shortest: Duration,
 
     /// Recording stops here; what was said is kept.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub longest: Duration,
 
     /// Recording stops after this long without a voice; `0s` never stops it.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub silence: Duration,
 
     /// Whether a caller who ends with `#` may listen, record again or delete before it is kept.
@@ -33,6 +37,7 @@ pub struct Policy {
 
     /// How long the menus wait for a key before the message is kept as it is.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub patience: Duration,
 
     /// How often a caller is asked to speak before the call is ended.

@@ -6,6 +6,7 @@
 use std::{cmp::Reverse, mem, time::Duration};
 
 use jiff::civil::{Date, DateTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -16,7 +17,7 @@ use crate::mailbox::{Folder, MessageId, Pin, settings::Hours};
 use crate::say::{Choice, Phrase, Who};
 
 /// `[retrieval]`: the owner's phone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Which key does what: `asterisk`, `freeswitch` or `cisco`.
@@ -24,6 +25,7 @@ pub struct Settings {
 
     /// How long a menu waits for a key, and a number for its next digit.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub patience: Duration,
 
     /// How often somebody may try to log in, and a menu is said to somebody who presses no key.
@@ -31,6 +33,7 @@ pub struct Settings {
 
     /// How far "back" and "forward" go within a message.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub skip: Duration,
 }
 

@@ -2,12 +2,13 @@
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::address;
 
 /// `[mail]`: how messages are mailed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Who letters come from, with or without a name: `Voicemail <voicemail@example.org>`.
@@ -17,16 +18,19 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// How long the link to a recording works, from when the message was left.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub listen_for: Duration,
     /// A folder with sentences of one's own, `LANGUAGE/FILE` as in `assets/mail`; what it lacks is
     /// as built in.
     pub templates: Option<PathBuf>,
     /// Longest a whole conversation with the mail server may take, recording included.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub timeout: Duration,
     /// How long a letter that was refused for now waits before it is tried again. The waits grow
     /// from there to 120 times that, or an hour if that is less.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub retry_first: Duration,
     /// Where letters are caught while no server is set; relative to the data folder.
     pub caught: PathBuf,
@@ -35,7 +39,7 @@ pub struct Settings {
 }
 
 /// `[mail.server]`: where letters are handed in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
     /// Its name, which its certificate must carry, or its address.
@@ -56,7 +60,7 @@ pub struct Server {
 }
 
 /// How the conversation with the mail server is protected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Security {
     /// Not at all: for a server on this machine.
@@ -69,7 +73,7 @@ pub enum Security {
 }
 
 /// A word that is never shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(String);
 

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -30,7 +31,7 @@ const ORDERS: usize = 1_024;
 pub(super) const EVENTS: usize = 64;
 
 /// `[rtp]`: how sound is sent and received.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The UDP ports for media, two to a call. Keep them out of the system's ephemeral range.
@@ -42,15 +43,19 @@ pub struct Settings {
     pub threads: usize,
     /// A call from which nothing arrives for so long is over; zero waits for ever.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub timeout: Duration,
     /// A call on hold from which nothing arrives for so long is over; zero waits for ever.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub held: Duration,
     /// How long a recording waits for a late packet; half a second at most.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub reorder: Duration,
     /// While nothing is played, a silent packet is sent so often; zero sends none.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub keep_alive: Duration,
     /// Packets are taken from the address in the SDP or that of the signalling only. When off, from
     /// whoever is first.

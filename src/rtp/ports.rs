@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
 
@@ -17,7 +18,7 @@ const RECEIVE_BUFFER: usize = 256 * 1024;
 const VOICE: u32 = 46 << 2;
 
 /// The ports for media, as `10000-19999`; both ends belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Ports {
     /// The lowest.
@@ -84,6 +85,11 @@ impl fmt::Display for Ports {
 }
 
 impl Ports {
+    /// How many calls there is room for.
+    pub fn pairs(self) -> usize {
+        self.evens().count()
+    }
+
     fn evens(self) -> impl Iterator<Item = u16> {
         (self.first.max(1)..self.last).filter(|port| port % 2 == 0)
     }

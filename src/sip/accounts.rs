@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sipx_sip::{Scheme, Uri};
 
 use super::{ListenError, digest::Guard, register::Login};
 
 /// `[[sip.accounts]]`: somebody who may call from an address that is not in `allow`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// The name they log in with.
@@ -24,7 +25,7 @@ pub struct Account {
 }
 
 /// `[[sip.register]]`: a telephone system that sends calls to those who log in to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// The registrar: `sip:pbx.example:5060`, or `sip:pbx.example;transport=tcp`.
@@ -35,6 +36,7 @@ pub struct Registration {
     pub password_file: PathBuf,
     /// How long a registration is asked to last; it is renewed at half that time.
     #[serde(with = "humantime_serde", default = "ten_minutes")]
+    #[schemars(with = "String")]
     pub expires: Duration,
     /// The number that calls are to be sent to; `user` if none is given.
     pub contact_user: Option<String>,

@@ -30,6 +30,7 @@ use std::{
     time::Duration,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -49,7 +50,7 @@ pub use reply::Refusal;
 pub use sdp::{Media, NotAcceptable};
 
 /// `[sip]`: where we listen, and to whom.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Addresses, each for both UDP and TCP.
@@ -65,10 +66,12 @@ pub struct Settings {
     pub most_calls: usize,
     /// T1, the estimated round trip that all repetitions are timed by (RFC 3261 §17.1.1.1).
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub t1: Duration,
     /// A call whose other side gives no sign of life for this long is over (RFC 4028); asked of
     /// all who know session timers. `0s` asks for none, and keeps what the other side asks for.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub session: Duration,
     /// The greeting is heard before the call is answered, which is then only at the beep. Not every
     /// telephone network lets it through, so try it with yours.
@@ -172,6 +175,32 @@ pub enum ListenError {
     Registrar(String),
 }
 
+/// Whether [`Endpoint::listen`] would succeed now. Nothing is said to anybody, and nothing kept.
+///
+/// # Errors
+/// As there; [`ListenError::InUse`] comes last, when all else is right.
+pub fn rehearse(settings: &Settings) -> Result<(), ListenError> {
+    networks(settings)?;
+    accounts::guard(&settings.accounts)?;
+    accounts::logins(&settings.register)?;
+    let tried = settings.listen.iter().map(|&address| {
+        let failed = |(transport, source)| ListenError::new(address, transport, source);
+        sockets::bind(address).map(drop).map_err(failed)
+    });
+    let (taken, wrong): (Vec<_>, Vec<_>) =
+        tried.filter_map(Result::err).partition(|it| matches!(it, ListenError::InUse { .. }));
+    wrong.into_iter().chain(taken).next().map_or(Ok(()), Err)
+}
+
+/// Who may call without a password.
+fn networks(settings: &Settings) -> Result<Vec<gate::Network>, ListenError> {
+    if settings.listen.is_empty() {
+        return Err(ListenError::Nowhere);
+    }
+    let network = |text: &String| text.parse().map_err(|()| ListenError::Allow(text.clone()));
+    settings.allow.iter().map(network).collect()
+}
+
 /// Where calls arrive. Cheap to clone. It listens until [`Self::shutdown`], not until it is dropped.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -189,11 +218,7 @@ impl Endpoint {
     pub async fn listen(
         settings: &Settings,
     ) -> Result<(Self, mpsc::Receiver<Invitation>), ListenError> {
-        let network = |text: &String| text.parse().map_err(|()| ListenError::Allow(text.clone()));
-        let allowed = settings.allow.iter().map(network).collect::<Result<Vec<_>, _>>()?;
-        if settings.listen.is_empty() {
-            return Err(ListenError::Nowhere);
-        }
+        let allowed = networks(settings)?;
         let guard = accounts::guard(&settings.accounts)?;
         let logins = accounts::logins(&settings.register)?;
         let timers =

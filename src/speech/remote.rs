@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Heard;
@@ -16,7 +17,7 @@ use crate::audio::wav;
 use crate::mailbox::Segment;
 
 /// `[speech.remote]`: a service that writes messages down. What callers say is sent there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Its address, to which `/v1/audio/transcriptions` is added.

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{model, remote};
 
 /// `[speech]`: how messages are transcribed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The model's name, e.g. `tiny.en` (fast, English), `base`, `small` (better, slower); `auto`
@@ -30,6 +31,7 @@ pub struct Settings {
     pub memory: u64,
     /// A job that takes longer is given up and its worker replaced.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub longest_job: Duration,
     /// A worker is replaced after so many jobs, so that nothing native code leaks stays.
     pub jobs_per_worker: u32,
@@ -66,7 +68,7 @@ impl Settings {
     }
 
     /// The model that is to be used: its name, and where its file lies or should lie.
-    pub(super) fn wanted(&self) -> (String, PathBuf) {
+    pub fn wanted(&self) -> (String, PathBuf) {
         let name = match self.model.as_str() {
             "auto" => self.any_model(),
             name => name.to_owned(),

@@ -19,7 +19,7 @@ pub async fn set(db: &Db, tenant: &TenantId, numbers: &[String]) -> Result<(), S
                 .await?;
         }
     });
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 /// The tenant's numbers, in order.

@@ -51,6 +51,7 @@ macro_rules! at_leisure {
 pub mod deliveries;
 pub mod dial_in;
 pub mod greetings;
+pub mod health;
 pub mod jobs;
 pub mod mailboxes;
 pub mod messages;

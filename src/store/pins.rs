@@ -128,7 +128,7 @@ pub async fn tried(
 pub async fn right(db: &Db, subject: Subject<'_>) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     forget(&mut tx, subject).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 /// Forgets tries that no longer count for anything.

@@ -8,7 +8,7 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::{MIGRATIONS, StoreError};
+use super::{MIGRATIONS, StoreError, health::Step};
 
 /// Connections of one server. PostgreSQL takes a hundred unless told otherwise.
 const CONNECTIONS: u32 = 12;
@@ -74,6 +74,24 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
     let mut connection = connection.map_err(failed)?;
     super::within(ANSWERED, prepare(&mut connection)).await?;
     Ok(connection)
+}
+
+/// What it is, and the steps that made its tables; none where it has none.
+pub(super) async fn examine(options: &PgConnectOptions) -> Result<(String, Vec<Step>), StoreError> {
+    let mut connection = connect(options).await?;
+    let version: String = sqlx::query_scalar("select current_setting('server_version')")
+        .fetch_one(&mut connection)
+        .await?;
+    let found = "select to_regclass('_sqlx_migrations') is not null";
+    let steps = match sqlx::query_scalar(found).fetch_one(&mut connection).await? {
+        false => Vec::new(),
+        true => {
+            let steps = "select version, checksum from _sqlx_migrations order by version";
+            sqlx::query_as(steps).fetch_all(&mut connection).await?
+        }
+    };
+    connection.close().await?;
+    Ok((format!("PostgreSQL {version}"), steps))
 }
 
 /// Where it is, without a password.

@@ -2,13 +2,14 @@
 
 use std::{fs, path::PathBuf, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 
 use super::StoreError;
 
 /// `[store]`: where mailboxes, messages and jobs are kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// A PostgreSQL database: `postgres://USER@HOST/DATABASE`, with `?sslmode=verify-full` for a

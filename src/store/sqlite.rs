@@ -13,7 +13,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{MIGRATIONS, StoreError};
+use super::{MIGRATIONS, StoreError, health::Step};
 
 /// Older versions can corrupt a write-ahead log that two connections share.
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
@@ -25,9 +25,9 @@ const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 /// The log is this many pages long, 64 MiB, before a commit has to move it into the file. The server
-/// does that beside its commits ([`checkpoint`]), so that no caller's message waits for two more
-/// syncs and hundreds of pages: with SQLite's own thousand pages every commit pays, once the log has
-/// reached them, for as long as there is always somebody reading.
+/// does that beside its commits ([`checkpoint`]), so that no caller's message waits for another sync
+/// and hundreds of pages. The price is a log that grows longer, so that other commits take a little
+/// more; see docs/performance.md for what was measured and what is not shown yet.
 const LOG_PAGES: &str = "16384";
 
 /// The log file is cut back to this many bytes after a checkpoint.
@@ -69,6 +69,23 @@ pub(super) fn writing(path: &Path) -> SqliteConnectOptions {
 /// was there before. Neither readers nor writers wait for it.
 pub(super) async fn checkpoint(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::query("pragma wal_checkpoint(passive)").execute(connection).await.map(drop)
+}
+
+/// What it is, and the steps that made its tables; none where it has none.
+pub(super) async fn examine(path: &Path) -> Result<(String, Vec<Step>), StoreError> {
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(writing(path)).await?;
+    assert_durable(&pool).await?;
+    let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&pool).await?;
+    let found = "select count(*) from sqlite_master where name = '_sqlx_migrations'";
+    let steps = match sqlx::query_scalar::<_, i64>(found).fetch_one(&pool).await? {
+        0 => Vec::new(),
+        _ => {
+            let steps = "select version, checksum from _sqlx_migrations order by version";
+            sqlx::query_as(steps).fetch_all(&pool).await?
+        }
+    };
+    pool.close().await;
+    Ok((format!("SQLite {version}"), steps))
 }
 
 /// Makes the file, readable by nobody else (its log takes over the mode), and waits until no other

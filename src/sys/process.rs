@@ -28,6 +28,12 @@ pub fn confine(limits: Limits) -> io::Result<()> {
     set(libc::PR_SET_NO_NEW_PRIVS, 1)
 }
 
+/// Whose rights this process has: the number of its effective user.
+pub fn user() -> u32 {
+    // SAFETY: it has no arguments and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 /// Ends this process now: no destructor runs, no other thread is waited for.
 pub fn leave(status: i32) -> ! {
     // SAFETY: `_exit` takes any status and does not return.

@@ -1,5 +1,7 @@
 use afterbeep::config::Config;
 
+mod schema;
+
 #[test]
 fn no_settings_are_settings_that_work() {
     let config = Config::parse("").unwrap();

@@ -10,10 +10,10 @@ mod long;
 #[path = "../phone/mod.rs"]
 mod phone;
 mod post;
-#[path = "../it/engines/proxy.rs"]
-mod proxy;
 #[path = "../it/postgres.rs"]
 mod postgres;
+#[path = "../it/engines/proxy.rs"]
+mod proxy;
 mod store;
 
 use std::process::ExitCode;
@@ -106,13 +106,16 @@ async fn all() -> bool {
 /// Small enough for a minute; only what is wrong counts, not how long it took.
 async fn smoke() -> bool {
     let mut wrongs = 0;
+    // Both of them mostly wait.
+    let long = Long { seconds: 8, interval: 4 };
+    let (outage, long) = tokio::join!(outage(true), long_calls(long));
     for findings in [
         answers(true).await,
         figures::hangups(4).await,
         mails(true).await,
         figures::gaps(10, 5, 8, &house::models()).await,
-        outage(true).await,
-        long_calls(Long { seconds: 8, interval: 4 }).await,
+        outage,
+        long,
         store::figures(2_000, None).await,
     ] {
         wrongs += findings.wrongs.len();

@@ -106,7 +106,7 @@ pub fn file_name(name: &str) -> String {
 
 /// The models in a folder, by name. Reads them whole to check them, which takes a second or so.
 pub fn list(dir: &Path) -> Vec<Installed> {
-    names(dir).into_iter().map(|name| inspect(dir, name)).collect()
+    names(dir).into_iter().map(|name| look(dir, name)).collect()
 }
 
 /// The names of the models in a folder, sorted; none where there is no folder.
@@ -121,7 +121,8 @@ pub(super) fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-fn inspect(dir: &Path, name: String) -> Installed {
+/// One model of a folder, whether it is there or not. Reads it whole to check it.
+pub fn look(dir: &Path, name: String) -> Installed {
     let path = dir.join(file_name(&name));
     let size = path.metadata().map_or(0, |it| it.len());
     let state = match (sha256(&path), named(&name)) {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::speech::service;
 
 /// `[translation]`: how transcripts are translated. Mailboxes say whether they are, and into what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// What translates.
@@ -28,6 +29,7 @@ pub struct Settings {
     pub memory: u64,
     /// A text that takes longer is given up, and tried again later.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
     pub longest_job: Duration,
     /// A worker is replaced after so many texts.
     pub jobs_per_worker: u32,
@@ -37,7 +39,7 @@ pub struct Settings {
 }
 
 /// What translates.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// Models on this machine, in the folder `[speech] models`.
