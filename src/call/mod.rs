@@ -109,7 +109,7 @@ pub fn stream(media: &Media, peer: IpAddr) -> Stream {
 
 /// What a call is for.
 enum Purpose {
-    Deposit(Mailbox, Door),
+    Deposit(Box<Mailbox>, Door),
     /// An owner, perhaps, at this tenant's number for them.
     Retrieval(Box<Visitor>),
 }
@@ -136,7 +136,7 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
     };
     match purpose {
         Purpose::Deposit(mailbox, door) => {
-            deposit(desk, invitation, mailbox, door, leg, stopping).await;
+            deposit(desk, invitation, *mailbox, door, leg, stopping).await;
         }
         Purpose::Retrieval(visitor) => {
             retrieve(desk, invitation, *visitor, leg, stopping).await;
@@ -156,7 +156,7 @@ async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, 
     }
     let Some(mailbox) = reached(app, invitation).await? else { return Ok(None) };
     let door = store::within(PATIENCE, messages::door(&app.db, &mailbox)).await?;
-    Ok(Some(Purpose::Deposit(mailbox, door)))
+    Ok(Some(Purpose::Deposit(Box::new(mailbox), door)))
 }
 
 /// Who calls an owners' number. Only a password, or a peer that is known, proves whose phone it is:

@@ -49,23 +49,15 @@ impl Db {
     /// after its own.
     pub async fn damage(&self) -> Result<Option<String>, StoreError> {
         let Engine::Sqlite(pool) = &self.reader else { return Ok(None) };
-        let told: String = sqlx::query_scalar("pragma quick_check(1)").fetch_one(pool).await?;
-        Ok((told != "ok").then_some(told))
+        Ok(sqlite::damage(pool).await?)
     }
 
     /// What time it is there.
     pub async fn time(&self) -> Result<Timestamp, StoreError> {
-        let now: i64 = match &self.reader {
-            Engine::Sqlite(pool) => {
-                let now = "select cast(unixepoch('subsec') * 1000 as integer)";
-                sqlx::query_scalar(now).fetch_one(pool).await?
-            }
-            Engine::Postgres(pool) => {
-                let now = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
-                sqlx::query_scalar(now).fetch_one(pool).await?
-            }
-        };
-        Ok(Timestamp(now))
+        Ok(Timestamp(match &self.reader {
+            Engine::Sqlite(pool) => sqlite::time(pool).await?,
+            Engine::Postgres(pool) => postgres::time(pool).await?,
+        }))
     }
 }
 

@@ -76,6 +76,12 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
     Ok(connection)
 }
 
+/// Milliseconds since 1970, as the server has it.
+pub(super) async fn time(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    let now = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
+    sqlx::query_scalar(now).fetch_one(pool).await
+}
+
 /// What it is, and the steps that made its tables; none where it has none.
 pub(super) async fn examine(options: &PgConnectOptions) -> Result<(String, Vec<Step>), StoreError> {
     let mut connection = connect(options).await?;

@@ -24,12 +24,6 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Connections that only read; writers have one between them and queue for it.
 const READERS: u32 = 4;
 
-/// The log is this many pages long, 64 MiB, before a commit has to move it into the file. The server
-/// does that beside its commits ([`checkpoint`]), so that no caller's message waits for another sync
-/// and hundreds of pages. The price is a log that grows longer, so that other commits take a little
-/// more; see docs/performance.md for what was measured and what is not shown yet.
-const LOG_PAGES: &str = "16384";
-
 /// The log file is cut back to this many bytes after a checkpoint.
 const LOG_KEPT: &str = "67108864";
 
@@ -41,7 +35,7 @@ pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreE
     let turn = tokio::task::spawn_blocking(move || private(&mine));
     let turn = turn.await.unwrap_or_else(|error| Err(error.into())).map_err(failed)?;
 
-    let options = writing(path);
+    let options = options(path);
     let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
 
     let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
@@ -53,27 +47,19 @@ pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreE
     Ok((writer, reader))
 }
 
-/// How a connection that writes is opened.
-pub(super) fn writing(path: &Path) -> SqliteConnectOptions {
+fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY)
-        .pragma("wal_autocheckpoint", LOG_PAGES)
         .pragma("journal_size_limit", LOG_KEPT)
-}
-
-/// Moves what was committed from the log into the file, and syncs both, as far as nobody reads what
-/// was there before. Neither readers nor writers wait for it.
-pub(super) async fn checkpoint(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("pragma wal_checkpoint(passive)").execute(connection).await.map(drop)
 }
 
 /// What it is, and the steps that made its tables; none where it has none.
 pub(super) async fn examine(path: &Path) -> Result<(String, Vec<Step>), StoreError> {
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(writing(path)).await?;
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options(path)).await?;
     assert_durable(&pool).await?;
     let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&pool).await?;
     let found = "select count(*) from sqlite_master where name = '_sqlx_migrations'";
@@ -86,6 +72,18 @@ pub(super) async fn examine(path: &Path) -> Result<(String, Vec<Step>), StoreErr
     };
     pool.close().await;
     Ok((format!("SQLite {version}"), steps))
+}
+
+/// What is wrong with the pages of the file, if anything.
+pub(super) async fn damage(pool: &SqlitePool) -> Result<Option<String>, sqlx::Error> {
+    let told: String = sqlx::query_scalar("pragma quick_check(1)").fetch_one(pool).await?;
+    Ok((told != "ok").then_some(told))
+}
+
+/// Milliseconds since 1970.
+pub(super) async fn time(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
+    let now = "select cast(unixepoch('subsec') * 1000 as integer)";
+    sqlx::query_scalar(now).fetch_one(pool).await
 }
 
 /// Makes the file, readable by nobody else (its log takes over the mode), and waits until no other

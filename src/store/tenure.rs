@@ -1,7 +1,6 @@
 //! The right to be the one server on a database.
 //!
-//! On SQLite it is a lock on a file beside the database, and with it goes the duty to move what was
-//! written from the log into the file. On PostgreSQL it is an advisory lock, and so
+//! On SQLite it is a lock on a file beside the database. On PostgreSQL it is an advisory lock, and so
 //! ends with its connection: when that is lost the right is asked for again, and given up for good
 //! only to another server.
 
@@ -12,20 +11,18 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{
-    ConnectOptions, Connection, PgConnection, SqliteConnection, postgres::PgConnectOptions,
-};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{
     sync::watch,
     task::JoinHandle,
     time::{sleep, timeout},
 };
 
-use super::{Db, Engine, StoreError, postgres, sqlite, within};
+use super::{Db, Engine, StoreError, postgres, within};
 
 /// What the lock is called: any number that is ours.
 const LOCK: i64 = 0x4166_7465_7262_6565;
-/// How often the connection that holds it is looked at, and SQLite's log moved.
+/// How often the connection that holds it is looked at.
 const EVERY: Duration = Duration::from_secs(5);
 /// A look that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,7 +37,7 @@ pub struct Tenure(Held);
 
 #[derive(Debug)]
 enum Held {
-    File { _lock: File, keeper: JoinHandle<()> },
+    File { _lock: File },
     Session { keeper: JoinHandle<()>, lost: watch::Receiver<bool> },
 }
 
@@ -50,8 +47,7 @@ impl Db {
         match &*self.home {
             Engine::Sqlite(path) => {
                 let _lock = lock(path, || self.occupied())?;
-                let keeper = tokio::spawn(tidy(sqlite::writing(path).connect().await?));
-                Ok(Tenure(Held::File { _lock, keeper }))
+                Ok(Tenure(Held::File { _lock }))
             }
             Engine::Postgres(options) => {
                 // The name tells a connection of ours that died unnoticed from another server's.
@@ -84,8 +80,9 @@ impl Tenure {
 
 impl Drop for Tenure {
     fn drop(&mut self) {
-        let (Held::File { keeper, .. } | Held::Session { keeper, .. }) = &self.0;
-        keeper.abort();
+        if let Held::Session { keeper, .. } = &self.0 {
+            keeper.abort();
+        }
     }
 }
 
@@ -98,17 +95,6 @@ fn lock(database: &Path, occupied: impl Fn() -> StoreError) -> Result<File, Stor
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(occupied()),
         Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
-}
-
-/// Moves the log into the file again and again.
-async fn tidy(mut connection: SqliteConnection) {
-    loop {
-        sleep(EVERY).await;
-        // Whoever writes does it when the log has become long: there it is told, too.
-        if let Err(error) = sqlite::checkpoint(&mut connection).await {
-            tracing::debug!("the database's log cannot be moved into its file: {error}");
-        }
     }
 }
 

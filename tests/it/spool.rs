@@ -64,7 +64,7 @@ impl House {
 
     fn open(folder: TempDir) -> (Self, Vec<Kept>) {
         let settings = settings(folder.path());
-        let (spool, found) = Spool::open(&settings).unwrap();
+        let (spool, found) = reopened(&settings);
         (Self { settings, spool, _folder: folder }, found)
     }
 
@@ -177,5 +177,17 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(began.elapsed() < Duration::from_secs(20), "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The spool in a folder that may have had one until now. What another test starts holds every open
+/// file of ours, and so the lock, until it becomes a program of its own.
+fn reopened(settings: &Settings) -> (Spool, Vec<Kept>) {
+    let until = Instant::now() + crate::house::PATIENCE;
+    loop {
+        match Spool::open(settings) {
+            Err(SpoolError::InUse(_)) if Instant::now() < until => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
     }
 }

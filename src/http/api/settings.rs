@@ -7,7 +7,7 @@ use crate::{
     admin::{self, check},
     mailbox::{
         Preferences, Settings,
-        settings::{Hours, Level},
+        settings::{Addresses, Hours, Level},
     },
 };
 
@@ -45,6 +45,14 @@ pub(super) fn patch(fields: &mut Fields, settings: &mut Settings) {
 
 /// Whether one setting may have this value.
 fn fine(name: &str, value: &Value) -> Result<(), String> {
+    // Whoever types addresses is forgiven spaces and repetitions; a program is told.
+    let addresses = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    if addresses.len() > Addresses::MOST {
+        return Err(format!("{} addresses at most", Addresses::MOST));
+    }
+    for address in addresses.iter().filter_map(Value::as_str) {
+        check::email(address).map_err(|error| format!("{error:#}"))?;
+    }
     let alone = Map::from_iter([(name.to_owned(), value.clone())]);
     let alone = serde_json::from_value(alone.into()).map_err(|error| error.to_string())?;
     check::settings(&alone).map_err(|error| format!("{error:#}"))
@@ -109,7 +117,7 @@ fn kind(name: &str, default: &Value) -> Value {
         (_, Value::Number(_)) => {
             json!({ "type": "integer", "minimum": 0, "maximum": Settings::MOST })
         }
-        _ => json!({ "type": "array", "maxItems": 50, "items": {
+        _ => json!({ "type": "array", "maxItems": Addresses::MOST, "items": {
             "type": "string", "format": "email",
         }}),
     }

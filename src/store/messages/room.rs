@@ -31,16 +31,16 @@ pub async fn door(db: &Db, mailbox: &Mailbox) -> Result<Door, StoreError> {
 /// is to be told.
 pub(super) async fn make(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<(), StoreError> {
     let id = filing.id.to_string();
-    let others: i64 = on!(&mut *tx, tx => {
+    let all: i64 = on!(&mut *tx, tx => {
         sqlx::query_scalar(
-            "select count(*) from message
-              where mailbox = $1 and folder in ('new', 'saved') and id <> $2",
+            "select count(*) from message where mailbox = $1 and folder in ('new', 'saved')",
         )
         .bind(&filing.mailbox.0)
-        .bind(&id)
         .fetch_one(&mut **tx)
         .await?
     });
+    // To leave it out of the count would have every id there compared.
+    let others = all - 1;
     let rotated = match room::excess(size(others), filing.limit, filing.rotates) {
         0 => Vec::new(),
         excess => room::giving_way(lying(tx, filing, excess).await?, excess),

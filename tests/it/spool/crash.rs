@@ -141,7 +141,7 @@ async fn cut_at_any_byte_what_lies_before_is_found() {
     let mut seen = HashMap::new();
     for cut in (0..=bytes.len()).rev() {
         fs::write(&log, &bytes[..cut]).unwrap();
-        let (spool, found) = Spool::open(&settings(whole.path())).unwrap();
+        let (spool, found) = reopened(&settings(whole.path()));
         for kept in &found {
             let id = kept.take.id;
             let all = [(first, sound(1, 700)), (second, sound(2, 900)), (third, sound(3, 300))];

@@ -151,7 +151,7 @@ async fn two_servers_do_not_share_a_spool() {
     assert!(matches!(second, Err(SpoolError::InUse(_))));
     let House { settings, spool, _folder } = house;
     spool.close().await;
-    Spool::open(&settings).unwrap();
+    reopened(&settings);
 }
 
 #[tokio::test]

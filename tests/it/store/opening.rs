@@ -1,6 +1,6 @@
 //! The SQLite file: opened, locked, closed.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use afterbeep::{
     mailbox::Folder,
@@ -54,22 +54,6 @@ async fn a_database_of_a_newer_version_is_left_alone() {
         .await
         .unwrap();
     assert!(matches!(Db::open(&path).await, Err(StoreError::Migrate(_))));
-}
-
-#[tokio::test]
-async fn what_was_committed_moves_into_the_file_while_a_server_runs() {
-    let (house, mailbox) = house_with_mailbox().await;
-    let file = house.dir.path().join("data/afterbeep.db");
-    let filings: Vec<_> = (0..50).map(|_| house.filing(&mailbox)).collect();
-    messages::file(&house.db, &filings, NOW).await.unwrap();
-    let before = fs::metadata(&file).unwrap().len();
-    let _tenure = house.db.occupy().await.unwrap();
-    let grown = async {
-        while fs::metadata(&file).unwrap().len() < before + 50_000 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(crate::house::PATIENCE, grown).await.unwrap();
 }
 
 #[tokio::test]
