@@ -159,19 +159,27 @@ async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, 
     Ok(Some(Purpose::Deposit(Box::new(mailbox), door)))
 }
 
-/// Who calls an owners' number. Only a password, or a peer that is known, proves whose phone it is:
-/// what a caller claims does not.
+/// Who calls an owners' number. Only a password, or a peer that is believed, proves whose phone it
+/// is: what a caller claims does not.
 async fn visitor(
     app: &App,
     invitation: &Invitation,
     tenant: Tenant,
 ) -> Result<Visitor, StoreError> {
-    let proven = invitation.account.as_ref().or(invitation.asserted.as_ref());
+    let Invitation { account, asserted, caller, .. } = invitation;
+    let of_tenant = |user: &&String| {
+        let accounts = &app.config.sip.accounts;
+        accounts.iter().any(|it| it.user == **user && it.tenant == tenant.name)
+    };
+    let proven = match account {
+        Some(_) => account.as_ref().filter(of_tenant),
+        None => asserted.as_ref(),
+    };
     let owner = match proven {
         Some(number) => store::within(PATIENCE, mailboxes::at(&app.db, &tenant.id, number)).await?,
         None => None,
     };
-    let caller = proven.or(invitation.caller.number.as_ref()).cloned();
+    let caller = account.as_ref().or(asserted.as_ref()).or(caller.number.as_ref()).cloned();
     let language = Preferences::of(Settings::default(), tenant.settings).prompts;
     Ok(Visitor { tenant: tenant.id, language, caller, owner })
 }

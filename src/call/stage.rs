@@ -273,7 +273,13 @@ impl Stage {
             self.queue.push_back(Step::Answer);
         }
         match action {
-            Action::Play(prompt) => self.queue.push_back(Step::Play(prompt)),
+            Action::Play(prompt) => {
+                // What comes before it may be skipped, and with it the beginning.
+                if let Prompt::Message { from: Cue::Start, .. } = prompt {
+                    self.listening = None;
+                }
+                self.queue.push_back(Step::Play(prompt));
+            }
             Action::Pause(time) => self.queue.push_back(Step::Pause(time)),
             Action::Record => self.queue.push_back(Step::Record),
             Action::HangUp => self.queue.push_back(Step::HangUp),
@@ -529,12 +535,11 @@ impl Stage {
                 },
                 Prompt::Message { id, from } => {
                     let (sound, at) = match listening {
-                        Some((heard, sound, at)) if heard == id => (Some(sound), at),
+                        Some((heard, sound, at)) if heard == id => (Some(sound), begin(at, from)),
                         _ => (desk.sound(owner.as_ref(), id).await, Duration::ZERO),
                     };
                     match sound {
                         Some(sound) => {
-                            let at = begin(at, from);
                             let clip = Arc::new(rest(&sound, at));
                             listening_to = Some(Listening { id, sound, at, since: None });
                             vec![clip]

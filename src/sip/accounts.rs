@@ -22,6 +22,13 @@ pub struct Account {
     pub user: String,
     /// A file with nothing but the password in it, readable by its owner only.
     pub password_file: PathBuf,
+    /// The tenant whose mailbox it opens without a PIN, if that has one with its name for a number.
+    #[serde(default = "default_tenant")]
+    pub tenant: String,
+}
+
+fn default_tenant() -> String {
+    "default".into()
 }
 
 /// `[[sip.register]]`: a telephone system that sends calls to those who log in to it.

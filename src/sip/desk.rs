@@ -26,6 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::{
     Settings,
     dialog::timer::{self, Wish},
+    gate::Network,
     identity,
     invitation::Invitation,
     reply::{self, new_tag, reply, with, with_abilities},
@@ -107,6 +108,8 @@ pub(super) struct Desk {
     pub(super) wish: Wish,
     /// What may be spoken.
     pub(super) codecs: Vec<Codec>,
+    /// Whose word counts on whose phone it is.
+    pub(super) believed: Vec<Network>,
     draining: AtomicBool,
     pub(super) counters: Counts,
 }
@@ -160,7 +163,11 @@ const RETRY_AFTER: u32 = 10;
 pub(super) const INBOX: usize = 8;
 
 impl Desk {
-    pub(super) fn new(invitations: mpsc::Sender<Invitation>, settings: &Settings) -> Self {
+    pub(super) fn new(
+        invitations: mpsc::Sender<Invitation>,
+        settings: &Settings,
+        believed: Vec<Network>,
+    ) -> Self {
         let most_calls = settings.most_calls;
         Self {
             invitations,
@@ -170,6 +177,7 @@ impl Desk {
             prack: settings.prack,
             wish: Wish { usual: settings.session, least: settings.shortest_session() },
             codecs: settings.codecs.clone(),
+            believed,
             draining: AtomicBool::new(false),
             counters: Counts::default(),
         }

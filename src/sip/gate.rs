@@ -152,7 +152,7 @@ pub(super) fn is_scanner(agent: &[u8]) -> bool {
 }
 
 impl Network {
-    fn contains(self, address: IpAddr) -> bool {
+    pub(super) fn contains(self, address: IpAddr) -> bool {
         match (self.base, address.to_canonical()) {
             (IpAddr::V4(base), IpAddr::V4(it)) => {
                 let mask = u32::MAX.checked_shl(u32::from(32 - self.bits)).unwrap_or(0);

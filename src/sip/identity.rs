@@ -46,8 +46,8 @@ pub(super) fn caller(headers: &Headers) -> Caller {
     Caller::claimed(name.as_deref(), number.as_deref())
 }
 
-/// Whose phone it is, as a trusted peer has found out (RFC 3325); what `From` says is no proof.
-pub(super) fn proven(headers: &Headers) -> Option<String> {
+/// Whose phone it is, as the peer says it has found out (RFC 3325).
+pub(super) fn asserted_number(headers: &Headers) -> Option<String> {
     number(&asserted(headers)?.uri)
 }
 

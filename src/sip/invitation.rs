@@ -30,7 +30,7 @@ pub struct Invitation {
     pub redirected: Redirected,
     /// The account whose password came with it; `None` for a peer known by its address.
     pub account: Option<String>,
-    /// Whose phone it is, as a peer known by its address has found out.
+    /// Whose phone it is, as a peer in [`Settings::identity_from`](super::Settings::identity_from) says.
     pub asserted: Option<String>,
     /// Where it came from.
     pub source: SocketAddr,
@@ -73,10 +73,8 @@ impl Invitation {
             called: identity::called(request),
             caller: identity::caller(&request.headers),
             redirected: identity::redirected(request),
-            asserted: match arrival.account {
-                Some(_) => None,
-                None => identity::proven(&request.headers),
-            },
+            asserted: identity::asserted_number(&request.headers)
+                .filter(|_| desk.believed.iter().any(|it| it.contains(arrival.source.ip()))),
             account: arrival.account.as_deref().map(str::to_owned),
             source: arrival.source,
             local: arrival.local,

@@ -59,6 +59,10 @@ pub struct Settings {
     pub advertise: Option<IpAddr>,
     /// Networks in CIDR notation whose peers may call; the others are refused.
     pub allow: Vec<String>,
+    /// Networks of phone systems that are believed when they say whose phone calls
+    /// (`P-Asserted-Identity`, RFC 3325): it opens that mailbox without a PIN. Name only those that
+    /// take the header away from what comes to them from outside.
+    pub identity_from: Vec<String>,
     /// Numbers to which a phone system may send the calls of every mailbox: whose it is for is told
     /// by `Diversion` or `History-Info` then.
     pub access_numbers: Vec<String>,
@@ -94,6 +98,7 @@ impl Default for Settings {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 5060))],
             advertise: None,
             allow: vec!["127.0.0.0/8".into(), "::1/128".into()],
+            identity_from: Vec::new(),
             access_numbers: vec!["voicemail".into()],
             most_calls: 500,
             t1: Duration::from_millis(500),
@@ -154,9 +159,14 @@ pub enum ListenError {
         /// What the system says.
         source: io::Error,
     },
-    /// `allow` has something else than a network.
-    #[error("{0:?} in sip.allow is not a network such as 192.0.2.0/24")]
-    Allow(String),
+    /// There is something else than a network where one belongs.
+    #[error("{found:?} in sip.{setting} is not a network such as 192.0.2.0/24")]
+    Network {
+        /// `allow` or `identity_from`.
+        setting: &'static str,
+        /// What is there.
+        found: String,
+    },
     /// `listen` is empty.
     #[error("sip.listen names no address")]
     Nowhere,
@@ -180,7 +190,11 @@ pub enum ListenError {
 /// # Errors
 /// As there; [`ListenError::InUse`] comes last, when all else is right.
 pub fn rehearse(settings: &Settings) -> Result<(), ListenError> {
-    networks(settings)?;
+    if settings.listen.is_empty() {
+        return Err(ListenError::Nowhere);
+    }
+    networks("allow", &settings.allow)?;
+    networks("identity_from", &settings.identity_from)?;
     accounts::guard(&settings.accounts)?;
     accounts::logins(&settings.register)?;
     let tried = settings.listen.iter().map(|&address| {
@@ -192,13 +206,11 @@ pub fn rehearse(settings: &Settings) -> Result<(), ListenError> {
     wrong.into_iter().chain(taken).next().map_or(Ok(()), Err)
 }
 
-/// Who may call without a password.
-fn networks(settings: &Settings) -> Result<Vec<gate::Network>, ListenError> {
-    if settings.listen.is_empty() {
-        return Err(ListenError::Nowhere);
-    }
-    let network = |text: &String| text.parse().map_err(|()| ListenError::Allow(text.clone()));
-    settings.allow.iter().map(network).collect()
+fn networks(setting: &'static str, said: &[String]) -> Result<Vec<gate::Network>, ListenError> {
+    let network = |text: &String| {
+        text.parse().map_err(|()| ListenError::Network { setting, found: text.clone() })
+    };
+    said.iter().map(network).collect()
 }
 
 /// Where calls arrive. Cheap to clone. It listens until [`Self::shutdown`], not until it is dropped.
@@ -218,13 +230,17 @@ impl Endpoint {
     pub async fn listen(
         settings: &Settings,
     ) -> Result<(Self, mpsc::Receiver<Invitation>), ListenError> {
-        let allowed = networks(settings)?;
+        if settings.listen.is_empty() {
+            return Err(ListenError::Nowhere);
+        }
+        let allowed = networks("allow", &settings.allow)?;
+        let believed = networks("identity_from", &settings.identity_from)?;
         let guard = accounts::guard(&settings.accounts)?;
         let logins = accounts::logins(&settings.register)?;
         let timers =
             sipx_sip::Timers { t1: settings.t1, t2: settings.t1 * 8, t4: settings.t1 * 10 };
         let (sender, invitations) = mpsc::channel(INVITATIONS);
-        let desk = Arc::new(desk::Desk::new(sender, settings));
+        let desk = Arc::new(desk::Desk::new(sender, settings, believed));
         let registrars = Arc::new(gate::Registrars::default());
         let mut wires = Vec::new();
         for &address in &settings.listen {

@@ -28,7 +28,7 @@ fn account(folder: &TempDir, password: &str, mode: u32) -> Account {
     let password_file = folder.path().join("password");
     std::fs::write(&password_file, format!("{password}\n")).unwrap();
     std::fs::set_permissions(&password_file, PermissionsExt::from_mode(mode)).unwrap();
-    Account { user: "ann".into(), password_file }
+    Account { user: "ann".into(), password_file, tenant: "default".into() }
 }
 
 fn uri(phone: &Phone) -> String {

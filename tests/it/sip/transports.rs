@@ -197,7 +197,7 @@ async fn a_port_in_use_is_named_and_a_stopped_one_is_free_again() {
 #[tokio::test]
 async fn settings_that_make_no_sense_are_refused() {
     let allow = Settings { allow: vec!["pbx.example".into()], ..Settings::default() };
-    assert!(matches!(Endpoint::listen(&allow).await, Err(ListenError::Allow(_))));
+    assert!(matches!(Endpoint::listen(&allow).await, Err(ListenError::Network { .. })));
     let nowhere = Settings { listen: vec![], ..Settings::default() };
     assert!(matches!(Endpoint::listen(&nowhere).await, Err(ListenError::Nowhere)));
 }
