@@ -1,6 +1,6 @@
 //! The JSON API, `/api/v1`: what the verbs do, for programs.
 //!
-//! [`operations`] is the one list of what there is. The router is made of it, and so is the
+//! `operations` is the one list of what there is. The router is made of it, and so is the
 //! description at `/api/v1/openapi.json`; what an operation needs (a scope, a tenant, which
 //! parameters) is checked from it before its handler runs. So nothing can be reached that is not
 //! described, and nothing without saying who may.
