@@ -178,6 +178,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
         let write = |text: &str, mode| {
+            // One that nobody may write is only root's to write again.
+            std::fs::remove_file(&file).ok();
             std::fs::write(&file, text).unwrap();
             std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
             password(&file)
