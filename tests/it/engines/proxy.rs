@@ -40,6 +40,9 @@ impl Kamailio {
         std::fs::write(&file, here).unwrap();
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
         let mut command = Command::new("kamailio");
+        // Debian keeps it where only root looks.
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{path}:/usr/sbin:/usr/local/sbin"));
         command.args(["-DD", "-E", "-m", "32", "-M", "8", "-Y"]).arg(dir.path());
         command.arg("-f").arg(file).current_dir(dir.path());
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
