@@ -1,6 +1,7 @@
 //! Calls: find the mailbox, answer, run a flow over the media, keep what was said.
 
 mod file;
+mod listening;
 mod session;
 pub mod spool;
 mod stage;
@@ -145,18 +146,16 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
 }
 
 async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, StoreError> {
+    if let Some(mailbox) = reached(app, invitation).await? {
+        let door = store::within(PATIENCE, messages::door(&app.db, &mailbox)).await?;
+        return Ok(Some(Purpose::Deposit(Box::new(mailbox), door)));
+    }
     let called = &invitation.called;
     let dialling = dial_in::reached(&app.db, &called.host, &called.user);
-    if let Some(id) = store::within(PATIENCE, dialling).await? {
-        let Some(tenant) = store::within(PATIENCE, tenants::get(&app.db, &id)).await? else {
-            return Ok(None);
-        };
-        let visitor = visitor(app, invitation, tenant).await?;
-        return Ok(Some(Purpose::Retrieval(Box::new(visitor))));
-    }
-    let Some(mailbox) = reached(app, invitation).await? else { return Ok(None) };
-    let door = store::within(PATIENCE, messages::door(&app.db, &mailbox)).await?;
-    Ok(Some(Purpose::Deposit(Box::new(mailbox), door)))
+    let Some(id) = store::within(PATIENCE, dialling).await? else { return Ok(None) };
+    let tenant = store::within(PATIENCE, tenants::get(&app.db, &id)).await?;
+    let Some(tenant) = tenant else { return Ok(None) };
+    Ok(Some(Purpose::Retrieval(Box::new(visitor(app, invitation, tenant).await?))))
 }
 
 /// Who calls an owners' number. Only a password, or a peer that is believed, proves whose phone it

@@ -15,12 +15,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Timeout, sleep_until, timeout};
 
+use super::listening::Listening;
 use super::spool::{Kept, Label, Recording, TakeEvent};
 use super::visit::Visit;
 use super::{Desk, stream};
-use crate::audio::{Clip, Codec, listener::Why, wav::Sound};
+use crate::audio::{Clip, Codec, listener::Why};
 use crate::flow::{Action, Cue, Ended, Event, Policy, Prompt};
-use crate::mailbox::{Caller, Mailbox, MessageId, Reason, Take, greeting};
+use crate::mailbox::{Caller, Mailbox, Reason, Take, greeting};
 use crate::rtp::{Heard, Leg, Recorder};
 use crate::say::Phrase;
 use crate::sip::{Answering, Media};
@@ -70,16 +71,6 @@ struct Held {
     kept: Kept,
     /// Says to the spool that somebody is in charge of it.
     _charge: Recording,
-}
-
-/// A message being heard.
-struct Listening {
-    id: MessageId,
-    sound: Arc<Sound>,
-    /// How far it was heard when it last began to sound.
-    at: Duration,
-    /// Since when it sounds.
-    since: Option<Instant>,
 }
 
 /// What is to be played next.
@@ -215,7 +206,7 @@ impl Stage {
             self.leg.hush();
         }
         self.sounding = Sounding::Nothing;
-        self.stand_still();
+        self.listening.iter_mut().for_each(Listening::stand_still);
         self.played.clear();
         self.idle_told = false;
         self.queue.clear();
@@ -358,8 +349,9 @@ impl Stage {
     fn go_on(&mut self, ready: Ready) -> Sounding {
         match ready {
             Ready::Clips(Loaded { clips, listening }) => {
-                if listening.is_some() {
-                    self.listening = listening;
+                if let Some(mut listening) = listening {
+                    listening.begin();
+                    self.listening = Some(listening);
                 }
                 self.marks += 1;
                 self.played.clone_from(&clips);
@@ -387,7 +379,7 @@ impl Stage {
             Heard::Played(mark) => {
                 if matches!(self.sounding, Sounding::Playing(it) if it == mark) {
                     self.sounding = Sounding::Nothing;
-                    self.stand_still();
+                    self.listening.iter_mut().for_each(Listening::stand_still);
                 }
             }
             // Many send nothing before they are answered.
@@ -499,15 +491,6 @@ impl Stage {
         }));
     }
 
-    /// The message stays where it is, as far as it was heard.
-    fn stand_still(&mut self) {
-        if let Some(listening) = &mut self.listening
-            && let Some(since) = listening.since.take()
-        {
-            listening.at += since.elapsed();
-        }
-    }
-
     /// The clips of a prompt, encoded for this call. What cannot be loaded is left out: a missing
     /// clip drops no call.
     fn load(&mut self, prompt: Prompt) -> JoinHandle<Loaded> {
@@ -521,10 +504,10 @@ impl Stage {
             Prompt::Greeting => self.setting.greeting.take(),
             _ => None,
         };
-        let listening = self.listening.as_ref().map(|it| (it.id, it.sound.clone(), it.at));
+        let heard = self.listening.clone();
         tokio::spawn(async move {
             let say = |phrase| desk.app.prompts.clips(&language, &phrase);
-            let mut listening_to = None;
+            let mut listening = None;
             let clips = match prompt {
                 Prompt::Beep => vec![desk.app.prompts.beep()],
                 Prompt::Say(phrase) => say(phrase),
@@ -534,43 +517,22 @@ impl Stage {
                     None => made.map(say).unwrap_or_default(),
                 },
                 Prompt::Message { id, from } => {
-                    let (sound, at) = match listening {
-                        Some((heard, sound, at)) if heard == id => (Some(sound), begin(at, from)),
-                        _ => (desk.sound(owner.as_ref(), id).await, Duration::ZERO),
-                    };
-                    match sound {
-                        Some(sound) => {
-                            let clip = Arc::new(rest(&sound, at));
-                            listening_to = Some(Listening { id, sound, at, since: None });
-                            vec![clip]
+                    listening = match heard.filter(|it| it.id == id) {
+                        Some(heard) => Some(heard.from(from)),
+                        None => {
+                            let sound = desk.sound(owner.as_ref(), id).await;
+                            sound.map(|it| Listening::new(id, it))
                         }
+                    };
+                    match &listening {
+                        Some(listening) => vec![Arc::new(listening.rest())],
                         None => say(Phrase::NotPlayable),
                     }
                 }
             };
-            let clips = encoded(clips, codec).await;
-            let since = Some(Instant::now());
-            Loaded { clips, listening: listening_to.map(|it| Listening { since, ..it }) }
+            Loaded { clips: encoded(clips, codec).await, listening }
         })
     }
-}
-
-/// Where a message begins to sound that was heard as far as `at`.
-fn begin(at: Duration, from: Cue) -> Duration {
-    match from {
-        Cue::Start => Duration::ZERO,
-        Cue::Here { by_ms } if by_ms < 0 => {
-            at.saturating_sub(Duration::from_millis(by_ms.unsigned_abs()))
-        }
-        Cue::Here { by_ms } => at.saturating_add(Duration::from_millis(by_ms.unsigned_abs())),
-    }
-}
-
-/// What is left of a sound from there on.
-fn rest(sound: &Sound, at: Duration) -> Clip {
-    let gone = at.as_millis() * u128::from(sound.rate) / 1_000;
-    let gone = usize::try_from(gone).unwrap_or(usize::MAX).min(sound.samples.len());
-    Clip::at("message", sound.samples[gone..].to_vec(), sound.rate)
 }
 
 /// Encodes what no call in this codec was played yet, which may take a while.

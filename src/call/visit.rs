@@ -124,18 +124,18 @@ impl Clerk {
         let app = &self.desk.app;
         let (db, tenant, now) = (&app.db, &self.visitor.tenant, app.clock.now());
         let mailbox = store::within(PATIENCE, mailboxes::at(db, tenant, number)).await?;
-        let subject = match &mailbox {
-            Some(mailbox) => Subject::Mailbox(&mailbox.id),
-            None => Subject::Nobody(tenant),
-        };
-        let caller = self.visitor.caller.as_deref().map(Subject::Caller);
+        let caller = self.visitor.caller.as_deref();
 
         let mut counts = true;
-        for subject in caller.into_iter().chain([subject]) {
-            let tried = store::within(PATIENCE, pins::tried(db, subject, now)).await?;
-            counts &= tried.is_some();
-            tell_of_lock(subject, tried, now);
+        if let Some(caller) = caller {
+            counts = self.tried(Subject::Caller(caller), now).await?;
         }
+        // Whoever is not heard any more locks nobody's mailbox either.
+        let subject = match &mailbox {
+            Some(mailbox) if counts => Subject::Mailbox(&mailbox.id),
+            _ => Subject::Nobody(tenant),
+        };
+        counts &= self.tried(subject, now).await?;
         let hash = match &mailbox {
             Some(mailbox) => store::within(PATIENCE, pins::of(db, &mailbox.id)).await?,
             None => None,
@@ -144,12 +144,18 @@ impl Clerk {
             return Ok(Event::Refused);
         }
         let Some(mailbox) = mailbox else { return Ok(Event::Refused) };
-        for subject in caller.into_iter().chain([Subject::Mailbox(&mailbox.id)]) {
-            store::within(PATIENCE, pins::right(db, subject)).await?;
-        }
+        store::within(PATIENCE, pins::right(db, &mailbox.id, caller)).await?;
         tracing::info!(mailbox = %mailbox.id, "an owner has logged in");
         self.mailbox.get_or_init(|| mailbox);
         Ok(Event::LoggedIn)
+    }
+
+    /// Counts a try, and says whether it gets an answer.
+    async fn tried(&self, subject: Subject<'_>, now: Timestamp) -> Result<bool, StoreError> {
+        let trying = pins::tried(&self.desk.app.db, subject, now);
+        let tried = store::within(PATIENCE, trying).await?;
+        tell_of_lock(subject, tried, now);
+        Ok(tried.is_some())
     }
 
     async fn matches(&self, pin: Pin, hash: Option<String>) -> bool {

@@ -117,7 +117,7 @@ enum State {
     /// The mailbox's number, as far as it is typed.
     Number(String),
     /// Its PIN, as far as it is typed.
-    Secret(String, String),
+    Secret(String, Pin),
     /// The store is asked. Keys are ignored: digits typed ahead are no further try.
     Checking,
     Opening,
@@ -186,11 +186,13 @@ impl Retrieval {
             (Number(typed), Key('#') | Idle) if !typed.is_empty() => self.ask_secret(typed),
             (Number(_), Key('#') | Idle) => self.wrong(),
             (Number(typed), Key(key)) => (Number(longer(typed, key)), self.wait()),
-            (Secret(number, typed), Key('#') | Idle) if !typed.is_empty() => {
-                (Checking, vec![Action::LogIn { number, pin: Pin::new(typed) }])
+            (Secret(number, pin), Key('#') | Idle) if !pin.is_empty() => {
+                (Checking, vec![Action::LogIn { number, pin }])
             }
             (Secret(..), Key('#') | Idle) => self.wrong(),
-            (Secret(number, typed), Key(key)) => (Secret(number, longer(typed, key)), self.wait()),
+            (Secret(number, pin), Key(key)) => {
+                (Secret(number, Pin::new(longer(pin.reveal().to_owned(), key))), self.wait())
+            }
             (Checking, LoggedIn) => (Opening, vec![Action::Open]),
             (Checking, Refused) => self.wrong(),
             (Checking | Opening, OutOfReach) => (Over, farewell(Some(Phrase::OutOfReach))),
@@ -207,6 +209,7 @@ impl Retrieval {
             (After, Idle) => self.next(vec![]),
             // Others were not asked for by a key: nothing waits for them.
             (Changing(to), Moved { folder, done, .. }) if folder == to => self.changed(to, done),
+            (Changing(to), OutOfReach) => self.changed(to, false),
 
             (state, _) => (state, vec![]),
         }
@@ -219,7 +222,7 @@ impl Retrieval {
 
     fn ask_secret(&self, number: String) -> (State, Vec<Action>) {
         let said = [say(Phrase::EnterPin)].into_iter().chain(self.wait());
-        (State::Secret(number, String::new()), said.collect())
+        (State::Secret(number, Pin::new(String::new())), said.collect())
     }
 
     /// Unknown, locked, wrong and nothing typed sound alike.

@@ -41,6 +41,11 @@ impl Pin {
         Self(typed)
     }
 
+    /// Whether nothing was typed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The digits, to be shown once to whoever asked for a new PIN.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -124,10 +124,20 @@ pub async fn tried(
     Ok(after)
 }
 
-/// The right PIN came: everything wrong before it is forgotten.
-pub async fn right(db: &Db, subject: Subject<'_>) -> Result<(), StoreError> {
+/// The right PIN of a mailbox came: everything wrong before it is forgotten. Its caller only gets
+/// this try back, else an owner could try others' PINs for ever by calling their own in between.
+pub async fn right(db: &Db, mailbox: &MailboxId, caller: Option<&str>) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
-    forget(&mut tx, subject).await?;
+    forget(&mut tx, Subject::Mailbox(mailbox)).await?;
+    if let Some(caller) = caller {
+        on!(&mut tx, tx => sqlx::query(
+            "update guess set wrong = wrong - 1 where subject = $1 and wrong > 0",
+        )
+        .bind(Subject::Caller(caller).key())
+        .execute(&mut **tx)
+        .await?
+        .rows_affected());
+    }
     tx.commit().await
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use afterbeep::audio::Codec;
 use afterbeep::mailbox::Folder;
 use afterbeep::prompts::Prompts;
-use afterbeep::say::Phrase;
+use afterbeep::say::{Choice, Phrase};
 use afterbeep::speech::{Recogniser, Settings};
 use afterbeep::store::{mailboxes, pins};
 
@@ -93,6 +93,27 @@ async fn a_message_is_heard_again_from_where_it_was_left() {
     let left = place(&said[end..end + 400], &rest).expect("the end was not heard");
     assert!((4_000..13_000).contains(&left), "{left} samples before the last half second");
     call.hang_up().await.unwrap();
+}
+
+#[tokio::test]
+async fn going_forward_past_the_end_is_hearing_it_to_the_end() {
+    let house = House::start(BELIEVING);
+    let said = decoded(&leave(&house, 3).await);
+    let mut call = calls(&house, OWN).await;
+    call.listen(QUIET).await.unwrap();
+    press(&mut call, "1").await;
+    let mut heard = Vec::new();
+    call.hear(|frame| {
+        heard.extend(decoded(frame));
+        place(&said[8_000..8_400], &heard[heard.len().saturating_sub(1_600)..]).is_some()
+    })
+    .await
+    .unwrap();
+    press(&mut call, "#").await;
+    let menu = decoded(&call.listen(QUIET).await.unwrap());
+    call.hang_up().await.unwrap();
+    assert!(hears(&menu, Phrase::Choice { what: Choice::Repeat, key: '5' }), "no menu followed");
+    assert_eq!(folder(&house, 1).await, Folder::Saved);
 }
 
 #[tokio::test]

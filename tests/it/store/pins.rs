@@ -5,7 +5,7 @@ use std::time::Duration;
 use afterbeep::{
     mailbox::{Guesses, TenantId, Timestamp},
     store::{
-        dial_in, mailboxes,
+        Db, dial_in, mailboxes,
         pins::{self, Subject},
     },
 };
@@ -64,7 +64,7 @@ async fn the_right_pin_and_a_new_one_forget_the_wrong_ones() {
             assert!(pins::tried(&house.db, subject, NOW).await.unwrap().is_some());
         }
         match right {
-            true => pins::right(&house.db, subject).await.unwrap(),
+            true => pins::right(&house.db, &mailbox.id, None).await.unwrap(),
             false => assert!(pins::set(&house.db, &mailbox.id, "new", NOW).await.unwrap()),
         }
     }
@@ -85,6 +85,25 @@ async fn one_caller_is_not_heard_any_more_whichever_mailboxes_they_try() {
 
     assert_eq!(pins::sweep(&house.db, NOW + HOUR).await.unwrap(), 0);
     assert_eq!(pins::sweep(&house.db, NOW + HOUR * 50).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn an_owner_gets_no_new_tries_at_others_by_logging_in_between() {
+    let (house, mailbox) = house_with_mailbox().await;
+    let (me, mut wrong) = ("1000", 0);
+    for _ in 0..50 {
+        // A wrong one for somebody else, and then the right one for one's own.
+        wrong += u32::from(tried(&house.db, Subject::Caller(me)).await);
+        if tried(&house.db, Subject::Caller(me)).await {
+            assert!(tried(&house.db, Subject::Mailbox(&mailbox.id)).await);
+            pins::right(&house.db, &mailbox.id, Some(me)).await.unwrap();
+        }
+    }
+    assert!(wrong <= Guesses::MOST_OF_ONE, "{wrong} wrong ones got an answer");
+}
+
+async fn tried(db: &Db, subject: Subject<'_>) -> bool {
+    pins::tried(db, subject, NOW).await.unwrap().is_some()
 }
 
 #[tokio::test]
