@@ -1,6 +1,6 @@
 //! What every driver can reach: the settings, and everything that was opened with them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
@@ -8,8 +8,9 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::mail::{Links, Mailer, Templates};
+use crate::mailbox::Timestamp;
 use crate::prompts::Prompts;
-use crate::speech::{Recogniser, Translator};
+use crate::speech::{Readiness, Recogniser, Translator};
 use crate::store::Db;
 
 /// A cheap handle; clones reach the same things.
@@ -39,4 +40,14 @@ pub struct App {
     pub pepper: Arc<[u8]>,
     /// Rung when a transaction left new jobs, so that nobody has to wait for a poll.
     pub bell: Arc<Notify>,
+}
+
+impl App {
+    /// When the mail about a message that is filed now goes at the latest. Where no transcript is
+    /// wanted, or without a model, there is nothing to wait for.
+    pub fn mail_due(&self, transcribe: bool) -> Timestamp {
+        let ready = matches!(self.speech.readiness(), Readiness::Ready { .. });
+        let wait = if transcribe && ready { self.config.mail_within } else { Duration::ZERO };
+        self.clock.now() + wait
+    }
 }

@@ -3,7 +3,10 @@
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
 
-use crate::mailbox::{Settings, settings::Addresses};
+use crate::mailbox::{
+    Settings,
+    settings::{Addresses, Numbers},
+};
 
 /// The word for "nobody" and "nothing".
 pub const NONE: &str = "none";
@@ -18,6 +21,11 @@ pub fn handle(what: &str, text: &str) -> anyhow::Result<()> {
         bail!("{text:?} cannot be a {what}: use 1 to 64 letters, digits, \"_\", \".\" and \"-\"");
     }
     Ok(())
+}
+
+/// A mailbox's number.
+pub fn number(text: &str) -> anyhow::Result<()> {
+    handle("mailbox number", text)
 }
 
 /// What owners call.
@@ -90,6 +98,20 @@ pub fn settings(settings: &Settings) -> anyhow::Result<()> {
             bail!("one list has {} addresses at most", Addresses::MOST);
         }
         list.iter().try_for_each(email)?;
+    }
+    for list in [&settings.copy_to, &settings.distribute].into_iter().flatten() {
+        if list.len() > Numbers::MOST {
+            bail!("one list has {} numbers at most", Numbers::MOST);
+        }
+        list.iter().try_for_each(number)?;
+    }
+    Ok(())
+}
+
+/// Settings of a tenant, which all its mailboxes start from.
+pub fn shared(tenant: &Settings) -> anyhow::Result<()> {
+    if tenant.distribute.as_ref().is_some_and(|it| !it.is_empty()) {
+        bail!("a distribution list is a mailbox of its own; set it there, not at the tenant");
     }
     Ok(())
 }

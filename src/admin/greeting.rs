@@ -14,8 +14,10 @@ use crate::{
     blobs::{self, Blobs},
     clock::Clock,
     mailbox::{
-        Mailbox, Timestamp,
+        Mailbox, Reason, Timestamp,
         greeting::{Kind, Recorded},
+        rules::Facts,
+        schedule::Frame,
     },
     store::{Db, greetings, greetings::Greeting},
 };
@@ -24,7 +26,7 @@ use crate::{
 const LONGEST: u64 = 300;
 
 /// What greetings are kept at, in samples a second: twice as fine as telephones speak today.
-const RATE: u32 = 16_000;
+pub const RATE: u32 = 16_000;
 
 /// When a greeting is played. `until` ends a temporary one: a moment (RFC 3339), or where the
 /// mailbox is a day (`2026-12-24`, the whole of it) or a time (`2026-12-24T13:00`).
@@ -81,6 +83,25 @@ pub async fn remove(db: &Db, blobs: &Blobs, mailbox: &Mailbox, kind: Kind) -> an
     let Some(blob) = greetings::remove(db, &mailbox.id, kind).await? else { return Ok(false) };
     blobs.delete(&blob).await?;
     Ok(true)
+}
+
+/// What the greeting of a call that comes at `at` goes by.
+pub fn facts<'a>(
+    mailbox: &Mailbox,
+    reason: Reason,
+    recorded: &'a [Recorded],
+    at: Timestamp,
+) -> Facts<'a> {
+    let settings = &mailbox.settings;
+    let moment = Moment::from_millisecond(at.0).unwrap_or_default();
+    let local = moment.to_zoned(zone(mailbox)).datetime();
+    Facts {
+        reason,
+        presence: settings.presence,
+        frame: Frame::at(local, &settings.opening, &settings.holidays),
+        recorded,
+        now: at,
+    }
 }
 
 /// Where a mailbox tells the time.

@@ -18,6 +18,7 @@ mod opus;
 pub mod opus_packet;
 pub mod piece;
 pub mod resample;
+pub mod stretch;
 pub mod tones;
 pub mod wav;
 

@@ -19,9 +19,8 @@ use crate::app::App;
 use crate::audio::wav;
 use crate::blobs::{self, BlobError};
 use crate::flow::Policy;
-use crate::mailbox::{Envelope, MessageId, Take};
-use crate::speech::Readiness;
-use crate::store::messages::{self, Filed};
+use crate::mailbox::{Envelope, Mailbox, MessageId, Take};
+use crate::store::messages::{self, Filed, Marks};
 use crate::store::{self, StoreError, mailboxes};
 
 /// How many takes become messages in one transaction.
@@ -264,12 +263,12 @@ impl Filing {
     }
 }
 
-/// Whether a take that nobody is in charge of becomes a message. It does if it is long enough; the
-/// others would not have been kept either, and are discarded.
+/// Whether a take that nobody is in charge of becomes a message. It does if it was to be one and is
+/// long enough; the others would not have been kept either, and are discarded.
 pub(super) async fn keep(spool: &Spool, policy: &Policy, kept: &Kept) -> bool {
     // The last second of an interrupted take may be missing.
     let missing = Duration::from_secs(if kept.interrupted { 1 } else { 0 });
-    if kept.take.length + missing >= policy.shortest {
+    if kept.take.length + missing >= policy.shortest && !kept.label.dictated {
         return true;
     }
     if let Err(error) = spool.discard(kept.take.id).await {
@@ -315,10 +314,8 @@ async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
     let mailbox = mailboxes::held(&app.db, &label.tenant, &label.mailbox).await?;
     let (limit, rotates) =
         mailbox.as_ref().map_or((0, false), |it| (it.limit(), !it.settings.disable_rotate));
-    let transcribe = mailbox.as_ref().is_some_and(|it| it.settings.transcribe);
-    // Without a model there is nothing to wait for.
-    let ready = matches!(app.speech.readiness(), Readiness::Ready { .. });
-    let wait = if transcribe && ready { app.config.mail_within } else { Duration::ZERO };
+    // What is to be distributed stays nowhere: its copies are transcribed and mailed.
+    let stays = mailbox.as_ref().filter(|it| !it.settings.distributes());
     Ok(messages::Filing {
         id: take.id,
         mailbox: label.mailbox.clone(),
@@ -332,8 +329,11 @@ async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
         blob: blobs::message(&take.id),
         limit,
         rotates,
-        transcribe,
-        notify_due: app.clock.now() + wait,
-        recipients: mailbox.map(|it| it.recipients()).unwrap_or_default(),
+        transcribe: stays.is_some_and(|it| it.settings.transcribe),
+        notify_due: app.mail_due(stays.is_some_and(|it| it.settings.transcribe)),
+        recipients: stays.map(Mailbox::recipients).unwrap_or_default(),
+        marks: Marks::default(),
+        copies: mailbox.as_ref().is_some_and(|it| it.settings.copies()),
+        origin: None,
     })
 }

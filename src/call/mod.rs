@@ -1,5 +1,6 @@
 //! Calls: find the mailbox, answer, run a flow over the media, keep what was said.
 
+mod errand;
 mod file;
 mod listening;
 mod session;
@@ -18,10 +19,11 @@ use tracing::Instrument;
 pub use file::{FileError, Filer};
 pub use session::Stopping;
 
+use crate::admin;
 use crate::app::App;
 use crate::audio::{Clip, listener::Rules, wav};
 use crate::flow::{Deposit, Flow, Policy, Retrieval};
-use crate::mailbox::{Mailbox, Preferences, Reason, Settings, Take, greeting, room::Door};
+use crate::mailbox::{Mailbox, Preferences, Reason, Settings, Take, room::Door};
 use crate::rtp::{Leg, Plane, Stream};
 use crate::sip::{Invitation, Media, Refusal};
 use crate::store::{
@@ -254,9 +256,10 @@ async fn retrieve(
     stopping: watch::Receiver<Stopping>,
 ) {
     let settings = desk.app.config.retrieval.clone();
+    let policy = desk.app.config.deposit.clone();
     let flow = match visitor.owner {
-        Some(_) => Retrieval::owner(settings),
-        None => Retrieval::stranger(settings),
+        Some(_) => Retrieval::owner(settings, policy),
+        None => Retrieval::stranger(settings, policy),
     };
     let setting = Setting {
         mailbox: None,
@@ -277,7 +280,7 @@ async fn retrieve(
     tracing::info!("call answered, for an owner");
     count_answered();
     let stage = Stage::new(desk, leg, &dialog.media, setting, None);
-    session::run(Flow::Retrieval(flow), stage, dialog, stopping).await;
+    session::run(Flow::Retrieval(Box::new(flow)), stage, dialog, stopping).await;
     tracing::info!("call over");
 }
 
@@ -301,7 +304,8 @@ fn greeting(app: App, mailbox: Mailbox, reason: Reason) -> JoinHandle<Option<Arc
 async fn load(app: &App, mailbox: &Mailbox, reason: Reason) -> anyhow::Result<Option<Arc<Clip>>> {
     let recorded = store::within(PATIENCE, greetings::of(&app.db, &mailbox.id)).await?;
     let all: Vec<_> = recorded.iter().map(|it| it.recorded).collect();
-    let chosen = greeting::chosen(reason, &all, app.clock.now());
+    let facts = admin::greeting::facts(mailbox, reason, &all, app.clock.now());
+    let chosen = mailbox.settings.greetings.chosen(&facts);
     let Some(greeting) = recorded.iter().find(|it| Some(it.recorded.kind) == chosen) else {
         return Ok(None);
     };

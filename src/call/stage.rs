@@ -19,6 +19,7 @@ use super::listening::Listening;
 use super::spool::{Kept, Label, Recording, TakeEvent};
 use super::visit::Visit;
 use super::{Desk, stream};
+use crate::admin;
 use crate::audio::{Clip, Codec, listener::Why};
 use crate::flow::{Action, Cue, Ended, Event, Policy, Prompt};
 use crate::mailbox::{Caller, Mailbox, Reason, Take, greeting};
@@ -92,6 +93,8 @@ enum Step {
     Play(Prompt),
     Pause(Duration),
     Record,
+    /// Record what becomes no message by itself.
+    Dictate,
     /// Wait until what was discarded is gone for good.
     Settle,
     HangUp,
@@ -273,6 +276,7 @@ impl Stage {
             }
             Action::Pause(time) => self.queue.push_back(Step::Pause(time)),
             Action::Record => self.queue.push_back(Step::Record),
+            Action::Dictate => self.queue.push_back(Step::Dictate),
             Action::HangUp => self.queue.push_back(Step::HangUp),
             Action::StopRecording => self.stop_recording(Ended::Stopped),
             Action::File(take) => self.file(take),
@@ -280,7 +284,17 @@ impl Stage {
                 self.discard(take);
                 self.queue.push_back(Step::Settle);
             }
-            Action::LogIn { .. } | Action::Open | Action::Move { .. } => {
+            // A take that is kept or forwarded stays in our charge until that is done.
+            Action::LogIn { .. }
+            | Action::Open
+            | Action::Move { .. }
+            | Action::Keep { .. }
+            | Action::Remove(_)
+            | Action::ChangePin(_)
+            | Action::Find(_)
+            | Action::Forward { .. }
+            | Action::Reach(_)
+            | Action::CallBack(_) => {
                 if let Some(visit) = &mut self.setting.visit {
                     visit.ask(action);
                 }
@@ -293,8 +307,9 @@ impl Stage {
             Step::Answer => self.sounding = self.answer(),
             Step::Play(prompt) => self.sounding = Sounding::Loading(self.load(prompt)),
             Step::Pause(time) => self.sounding = Sounding::Pausing(Instant::now() + time),
-            Step::Record if self.caller_left => {}
-            Step::Record => return Some(self.record()),
+            Step::Record | Step::Dictate if self.caller_left => {}
+            Step::Record => return Some(self.record(false)),
+            Step::Dictate => return Some(self.record(true)),
             Step::Settle => {}
             Step::HangUp => self.hung_up = true,
         }
@@ -414,7 +429,7 @@ impl Stage {
                 let Taking { recording, ended, broken, .. } = self.recording.take()?;
                 let Some(ended) = ended.filter(|_| !broken) else {
                     // It ended before anybody wanted it to: the caller may still be speaking.
-                    self.desk.filer.recover(Kept { interrupted: true, ..kept });
+                    self.leave(Kept { interrupted: true, ..kept });
                     return Some(Event::NotRecorded);
                 };
                 let take = kept.take.clone();
@@ -432,13 +447,30 @@ impl Stage {
         }
     }
 
-    fn record(&mut self) -> Event {
-        let Setting { mailbox, caller, call_id, policy, reason, .. } = &self.setting;
-        let Some(mailbox) = mailbox else { return Event::NotRecorded };
+    /// A message that broke off is one all the same; half a greeting is none.
+    fn leave(&mut self, kept: Kept) {
+        match kept.label.dictated {
+            true => self.discard(kept.take),
+            false => self.desk.filer.recover(kept),
+        }
+    }
+
+    fn record(&mut self, dictated: bool) -> Event {
+        let Setting { mailbox, visit, caller, call_id, policy, reason, .. } = &self.setting;
+        let own = visit.as_ref().and_then(Visit::mailbox);
+        let addressee = visit.as_ref().and_then(Visit::addressee);
+        let Some(mailbox) = (if dictated { own } else { addressee.or(mailbox.as_ref()) }) else {
+            return Event::NotRecorded;
+        };
         let label = Label {
             mailbox: mailbox.id.clone(),
             tenant: mailbox.tenant.clone(),
-            caller: caller.clone(),
+            // Who has logged in leaves a message as the owner of that mailbox.
+            caller: own.map_or_else(
+                || caller.clone(),
+                |it| Caller::claimed(Some(&it.name), Some(&it.number)),
+            ),
+            dictated,
             received: self.desk.app.clock.now(),
             call: call_id.clone(),
             reason: *reason,
@@ -499,7 +531,11 @@ impl Stage {
         let Setting { mailbox, visit, language, reason, .. } = &self.setting;
         let owner = visit.as_ref().and_then(Visit::mailbox).cloned();
         let language = owner.as_ref().map_or(language, |it| &it.settings.prompts).clone();
-        let made = mailbox.as_ref().map(|it| greeting::made(*reason, &it.number));
+        let now = desk.app.clock.now();
+        let made = mailbox.as_ref().map(|it| {
+            let facts = admin::greeting::facts(it, *reason, &[], now);
+            greeting::made(it.settings.greetings.wanted(&facts), &it.number)
+        });
         let greeting = match prompt {
             Prompt::Greeting => self.setting.greeting.take(),
             _ => None,
@@ -516,16 +552,22 @@ impl Stage {
                     Some(clip) => vec![clip],
                     None => made.map(say).unwrap_or_default(),
                 },
-                Prompt::Message { id, from } => {
-                    listening = match heard.filter(|it| it.id == id) {
-                        Some(heard) => Some(heard.from(from)),
+                Prompt::Spoken(what) => match desk.spoken(owner.as_ref(), what).await {
+                    Some(clip) => vec![clip],
+                    None => say(Phrase::NothingRecorded),
+                },
+                Prompt::Message { id, from, pace } => {
+                    let before = heard.filter(|it| it.id == id);
+                    let begun = match before {
+                        Some(heard) => Some(heard),
                         None => {
                             let sound = desk.sound(owner.as_ref(), id).await;
                             sound.map(|it| Listening::new(id, it))
                         }
                     };
-                    match &listening {
-                        Some(listening) => vec![Arc::new(listening.rest())],
+                    listening = begun.map(|it| it.from(from, pace));
+                    match rest(listening.clone()).await {
+                        Some(clip) => vec![clip],
                         None => say(Phrase::NotPlayable),
                     }
                 }
@@ -533,6 +575,12 @@ impl Stage {
             Loaded { clips: encoded(clips, codec).await, listening }
         })
     }
+}
+
+async fn rest(listening: Option<Listening>) -> Option<Arc<Clip>> {
+    let listening = listening?;
+    let rest = tokio::task::spawn_blocking(move || listening.rest());
+    rest.await.ok().map(Arc::new)
 }
 
 /// Encodes what no call in this codec was played yet, which may take a while.

@@ -11,11 +11,11 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{Desk, PATIENCE};
 use crate::audio::wav::{self, Sound};
-use crate::flow::{Action, Contents, Event, Letter, Policy};
+use crate::flow::{Action, Contents, Event, Letter, Policy, Spoken};
 use crate::mailbox::{Folder, Guesses, Mailbox, MessageId, Pin, TenantId, Timestamp};
 use crate::say::Who;
 use crate::store::{
-    self, StoreError, mailboxes,
+    self, StoreError, greetings, mailboxes,
     messages::{self, Heading},
     pins::{self, Subject},
 };
@@ -35,10 +35,14 @@ pub(super) struct Visitor {
 /// The way there and back.
 pub(super) struct Visit {
     ask: mpsc::Sender<Action>,
-    told: mpsc::Receiver<Event>,
+    told: mpsc::Receiver<Told>,
     owed: usize,
     mailbox: Arc<OnceLock<Mailbox>>,
+    addressee: Option<Mailbox>,
 }
+
+/// What became of an action, and whom the owner speaks to from then on.
+struct Told(Event, Option<Mailbox>);
 
 /// No flow has more on its way; one that has loses what it asks for next.
 const UNDER_WAY: usize = 16;
@@ -57,12 +61,12 @@ impl Visit {
         let clerk = Clerk { desk, visitor, mailbox: mailbox.clone() };
         tokio::spawn(async move {
             while let Some(action) = asked.recv().await {
-                let event = clerk.carry_out(action).await;
+                let told = clerk.carry_out(action).await;
                 // What was asked for is done even if nobody waits for it any more.
-                tell.send(event).await.ok();
+                tell.send(told).await.ok();
             }
         });
-        Self { ask, told, owed: 0, mailbox }
+        Self { ask, told, owed: 0, mailbox, addressee: None }
     }
 
     /// Has an action of the flow carried out; its event comes from [`Visit::next`].
@@ -83,26 +87,41 @@ impl Visit {
         if self.owed == 0 {
             std::future::pending::<()>().await;
         }
-        let event = self.told.recv().await;
+        let told = self.told.recv().await;
         self.owed -= 1;
-        event.unwrap_or(Event::OutOfReach)
+        let Some(Told(event, addressee)) = told else { return Event::OutOfReach };
+        if addressee.is_some() {
+            self.addressee = addressee;
+        }
+        event
     }
 
     /// Whose messages are heard, once that is known.
     pub(super) fn mailbox(&self) -> Option<&Mailbox> {
         self.mailbox.get()
     }
+
+    /// Whom the owner leaves a message for.
+    pub(super) fn addressee(&self) -> Option<&Mailbox> {
+        self.addressee.as_ref()
+    }
 }
 
-struct Clerk {
-    desk: Desk,
+pub(super) struct Clerk {
+    pub(super) desk: Desk,
     visitor: Visitor,
-    mailbox: Arc<OnceLock<Mailbox>>,
+    pub(super) mailbox: Arc<OnceLock<Mailbox>>,
 }
 
 impl Clerk {
-    async fn carry_out(&self, action: Action) -> Event {
+    async fn carry_out(&self, action: Action) -> Told {
         let done = match action {
+            Action::Reach(number) => match self.reach(&number).await {
+                Ok(addressee) => {
+                    return Told(Event::Reached(addressee.is_some()), addressee);
+                }
+                Err(error) => Err(error),
+            },
             Action::LogIn { number, pin } => self.log_in(&number, pin).await,
             Action::Move { message, folder } => {
                 let done = self.move_to(message, folder).await;
@@ -111,12 +130,20 @@ impl Clerk {
                     Ok(Event::Moved { message, folder, done: false })
                 })
             }
+            Action::Find(numbers) => self.find(numbers).await,
+            Action::ChangePin(pin) => self.change_pin(pin).await.map(Event::Done),
+            Action::Keep { take, what, days } => Ok(done(self.keep(take.id, what, days).await)),
+            Action::Remove(what) => Ok(done(self.remove(what).await)),
+            Action::Forward { message, to, intro } => {
+                Ok(done(self.forward(message, to, intro.map(|it| it.id)).await))
+            }
             _ => self.open().await,
         };
-        done.unwrap_or_else(|error| {
+        let event = done.unwrap_or_else(|error| {
             tracing::error!(error = &error as &dyn Error, "an owner's mailbox is out of reach");
             Event::OutOfReach
-        })
+        });
+        Told(event, None)
     }
 
     /// Whatever is wrong, the same work is done and the same is answered.
@@ -171,6 +198,14 @@ impl Clerk {
         matching.await.unwrap_or(false)
     }
 
+    pub(super) async fn hash(&self, pin: Pin) -> String {
+        let _permit = HASHING.acquire().await;
+        let pepper = self.desk.app.pepper.clone();
+        let salt = rand::random();
+        let hashing = tokio::task::spawn_blocking(move || pin.hash(&pepper, &salt));
+        hashing.await.expect("hashing a PIN does not panic")
+    }
+
     async fn open(&self) -> Result<Event, StoreError> {
         let Some(mailbox) = self.mailbox.get() else { return Ok(Event::OutOfReach) };
         let app = &self.desk.app;
@@ -186,16 +221,27 @@ impl Clerk {
             folder: it.folder,
             urgent: it.urgent,
             received: local(it.received),
-            who: who(it.caller_number, it.internal),
+            who: who(it.caller_number.clone(), it.internal),
+            number: it.caller_number,
+            internal: it.internal,
+            private: it.private,
+            sent_by: it.sent_by,
             length: it.length,
         };
+        let greetings = store::within(PATIENCE, greetings::of(&app.db, &mailbox.id)).await?;
+        let spoken = greetings.iter().map(|it| Spoken::Greeting(it.recorded.kind)).collect();
+        let first_use = store::within(PATIENCE, pins::is_given(&app.db, &mailbox.id)).await?;
         Ok(Event::Opened(Contents {
+            number: mailbox.number.clone(),
+            spoken,
+            first_use,
             letters: headings.into_iter().map(letter).collect(),
             today: local(app.clock.now()).date(),
             hours: settings.hours,
             play_envelope: settings.play_envelope,
             play_cid: settings.play_cid,
             newest_first: settings.newest_first,
+            confirm_delete: settings.confirm_delete,
         }))
     }
 
@@ -215,6 +261,14 @@ impl Clerk {
         let done = store::within(PATIENCE, moving).await?;
         Ok(Event::Moved { message, folder, done })
     }
+}
+
+/// A failure is told here, and by voice.
+fn done(result: anyhow::Result<()>) -> Event {
+    if let Err(error) = &result {
+        tracing::error!("what an owner asked for by phone could not be done: {error:#}");
+    }
+    Event::Done(result.is_ok())
 }
 
 fn tell_of_lock(subject: Subject<'_>, tried: Option<Guesses>, now: Timestamp) {

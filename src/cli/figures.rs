@@ -109,12 +109,13 @@ fn describe() {
         ("afterbeep_spool_segments", "Files of the spool."),
         ("afterbeep_spool_free_bytes", "What the disk of the spool has left."),
     ];
-    const COUNTERS: [(&str, &str); 23] = [
+    const COUNTERS: [(&str, &str); 24] = [
         ("afterbeep_calls_total", "Calls answered."),
         ("afterbeep_calls_full_total", "Callers who were told that the mailbox is full."),
         ("afterbeep_pin_locks_total", "Times that wrong PINs locked a mailbox, or out a caller."),
         ("afterbeep_panics_total", "Faults of this program that ended a part of it."),
         ("afterbeep_messages_total", "Messages filed."),
+        ("afterbeep_copies_total", "Copies for other mailboxes, made or without room there."),
         ("afterbeep_filing_failures_total", "Times that filing failed and had to be tried again."),
         ("afterbeep_blobs_moved_total", "Recordings moved to S3 and read back."),
         ("afterbeep_blobs_failures_total", "Times that S3 failed and had to be tried again."),

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use jiff::Timestamp as Moment;
 
-use super::{mailbox, table, tenant};
+use super::{explain, mailbox, table, tenant};
 use crate::{
     admin,
     blobs::Blobs,
@@ -48,6 +48,8 @@ pub enum Command {
         #[command(flatten)]
         of: tenant::Of,
     },
+    /// Tell which greeting a call hears, and why, rule by rule
+    Explain(explain::Explain),
     /// Take a greeting away
     Rm {
         /// Which mailbox
@@ -99,6 +101,7 @@ pub async fn run(
             let all = greetings::of(db, &mailbox.id).await?;
             list(&mailbox, &all, clock.now(), out)?;
         }
+        Command::Explain(asked) => explain::run(asked, db, clock, out).await?,
         Command::Rm { mailbox, kind, of } => {
             let mailbox = mailbox::find(db, &of, &mailbox).await?;
             let number = &mailbox.number;
@@ -143,6 +146,14 @@ fn heard(Recorded { kind, until }: &Recorded, mailbox: &Mailbox) -> String {
         (Kind::Unavailable, _) => format!("Callers of mailbox {number} now hear this greeting"),
         (Kind::Busy, _) => {
             format!("Callers who find {number} busy now hear this greeting")
+        }
+        (Kind::Absence, _) => {
+            format!(
+                "Callers of mailbox {number} hear this greeting while its owner is away for days"
+            )
+        }
+        (Kind::Closed, _) => {
+            format!("Callers of mailbox {number} hear this greeting outside its hours")
         }
         (Kind::Temporary, None) => {
             format!("All callers of mailbox {number} now hear this greeting")

@@ -31,7 +31,7 @@ pub enum Command {
         /// Which mailbox
         #[arg(long, value_name = "NUMBER")]
         mailbox: String,
-        /// Only this folder: new, saved or deleted
+        /// Only this folder: new, saved, work, family, friends, fifth, sixth or deleted
         #[arg(long)]
         folder: Option<Folder>,
         /// At most so many
@@ -79,6 +79,9 @@ pub enum Command {
         /// Whether its caller called it urgent
         #[arg(long, value_name = "yes|no", value_parser = table::decision)]
         urgent: Option<bool>,
+        /// Whether it is for its owner alone: not passed on, and its recording not mailed
+        #[arg(long, value_name = "yes|no", value_parser = table::decision)]
+        private: Option<bool>,
         /// Whose it is.
         #[command(flatten)]
         of: tenant::Of,
@@ -125,12 +128,13 @@ pub async fn run(
             messages::move_to(db, &mailbox.id, &message.id, to, OPERATOR, clock.now()).await?;
             Ok(writeln!(out, "Message {id} is in the folder {}.", to.as_str())?)
         }
-        Command::Mark { id, pinned, held, urgent, of } => {
+        Command::Mark { id, pinned, held, urgent, private, of } => {
             let (message, mailbox) = find(db, &of, id).await?;
             let marks = Marks {
                 pinned: pinned.unwrap_or(message.marks.pinned),
                 held: held.unwrap_or(message.marks.held),
                 urgent: urgent.unwrap_or(message.marks.urgent),
+                private: private.unwrap_or(message.marks.private),
             };
             messages::mark(db, &mailbox.id, &message.id, marks).await?;
             Ok(writeln!(out, "Message {id} is {}.", marked(marks))?)
@@ -180,7 +184,12 @@ const OPERATOR: &str = "operator";
 
 /// What sets a message apart, in words.
 fn marked(marks: Marks) -> String {
-    let words = [(marks.urgent, "urgent"), (marks.pinned, "pinned"), (marks.held, "held")];
+    let words = [
+        (marks.urgent, "urgent"),
+        (marks.private, "private"),
+        (marks.pinned, "pinned"),
+        (marks.held, "held"),
+    ];
     let said: Vec<_> = words.into_iter().filter_map(|(is, word)| is.then_some(word)).collect();
     if said.is_empty() { "like any other".to_owned() } else { said.join(", ") }
 }
@@ -373,6 +382,8 @@ fn described(
         "interrupted": message.envelope.interrupted,
         "marks": message.marks,
         "deleted_by": message.deleted_by,
+        "copied_from": message.copied_from,
+        "forwarded_by": message.forwarded_by,
         "made_room": message.made_room,
         "reason": message.envelope.reason,
         "transcription": message.transcription,

@@ -8,6 +8,7 @@ mod backup;
 mod config;
 mod demo;
 mod doctor;
+mod explain;
 mod faults;
 mod figures;
 pub mod greeting;

@@ -206,6 +206,7 @@ impl Wishes {
             check::host(&host)?;
             tenant.sip_domain = (host != check::NONE).then(|| host.to_ascii_lowercase());
         }
-        self.settings.apply(&mut tenant.settings)
+        self.settings.apply(&mut tenant.settings)?;
+        check::shared(&tenant.settings)
     }
 }

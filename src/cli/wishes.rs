@@ -23,6 +23,29 @@ pub struct Wishes {
     /// Let owners hear the latest message first (at first: no)
     #[arg(long, value_name = "yes|no")]
     newest_first: Option<String>,
+    /// Ask owners for one more key before a message is deleted (at first: no)
+    #[arg(long, value_name = "yes|no")]
+    confirm_delete: Option<String>,
+    /// What the owner is doing, such as available, lunch or on-holiday: greetings may go by it
+    #[arg(long, value_name = "PROFILE", help_heading = GREETINGS)]
+    presence: Option<String>,
+    /// When the owner is there: always, or hours like "mo-fr 09:00-17:30, sa 10:00-14:00"
+    #[arg(long, value_name = "HOURS", help_heading = GREETINGS)]
+    opening: Option<String>,
+    /// When the owner is not: none, or days like "12-25, 2026-12-24..2027-01-02"
+    #[arg(long, value_name = "DAYS", help_heading = GREETINGS)]
+    holidays: Option<String>,
+    /// Which greeting callers hear: default, or rules like "temporary, reason:busy=busy,
+    /// time:closed=closed, unavailable"
+    #[arg(long, value_name = "RULES", help_heading = GREETINGS)]
+    greetings: Option<String>,
+    /// Mailboxes that get a copy of each message, separated by commas, or "none" (at first: none)
+    #[arg(long, value_name = "NUMBER,...", help_heading = COPIES)]
+    copy_to: Option<String>,
+    /// Mailboxes that get each message instead of this one, which keeps nothing: numbers separated by
+    /// commas, "all", or "none" (at first: none)
+    #[arg(long, value_name = "NUMBER,...|all", help_heading = COPIES)]
+    distribute: Option<String>,
     /// Write messages down (at first: yes)
     #[arg(long, value_name = "yes|no")]
     transcribe: Option<String>,
@@ -72,7 +95,9 @@ pub struct Wishes {
     translate_to: Option<String>,
 }
 
+const COPIES: &str = "Copies for others";
 const MAIL: &str = "Voicemail to email";
+const GREETINGS: &str = "Greetings";
 const PLACE: &str = "Time and languages";
 
 impl Wishes {
@@ -96,6 +121,13 @@ impl Wishes {
             ("play_cid", &self.play_cid),
             ("play_envelope", &self.play_envelope),
             ("newest_first", &self.newest_first),
+            ("confirm_delete", &self.confirm_delete),
+            ("presence", &self.presence),
+            ("opening", &self.opening),
+            ("holidays", &self.holidays),
+            ("greetings", &self.greetings),
+            ("copy_to", &self.copy_to),
+            ("distribute", &self.distribute),
             ("transcribe", &self.transcribe),
             ("translate", &self.translate),
             ("notify", &self.notify),

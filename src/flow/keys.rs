@@ -13,9 +13,15 @@ use crate::say::Choice;
 #[serde(deny_unknown_fields)]
 pub struct Keys {
     main: Layer,
+    own: Layer,
+    recording: Layer,
+    review: Layer,
     folders: Layer,
     playing: Layer,
     message: Layer,
+    more: Layer,
+    sending: Layer,
+    confirm: Layer,
 }
 
 /// What the keys do at one place.
@@ -39,12 +45,24 @@ pub enum Layout {
 pub(super) enum Place {
     /// Before a message is heard.
     Main,
-    /// A folder is being chosen.
+    /// What callers hear, and the PIN.
+    Own,
+    /// One greeting, or the name.
+    Recording,
+    /// Something was dictated.
+    Review,
+    /// A folder is being chosen, to be heard or for a message.
     Folders,
     /// A message sounds.
     Playing,
     /// A message was heard.
     After,
+    /// What is seldom done with a message.
+    More,
+    /// It is known whom a message is sent to.
+    Sending,
+    /// A message is about to be deleted.
+    Confirm,
 }
 
 impl Layout {
@@ -82,9 +100,15 @@ impl Keys {
     fn layers(&self, place: Place) -> Vec<&Layer> {
         match place {
             Place::Main => vec![&self.main],
+            Place::Own => vec![&self.own],
+            Place::Recording => vec![&self.recording],
+            Place::Review => vec![&self.review],
             Place::Folders => vec![&self.folders],
             Place::Playing => vec![&self.playing, &self.message],
             Place::After => vec![&self.message],
+            Place::More => vec![&self.more],
+            Place::Sending => vec![&self.sending],
+            Place::Confirm => vec![&self.confirm],
         }
     }
 }

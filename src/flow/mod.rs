@@ -13,9 +13,9 @@ use std::time::Duration;
 
 pub use deposit::{Deposit, Policy};
 pub use keys::{Keys, Layout};
-pub use retrieval::{Contents, Cue, Letter, Retrieval};
+pub use retrieval::{Contents, Cue, Letter, Pace, Retrieval};
 
-use crate::mailbox::{Folder, MessageId, Pin, Take};
+use crate::mailbox::{Folder, MessageId, Pin, Take, greeting::Kind};
 use crate::say::Phrase;
 
 /// What happened in the call.
@@ -53,8 +53,24 @@ pub enum Event {
         /// Whether it lies there now.
         done: bool,
     },
+    /// An [`Action::Find`] has been carried out; these numbers have no mailbox.
+    Found(Vec<String>),
+    /// An [`Action::Reach`] has been carried out, and a message can be left there, or not.
+    Reached(bool),
+    /// An [`Action::Keep`], [`Action::Remove`], [`Action::ChangePin`], [`Action::Forward`] or
+    /// [`Action::CallBack`] has been carried out, or could not be.
+    Done(bool),
     /// The caller left.
     HungUp,
+}
+
+/// What owners speak for their callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoken {
+    /// What callers hear before the beep.
+    Greeting(Kind),
+    /// The owner's name.
+    Name,
 }
 
 /// Why a recording ended.
@@ -79,6 +95,8 @@ pub enum Action {
     Pause(Duration),
     /// Record until told to stop, or until the policy's end of a message.
     Record,
+    /// The same for what becomes no message by itself: a greeting, a name, an introduction.
+    Dictate,
     /// End the recording, which has begun; [`Event::Recorded`] follows.
     StopRecording,
     /// Make a message of the take; [`Event::Filed`] follows.
@@ -101,6 +119,34 @@ pub enum Action {
         /// Where it should lie.
         folder: Folder,
     },
+    /// Make a take what callers hear from now on, and the take go; [`Event::Done`] follows.
+    Keep {
+        /// What was dictated.
+        take: Take,
+        /// What it is for.
+        what: Spoken,
+        /// It ends after so many days; `None` does not end.
+        days: Option<u32>,
+    },
+    /// Take away what callers heard; [`Event::Done`] follows.
+    Remove(Spoken),
+    /// Give the owner's mailbox another PIN; [`Event::Done`] follows.
+    ChangePin(Pin),
+    /// See which numbers have no mailbox; [`Event::Found`] follows.
+    Find(Vec<String>),
+    /// Give a message to others, whose numbers have mailboxes; [`Event::Done`] follows.
+    Forward {
+        /// Which one.
+        message: MessageId,
+        /// Whom to.
+        to: Vec<String>,
+        /// What is heard before it; goes with it.
+        intro: Option<Take>,
+    },
+    /// Record for the mailbox with this number from now on; [`Event::Reached`] follows.
+    Reach(String),
+    /// Connect the owner with this number; [`Event::Done`] follows unless the call ends by it.
+    CallBack(String),
     /// End the call.
     HangUp,
 }
@@ -114,8 +160,10 @@ impl Action {
             Self::Play(Prompt::Greeting | Prompt::Say(_)) | Self::Pause(_) => false,
             Self::StopRecording | Self::Discard(_) | Self::HangUp => false,
             // Who hears messages is a caller like any other: answered before anything is said.
-            Self::Play(Prompt::Message { .. }) => true,
-            Self::LogIn { .. } | Self::Open | Self::Move { .. } => true,
+            Self::Play(Prompt::Message { .. } | Prompt::Spoken(_)) | Self::Dictate => true,
+            Self::LogIn { .. } | Self::Open | Self::Move { .. } | Self::Find(_) => true,
+            Self::Keep { .. } | Self::Remove(_) | Self::ChangePin(_) | Self::Reach(_) => true,
+            Self::Forward { .. } | Self::CallBack(_) => true,
         }
     }
 }
@@ -135,7 +183,11 @@ pub enum Prompt {
         id: MessageId,
         /// Where it begins.
         from: Cue,
+        /// How fast it is played.
+        pace: Pace,
     },
+    /// What the owner spoke for callers.
+    Spoken(Spoken),
     /// A sentence.
     Say(Phrase),
 }
@@ -146,7 +198,7 @@ pub enum Flow {
     /// Leaving a message.
     Deposit(Deposit),
     /// Hearing messages.
-    Retrieval(Retrieval),
+    Retrieval(Box<Retrieval>),
 }
 
 impl Flow {

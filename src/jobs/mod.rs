@@ -5,6 +5,7 @@
 //! longer its own. What it holds when the server dies comes back when the lease ends, so everything
 //! here may happen twice.
 
+mod copy;
 mod notify;
 mod sweep;
 mod transcribe;
@@ -48,6 +49,7 @@ enum Outcome {
 /// translation is not waited for, it comes back with its lease.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut workers = JoinSet::new();
+    workers.spawn(work(app.clone(), Kind::Copy, stop.clone()));
     for _ in 0..MAILERS {
         workers.spawn(work(app.clone(), Kind::Notify, stop.clone()));
     }
@@ -103,6 +105,7 @@ async fn turn(app: &App, kind: Kind) -> Result<bool, StoreError> {
             Kind::Transcribe => transcribe::run(app, &job).await,
             Kind::Translate => translate::run(app, &job).await,
             Kind::Notify => notify::run(app, &job).await,
+            Kind::Copy => copy::run(app, &job).await,
         }
     };
     let outcome = tokio::select! {

@@ -8,6 +8,7 @@ use super::Outcome;
 use crate::app::App;
 use crate::audio::wav;
 use crate::flow::Policy;
+use crate::mailbox::{Mailbox, Transcript};
 use crate::speech::Translator;
 use crate::store::jobs::Job;
 use crate::store::{messages, transcripts};
@@ -26,28 +27,23 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
     let Some((message, mailbox)) = messages::for_job(&app.db, &id).await? else {
         return Ok(Outcome::Done);
     };
+    let spoken = mailbox.settings.spoken();
+    // A copy of a message has the same recording, which need not be written down again.
+    let known = transcripts::of_copy(&app.db, &id, &message.blob).await?;
+    if let Some(known) = known.filter(|it| spoken.is_none_or(|spoken| spoken == it.language)) {
+        return keep(app, job, &known, &mailbox).await;
+    }
     let sound = app.blobs.get(&message.blob).await.context("the recording cannot be read")?;
     let sound = match wav::from_wav(&sound, Policy::LIMIT.as_secs()) {
         Ok(sound) => sound,
         Err(error) => return give_up(app, job, &format!("damaged recording: {error}")).await,
     };
 
-    let spoken = mailbox.settings.spoken();
     let began = crate::clock::instant();
     match app.speech.transcribe(&sound.samples, sound.rate, spoken).await {
         Ok(transcript) => {
             metrics::histogram!("afterbeep_transcription_seconds").record(began.elapsed());
-            let (now, wishes) = (app.clock.now(), &mailbox.settings);
-            let translated =
-                wishes.translate && Translator::is_needed(&transcript, &wishes.translate_to);
-            let kept = match translated {
-                true => transcripts::save_to_translate(&app.db, &id, &transcript, now).await?,
-                false => transcripts::save(&app.db, &id, &transcript, now).await?,
-            };
-            if kept {
-                app.bell.notify_waiters();
-            }
-            Ok(Outcome::Done)
+            keep(app, job, &transcript, &mailbox).await
         }
         // A model that is half copied or damaged, or a wrong key, must not cost every message that
         // waits its transcript.
@@ -58,6 +54,25 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
         }
         Err(error) => give_up(app, job, &error.to_string()).await,
     }
+}
+
+/// There is a transcript; it is translated if its owner wants that.
+async fn keep(
+    app: &App,
+    job: &Job,
+    transcript: &Transcript,
+    of: &Mailbox,
+) -> anyhow::Result<Outcome> {
+    let (now, wishes) = (app.clock.now(), &of.settings);
+    let translated = wishes.translate && Translator::is_needed(transcript, &wishes.translate_to);
+    let kept = match translated {
+        true => transcripts::save_to_translate(&app.db, &job.subject, transcript, now).await?,
+        false => transcripts::save(&app.db, &job.subject, transcript, now).await?,
+    };
+    if kept {
+        app.bell.notify_waiters();
+    }
+    Ok(Outcome::Done)
 }
 
 /// There will be no transcript; log and owner are told `why`.

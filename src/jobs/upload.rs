@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use super::LOOK;
 use crate::app::App;
 use crate::blobs::{self, BlobError};
-use crate::mailbox::MessageId;
 use crate::speech::Readiness;
 use crate::store::{StoreError, jobs, messages};
 
@@ -85,10 +84,7 @@ async fn round(app: &App) -> Result<(), UploadError> {
     let moved = all(moving.buffer_unordered(AT_ONCE)).await;
     let heard = matches!(app.speech.readiness(), Readiness::Ready { .. });
     for key in app.blobs.kept().await? {
-        let id = blobs::id(&key).map(MessageId);
-        if let Some(id) = id
-            && !jobs::waits(&app.db, &id, heard).await?
-        {
+        if blobs::id(&key).is_some() && !jobs::waits(&app.db, &key, heard).await? {
             app.blobs.forget(&key).await?;
         }
     }

@@ -2,10 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Reason, Timestamp};
+use super::Timestamp;
 use crate::say::Phrase;
 
-/// When a recorded greeting is played.
+/// When a recorded greeting is played, as [`super::rules::Rules`] have it at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Unless another one fits better.
@@ -14,6 +14,10 @@ pub enum Kind {
     Busy,
     /// In place of all others, for as long as it is there and valid.
     Temporary,
+    /// While the owner is gone for days.
+    Absence,
+    /// Outside the mailbox's hours, and on its holidays.
+    Closed,
 }
 
 /// A greeting the owner recorded.
@@ -25,30 +29,19 @@ pub struct Recorded {
     pub until: Option<Timestamp>,
 }
 
-/// The recorded greeting for callers who come for this reason now; `None` if a sentence of
-/// [`made`] has to do. The temporary one overrides everything; the busy one is for those who find
-/// the owner busy; else, and where there is no busy one, the unavailable one is played.
-pub fn chosen(reason: Reason, recorded: &[Recorded], now: Timestamp) -> Option<Kind> {
-    let wanted =
-        [Some(Kind::Temporary), reason.is_busy().then_some(Kind::Busy), Some(Kind::Unavailable)];
-    let valid = |kind| {
-        recorded.iter().any(|it| it.kind == kind && it.until.is_none_or(|until| now < until))
-    };
-    wanted.into_iter().flatten().find(|&kind| valid(kind))
-}
-
 /// The sentence that stands in where nothing is recorded.
-pub fn made(reason: Reason, number: &str) -> Phrase {
+pub fn made(wanted: Kind, number: &str) -> Phrase {
     let number = number.to_owned();
-    match reason.is_busy() {
-        true => Phrase::OnThePhone { number },
-        false => Phrase::NotAvailable { number },
+    match wanted {
+        Kind::Busy => Phrase::OnThePhone { number },
+        _ => Phrase::NotAvailable { number },
     }
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Unavailable, Self::Busy, Self::Temporary];
+    pub const ALL: [Self; 5] =
+        [Self::Unavailable, Self::Busy, Self::Temporary, Self::Absence, Self::Closed];
 
     /// The word used in SQL, settings and the API.
     pub fn as_str(self) -> &'static str {
@@ -56,6 +49,8 @@ impl Kind {
             Self::Unavailable => "unavailable",
             Self::Busy => "busy",
             Self::Temporary => "temporary",
+            Self::Absence => "absence",
+            Self::Closed => "closed",
         }
     }
 }
@@ -71,7 +66,8 @@ impl FromStr for Kind {
 
     fn from_str(word: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|it| it.as_str() == word).ok_or_else(|| {
-            format!("no greeting is called {word:?}; there are unavailable, busy and temporary")
+            let words = Self::ALL.map(Self::as_str).join(", ");
+            format!("no greeting is called {word:?}; there are {words}")
         })
     }
 }

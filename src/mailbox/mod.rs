@@ -3,21 +3,27 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use sha2::{Digest, Sha256};
+use uuid::{Uuid, Version};
 
+pub mod copies;
 pub mod greeting;
 mod notified;
 pub mod numbers;
 mod party;
 pub mod pin;
+mod profile;
 mod reason;
 mod redirected;
 pub mod room;
+pub mod rules;
+pub mod schedule;
 pub mod settings;
 mod translation;
 
 pub use notified::{Told, in_good_hands};
-pub use pin::{Guesses, Pin};
+pub use pin::{Guesses, Pin, PinError};
+pub use profile::Profile;
 pub use reason::Reason;
 pub use redirected::Redirected;
 pub use settings::{Preferences, Settings};
@@ -56,6 +62,16 @@ pub enum Folder {
     New,
     /// Heard, and kept.
     Saved,
+    /// Kept, and put to work by its owner.
+    Work,
+    /// Kept, and put to family.
+    Family,
+    /// Kept, and put to friends.
+    Friends,
+    /// Kept, in a folder of the owner's own.
+    Fifth,
+    /// Kept, in another one.
+    Sixth,
     /// In the trash.
     Deleted,
 }
@@ -246,12 +262,39 @@ impl Transcript {
 }
 
 impl Folder {
-    /// The word used in SQL, settings and the API.
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::New,
+        Self::Saved,
+        Self::Work,
+        Self::Family,
+        Self::Friends,
+        Self::Fifth,
+        Self::Sixth,
+        Self::Deleted,
+    ];
+
+    /// The word used in settings and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Folder::New => "new",
             Folder::Saved => "saved",
+            Folder::Work => "work",
+            Folder::Family => "family",
+            Folder::Friends => "friends",
+            Folder::Fifth => "fifth",
+            Folder::Sixth => "sixth",
             Folder::Deleted => "deleted",
+        }
+    }
+
+    /// What kind of folder it is to limits, rotation and lamps: `new`, `saved` or `deleted`.
+    pub fn kind(self) -> Self {
+        match self {
+            Folder::New | Folder::Saved | Folder::Deleted => self,
+            Folder::Work | Folder::Family | Folder::Friends | Folder::Fifth | Folder::Sixth => {
+                Folder::Saved
+            }
         }
     }
 }
@@ -260,12 +303,10 @@ impl FromStr for Folder {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        match word {
-            "new" => Ok(Folder::New),
-            "saved" => Ok(Folder::Saved),
-            "deleted" => Ok(Folder::Deleted),
-            _ => Err(format!("no folder is called {word:?}; there are new, saved and deleted")),
-        }
+        Self::ALL.into_iter().find(|it| it.as_str() == word).ok_or_else(|| {
+            let all = Self::ALL.map(Self::as_str).join(", ");
+            format!("no folder is called {word:?}; there are {all}")
+        })
     }
 }
 
@@ -282,6 +323,17 @@ impl std::ops::Sub<Duration> for Timestamp {
 
     fn sub(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl MessageId {
+    /// What names the copy of this message in another mailbox: the same however often it is asked, and
+    /// in the order of time like every other (RFC 9562 §5.7).
+    pub fn copy(&self, to: &MailboxId) -> Self {
+        let digest = Sha256::new().chain_update(self.0).chain_update(&to.0).finalize();
+        let mut bytes = self.0.into_bytes();
+        bytes[6..].copy_from_slice(&digest[..10]);
+        Self(uuid::Builder::from_bytes(bytes).with_version(Version::SortRand).into_uuid())
     }
 }
 

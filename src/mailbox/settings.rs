@@ -5,6 +5,12 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::{
+    Profile,
+    rules::Rules,
+    schedule::{Holidays, Opening},
+};
+
 /// From one line per setting: what a level sets, what applies, and how both are read and shown.
 macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $label:literal;)+) => {
@@ -75,8 +81,22 @@ settings! {
     play_envelope: bool = true, "Play Envelope";
     /// Owners hear the latest message first.
     newest_first: bool = false, "Sort VM to show the latest message first";
+    /// Whether one more key is asked for before an owner's message is deleted.
+    confirm_delete: bool = false, "Confirm VM Deletion Message";
+    /// What its owner is doing; rules may choose a greeting by it.
+    presence: Profile = Profile::Available, "Presence Profile";
+    /// When its owner is there.
+    opening: Opening = Opening::default(), "Time Frames";
+    /// Days on which its owner is not.
+    holidays: Holidays = Holidays::default(), "Holidays";
+    /// Which greeting callers hear.
+    greetings: Rules = Rules::default(), "Greeting rules";
     /// At the limit new messages are refused, instead of the oldest one giving way.
     disable_rotate: bool = false, "Disable VM rotate";
+    /// Other mailboxes get a copy of what callers leave, by their numbers.
+    copy_to: Numbers = Numbers::default(), "Copy to Extension(s)";
+    /// What callers leave goes to these mailboxes instead, or to all with [`Settings::ALL`].
+    distribute: Numbers = Numbers::default(), "Distribution list";
     /// Messages are written down.
     transcribe: bool = true, "Enable Transcription";
     /// What was written down is translated.
@@ -111,6 +131,9 @@ impl Settings {
     /// The word for "detect the language of each message".
     pub const DETECTED: &'static str = "auto";
 
+    /// The word for "every mailbox of the tenant" in a distribution list.
+    pub const ALL: &'static str = "all";
+
     /// The most messages a mailbox can be set to hold.
     pub const MOST: u32 = 100_000;
 
@@ -122,6 +145,16 @@ impl Preferences {
     /// The language spoken in messages, if it is not to be detected.
     pub fn spoken(&self) -> Option<&str> {
         Some(self.spoken.as_str()).filter(|it| *it != Settings::DETECTED)
+    }
+
+    /// Whether the mailbox only passes on what callers leave, and keeps nothing.
+    pub fn distributes(&self) -> bool {
+        !self.distribute.is_empty()
+    }
+
+    /// Whether others get copies of what callers leave.
+    pub fn copies(&self) -> bool {
+        self.distributes() || !self.copy_to.is_empty()
     }
 }
 
@@ -255,57 +288,72 @@ impl Word for String {
     }
 }
 
-/// Who gets mail: each address once, in the order given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<String>")]
-pub struct Addresses(Vec<String>);
+/// Gives a list of names its limit and its words: each once, in the order given.
+macro_rules! names {
+    ($(#[doc = $doc:literal])+ $type:ident, $most:literal, $wanted:literal) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(from = "Vec<String>")]
+        pub struct $type(Vec<String>);
 
-impl Addresses {
-    /// The most in one list; what is beyond is refused where it is set.
-    pub const MOST: usize = 50;
+        impl $type {
+            /// The most in one list; what is beyond is refused where it is set.
+            pub const MOST: usize = $most;
 
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
+            /// All of them.
+            pub fn iter(&self) -> impl Iterator<Item = &str> {
+                self.0.iter().map(String::as_str)
+            }
 
-    /// Whether nobody is named.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+            /// Whether nobody is named.
+            pub fn is_empty(&self) -> bool {
+                self.0.is_empty()
+            }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
-impl From<Vec<String>> for Addresses {
-    fn from(said: Vec<String>) -> Self {
-        let mut addresses: Vec<String> = Vec::new();
-        for address in said.iter().map(|it| it.trim()).filter(|it| !it.is_empty()) {
-            if !addresses.iter().any(|it| it.eq_ignore_ascii_case(address)) {
-                addresses.push(address.to_owned());
+            /// How many there are.
+            pub fn len(&self) -> usize {
+                self.0.len()
             }
         }
-        Self(addresses)
-    }
+
+        impl From<Vec<String>> for $type {
+            fn from(said: Vec<String>) -> Self {
+                let mut names: Vec<String> = Vec::new();
+                for name in said.iter().map(|it| it.trim()).filter(|it| !it.is_empty()) {
+                    if !names.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+                        names.push(name.to_owned());
+                    }
+                }
+                Self(names)
+            }
+        }
+
+        impl Word for $type {
+            const WANTED: &'static str = $wanted;
+
+            fn read(word: &str) -> Option<Self> {
+                if word == "none" {
+                    return Some(Self::default());
+                }
+                let names: Vec<String> = word.split(',').map(str::to_owned).collect();
+                Some(Self::from(names)).filter(|it| !it.is_empty() && it.len() <= Self::MOST)
+            }
+
+            fn word(&self) -> String {
+                if self.0.is_empty() { "none".to_owned() } else { self.0.join(", ") }
+            }
+        }
+    };
 }
 
-impl Word for Addresses {
-    const WANTED: &'static str = "say addresses with commas between them, 50 at most, or none";
+names! {
+    /// Who gets mail.
+    Addresses, 50, "say addresses with commas between them, 50 at most, or none"
+}
 
-    fn read(word: &str) -> Option<Self> {
-        if word == "none" {
-            return Some(Self::default());
-        }
-        let addresses: Vec<String> = word.split(',').map(str::to_owned).collect();
-        Some(Self::from(addresses)).filter(|it| !it.is_empty() && it.len() <= Self::MOST)
-    }
-
-    fn word(&self) -> String {
-        if self.0.is_empty() { "none".to_owned() } else { self.0.join(", ") }
-    }
+names! {
+    /// Which mailboxes, by what is dialled.
+    Numbers, 200, "say mailbox numbers with commas between them, 200 at most, or none"
 }
 
 /// Gives an enum of words its names.
@@ -350,6 +398,34 @@ macro_rules! words {
         }
     };
 }
+
+/// Gives a type with a text its words.
+macro_rules! texts {
+    ($($type:ty = $wanted:literal),+) => {
+        $(
+            impl Word for $type {
+                const WANTED: &'static str = $wanted;
+
+                fn read(word: &str) -> Option<Self> {
+                    word.parse().ok()
+                }
+
+                fn word(&self) -> String {
+                    self.to_string()
+                }
+            }
+        )+
+    };
+}
+
+texts!(
+    Profile = "say available, away, comfort, in-a-meeting, in-the-office, lunch, on-holiday, \
+               on-the-road, out-of-the-office, working-from-home or working-remotely",
+    Opening = "say always, or hours like \"mo-fr 09:00-17:30, sa 10:00-14:00\"",
+    Holidays = "say none, or days like \"12-25, 2026-12-24..2027-01-02\"",
+    Rules = "say default, or rules like \"temporary, reason:busy=busy, time:closed=closed, \
+             presence:lunch=busy, unavailable\""
+);
 
 /// What the recording is attached to mails as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,11 @@ pub(super) fn messages(folder: Folder, count: u32) -> Vec<&'static str> {
         _ if count == 1 => message(folder),
         Folder::New => "new-messages",
         Folder::Saved => "saved-messages",
+        Folder::Work => "work-messages",
+        Folder::Family => "family-messages",
+        Folder::Friends => "friends-messages",
+        Folder::Fifth => "fifth-messages",
+        Folder::Sixth => "sixth-messages",
         Folder::Deleted => "deleted-messages",
     };
     [number(count), vec![noun]].concat()
@@ -26,6 +31,11 @@ pub(super) fn message(folder: Folder) -> &'static str {
     match folder {
         Folder::New => "new-message",
         Folder::Saved => "saved-message",
+        Folder::Work => "work-message",
+        Folder::Family => "family-message",
+        Folder::Friends => "friends-message",
+        Folder::Fifth => "fifth-message",
+        Folder::Sixth => "sixth-message",
         Folder::Deleted => "deleted-message",
     }
 }

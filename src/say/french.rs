@@ -30,6 +30,11 @@ pub(super) fn message(folder: Folder) -> &'static str {
     match folder {
         Folder::New => "new-message",
         Folder::Saved => "saved-message",
+        Folder::Work => "work-message",
+        Folder::Family => "family-message",
+        Folder::Friends => "friends-message",
+        Folder::Fifth => "fifth-message",
+        Folder::Sixth => "sixth-message",
         Folder::Deleted => "deleted-message",
     }
 }

@@ -69,7 +69,15 @@ impl Slot {
     fn belongs_to(self, name: &str) -> bool {
         match self {
             Self::Number => {
-                ["not-available", "on-the-phone", "from-extension", "from-phone"].contains(&name)
+                const NUMBERS: [&str; 6] = [
+                    "not-available",
+                    "on-the-phone",
+                    "from-extension",
+                    "from-phone",
+                    "no-mailbox",
+                    "sent-by",
+                ];
+                NUMBERS.contains(&name)
             }
             Self::Choice | Self::Key => name == "choice",
             Self::Counts => name == "counts",
@@ -88,6 +96,8 @@ impl Slot {
                 Self::Number,
                 Phrase::NotAvailable { number }
                 | Phrase::OnThePhone { number }
+                | Phrase::NoMailbox { number }
+                | Phrase::SentBy { number }
                 | Phrase::From(Who::Extension(number)),
             ) => spell::signs(number).collect(),
             (Self::Choice, Phrase::Choice { what, .. }) => vec![what.clip()],
@@ -114,11 +124,13 @@ impl Slot {
 
     /// Every clip it may need, found by saying everything there is to say.
     pub(super) fn all(self, grammar: Grammar) -> Vec<&'static str> {
-        const FOLDERS: [Folder; 3] = [Folder::New, Folder::Saved, Folder::Deleted];
         // No larger number has a word that is not in these.
         let numbers = || (1..=100).chain([1_000]);
         let of_folders = |say: &dyn Fn(Folder, u32) -> Vec<&'static str>| {
-            FOLDERS.iter().flat_map(|&it| numbers().flat_map(move |count| say(it, count))).collect()
+            Folder::ALL
+                .iter()
+                .flat_map(|&it| numbers().flat_map(move |count| say(it, count)))
+                .collect()
         };
         match self {
             Self::Number => spell::all().collect(),

@@ -114,6 +114,58 @@ pub enum Phrase {
     NotDone,
     /// The recording is out of reach or broken.
     NotPlayable,
+    /// Said to an owner whose PIN somebody else chose.
+    FirstUse,
+    /// Asked of an owner.
+    EnterNewPin,
+    /// The PIN once more, so that no slip of a finger becomes one.
+    EnterAgain,
+    /// It was another one the second time.
+    PinsDiffer,
+    /// Too few digits, or too many.
+    PinLength,
+    /// The first that anybody would try.
+    PinEasy,
+    /// The new one counts from now on.
+    PinChanged,
+    /// Said before the tone.
+    SpeakGreeting,
+    /// Said before the tone.
+    SpeakName,
+    /// Said before the tone.
+    SpeakIntro,
+    /// Said before the tone.
+    SpeakReply,
+    /// How long a temporary greeting is heard.
+    HowManyDays,
+    /// Callers hear it from now on.
+    RecordingKept,
+    /// Callers hear it no more.
+    RecordingRemoved,
+    /// There is nothing to be heard or removed.
+    NothingRecorded,
+    /// Whom a message goes to.
+    EnterNumbers,
+    /// It lies in the others' mailboxes.
+    MessageSent,
+    /// Its caller wanted nobody else to hear it.
+    NotForwardable,
+    /// Who left the message has no mailbox here.
+    NoReply,
+    /// This number is not one that may be called.
+    NoCallBack,
+    /// No mailbox has a number that was typed.
+    NoMailbox {
+        /// As typed; spoken sign by sign.
+        number: String,
+    },
+    /// Its caller wanted nobody else to hear it.
+    Private,
+    /// Another owner gave it to this one.
+    SentBy {
+        /// Their number, spoken sign by sign.
+        number: String,
+    },
     /// The key does nothing here.
     Unknown,
 }
@@ -131,7 +183,7 @@ pub enum Who {
 
 impl Phrase {
     /// The names of all sentences; some phrases are one of several.
-    pub const NAMES: [&str; 43] = [
+    pub const NAMES: [&str; 71] = [
         "not-available",
         "on-the-phone",
         "instructions",
@@ -156,6 +208,11 @@ impl Phrase {
         "no-new-messages",
         "no-saved-messages",
         "no-deleted-messages",
+        "no-work-messages",
+        "no-family-messages",
+        "no-friends-messages",
+        "no-fifth-messages",
+        "no-sixth-messages",
         "choice",
         "message",
         "urgent-message",
@@ -174,6 +231,29 @@ impl Phrase {
         "none-before",
         "not-done",
         "not-playable",
+        "first-use",
+        "enter-new-pin",
+        "enter-again",
+        "pins-differ",
+        "pin-length",
+        "pin-easy",
+        "pin-changed",
+        "speak-greeting",
+        "speak-name",
+        "speak-intro",
+        "speak-reply",
+        "how-many-days",
+        "recording-kept",
+        "recording-removed",
+        "nothing-recorded",
+        "enter-numbers",
+        "message-sent",
+        "not-forwardable",
+        "no-reply",
+        "no-call-back",
+        "no-mailbox",
+        "private",
+        "sent-by",
         "unknown",
     ];
 
@@ -200,9 +280,7 @@ impl Phrase {
             Phrase::OutOfReach => "out-of-reach",
             Phrase::Counts { new: 0, saved: 0, .. } => "no-messages",
             Phrase::Counts { .. } => "counts",
-            Phrase::InFolder { folder: Folder::New, count: 0 } => "no-new-messages",
-            Phrase::InFolder { folder: Folder::Saved, count: 0 } => "no-saved-messages",
-            Phrase::InFolder { folder: Folder::Deleted, count: 0 } => "no-deleted-messages",
+            Phrase::InFolder { folder, count: 0 } => empty(*folder),
             Phrase::InFolder { .. } => "in-folder",
             Phrase::Choice { .. } => "choice",
             Phrase::Message { urgent: false, .. } => "message",
@@ -222,8 +300,44 @@ impl Phrase {
             Phrase::NoneBefore => "none-before",
             Phrase::NotDone => "not-done",
             Phrase::NotPlayable => "not-playable",
+            Phrase::FirstUse => "first-use",
+            Phrase::EnterNewPin => "enter-new-pin",
+            Phrase::EnterAgain => "enter-again",
+            Phrase::PinsDiffer => "pins-differ",
+            Phrase::PinLength => "pin-length",
+            Phrase::PinEasy => "pin-easy",
+            Phrase::PinChanged => "pin-changed",
+            Phrase::SpeakGreeting => "speak-greeting",
+            Phrase::SpeakName => "speak-name",
+            Phrase::SpeakIntro => "speak-intro",
+            Phrase::SpeakReply => "speak-reply",
+            Phrase::HowManyDays => "how-many-days",
+            Phrase::RecordingKept => "recording-kept",
+            Phrase::RecordingRemoved => "recording-removed",
+            Phrase::NothingRecorded => "nothing-recorded",
+            Phrase::EnterNumbers => "enter-numbers",
+            Phrase::MessageSent => "message-sent",
+            Phrase::NotForwardable => "not-forwardable",
+            Phrase::NoReply => "no-reply",
+            Phrase::NoCallBack => "no-call-back",
+            Phrase::NoMailbox { .. } => "no-mailbox",
+            Phrase::Private => "private",
+            Phrase::SentBy { .. } => "sent-by",
             Phrase::Unknown => "unknown",
         }
+    }
+}
+
+fn empty(folder: Folder) -> &'static str {
+    match folder {
+        Folder::New => "no-new-messages",
+        Folder::Saved => "no-saved-messages",
+        Folder::Work => "no-work-messages",
+        Folder::Family => "no-family-messages",
+        Folder::Friends => "no-friends-messages",
+        Folder::Fifth => "no-fifth-messages",
+        Folder::Sixth => "no-sixth-messages",
+        Folder::Deleted => "no-deleted-messages",
     }
 }
 

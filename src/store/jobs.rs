@@ -20,6 +20,8 @@ pub enum Kind {
     Translate,
     /// Mail a message to its recipients.
     Notify,
+    /// Give copies of a message to other mailboxes.
+    Copy,
 }
 
 /// Work somebody holds, or that waits for somebody.
@@ -260,7 +262,7 @@ pub struct Count {
 }
 
 /// How many jobs there are, kind by kind.
-pub async fn count(db: &Db) -> Result<[(Kind, Count); 3], StoreError> {
+pub async fn count(db: &Db) -> Result<[(Kind, Count); 4], StoreError> {
     let rows: Vec<(String, String, i64)> = on!(&db.reader, pool => sqlx::query_as(
         "select kind, state, count(*) from job group by kind, state",
     )
@@ -270,18 +272,18 @@ pub async fn count(db: &Db) -> Result<[(Kind, Count); 3], StoreError> {
         let row = rows.iter().find(|it| it.0 == kind.as_str() && it.1 == state);
         row.map_or(0, |it| u64::try_from(it.2).unwrap_or(0))
     };
-    Ok([Kind::Transcribe, Kind::Translate, Kind::Notify]
+    Ok(Kind::ALL
         .map(|kind| (kind, Count { queued: of(kind, "queued"), buried: of(kind, "buried") })))
 }
 
-/// Whether work about this message is still to be done; `heard` says whether transcribing counts,
-/// for without a model it may wait for ever.
-pub async fn waits(db: &Db, subject: &MessageId, heard: bool) -> Result<bool, StoreError> {
+/// Whether work about a message with this recording is still to be done; `heard` says whether
+/// transcribing counts, for without a model it may wait for ever.
+pub async fn waits(db: &Db, blob: &str, heard: bool) -> Result<bool, StoreError> {
     let queued: i64 = on!(&db.reader, pool => sqlx::query_scalar(
-        "select count(*) from job
-          where subject = $1 and state = 'queued' and (kind <> 'transcribe' or $2)",
+        "select count(*) from job join message on message.id = job.subject
+          where message.blob = $1 and state = 'queued' and (kind <> 'transcribe' or $2)",
     )
-    .bind(subject.to_string())
+    .bind(blob)
     .bind(heard)
     .fetch_one(pool)
     .await?);
@@ -346,12 +348,16 @@ pub async fn get(
 }
 
 impl Kind {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Transcribe, Self::Translate, Self::Notify, Self::Copy];
+
     /// The word used in SQL and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Transcribe => "transcribe",
             Kind::Translate => "translate",
             Kind::Notify => "notify",
+            Kind::Copy => "copy",
         }
     }
 }
@@ -382,15 +388,11 @@ impl TryFrom<Row> for Job {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let kind = match row.kind.as_str() {
-            "transcribe" => Kind::Transcribe,
-            "translate" => Kind::Translate,
-            "notify" => Kind::Notify,
-            _ => return Err(StoreError::Unreadable { wanted: "kind of job", found: row.kind }),
-        };
+        let kind = Kind::ALL.into_iter().find(|it| it.as_str() == row.kind);
+        let unreadable = StoreError::Unreadable { wanted: "kind of job", found: row.kind };
         Ok(Job {
             id: row.id,
-            kind,
+            kind: kind.ok_or(unreadable)?,
             subject: super::messages::id(row.subject)?,
             attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
         })

@@ -33,21 +33,55 @@ impl Subject<'_> {
     }
 }
 
-/// Gives a mailbox a PIN and forgets what wrong ones came to it; `false` if there is no such mailbox.
+/// Gives a mailbox a PIN that its owner is to replace, and forgets what wrong ones came to it; `false`
+/// if there is no such mailbox.
 pub async fn set(
     db: &Db,
     mailbox: &MailboxId,
     hash: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    put(db, mailbox, hash, true, now).await
+}
+
+/// The same with a PIN of the owner's own choice.
+pub async fn change(
+    db: &Db,
+    mailbox: &MailboxId,
+    hash: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    put(db, mailbox, hash, false, now).await
+}
+
+/// Whether the mailbox has a PIN that is not its owner's own choice.
+pub async fn is_given(db: &Db, mailbox: &MailboxId) -> Result<bool, StoreError> {
+    let given: Option<bool> = on!(&db.reader, pool => sqlx::query_scalar(
+        "select given from pin where mailbox = $1",
+    )
+    .bind(&mailbox.0)
+    .fetch_optional(pool)
+    .await?);
+    Ok(given.unwrap_or(false))
+}
+
+async fn put(
+    db: &Db,
+    mailbox: &MailboxId,
+    hash: &str,
+    given: bool,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
     let set = on!(&mut tx, tx => sqlx::query(
-        "insert into pin (mailbox, hash, changed)
-         select id, $2, $3 from mailbox where id = $1
-         on conflict (mailbox) do update set hash = excluded.hash, changed = excluded.changed",
+        "insert into pin (mailbox, hash, given, changed)
+         select id, $2, $3, $4 from mailbox where id = $1
+         on conflict (mailbox) do update
+            set hash = excluded.hash, given = excluded.given, changed = excluded.changed",
     )
     .bind(&mailbox.0)
     .bind(hash)
+    .bind(given)
     .bind(now.0)
     .execute(&mut **tx)
     .await?

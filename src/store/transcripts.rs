@@ -61,10 +61,30 @@ pub async fn of(db: &Db, message: &MessageId) -> Result<Option<Transcript>, Stor
     .bind(message.to_string())
     .fetch_optional(pool)
     .await?);
-    row.map(|(language, segments, engine)| {
-        Ok(Transcript { language, segments: spoken(segments)?, engine })
-    })
-    .transpose()
+    row.map(read).transpose()
+}
+
+/// The transcript of another message with the same recording, if there is one.
+pub async fn of_copy(
+    db: &Db,
+    message: &MessageId,
+    blob: &str,
+) -> Result<Option<Transcript>, StoreError> {
+    let row: Option<(String, String, String)> = on!(&db.reader, pool => sqlx::query_as(
+        "select language, segments, engine from transcript
+          where message in (select id from message where blob = $1 and id <> $2)
+          order by created, message limit 1",
+    )
+    .bind(blob)
+    .bind(message.to_string())
+    .fetch_optional(pool)
+    .await?);
+    row.map(read).transpose()
+}
+
+fn read(row: (String, String, String)) -> Result<Transcript, StoreError> {
+    let (language, segments, engine) = row;
+    Ok(Transcript { language, segments: spoken(segments)?, engine })
 }
 
 /// Writes it down; `false` if there is no such message.

@@ -1,8 +1,10 @@
 //! Calls to a real server by a phone that shares nothing with it.
 
 mod changes;
+mod copies;
 mod keys;
 mod kinds;
+mod own;
 mod owner;
 mod reasons;
 mod room;

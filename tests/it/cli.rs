@@ -430,6 +430,9 @@ impl Desk {
             transcribe: true,
             notify_due: now,
             recipients: mailbox.recipients(),
+            marks: Default::default(),
+            copies: false,
+            origin: None,
         };
         messages::file(&self.db, &[filing], now).await.unwrap();
         let text = "Hello Ann,\u{1b}call me.".to_owned();

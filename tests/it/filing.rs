@@ -126,6 +126,7 @@ impl House {
             received: self.app.clock.now(),
             call: "a call".into(),
             reason: Reason::Unknown,
+            dictated: false,
         };
         let id = self.app.clock.message_id();
         let begun = self.spool.begin(id, label, Codec::Pcmu, Rules::endless()).unwrap();
@@ -188,5 +189,8 @@ fn filing(kept: &Kept) -> Filing {
         transcribe: false,
         notify_due: kept.label.received,
         recipients: vec![],
+        marks: Default::default(),
+        copies: false,
+        origin: None,
     }
 }

@@ -122,6 +122,9 @@ impl Open {
             transcribe: true,
             notify_due: NOW,
             recipients: vec![],
+            marks: Default::default(),
+            copies: false,
+            origin: None,
         };
         messages::file(&self.db, &[filing], NOW).await.unwrap();
         if let Some(text) = said {

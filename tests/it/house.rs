@@ -141,8 +141,13 @@ impl House {
 
     /// The messages in 1000, newest first, once there are `count` of them.
     pub async fn messages(&self, count: usize) -> Vec<Message> {
+        self.messages_of("1000", count).await
+    }
+
+    /// The same of another mailbox.
+    pub async fn messages_of(&self, number: &str, count: usize) -> Vec<Message> {
         let db = self.db().await;
-        let mailbox = mailboxes::reached(&db, "localhost", "1000").await.unwrap().unwrap();
+        let mailbox = mailboxes::reached(&db, "localhost", number).await.unwrap().unwrap();
         let until = Instant::now() + PATIENCE;
         loop {
             let found = messages::list(&db, &mailbox.id, None, Page::first(500)).await.unwrap();

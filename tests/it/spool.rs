@@ -127,6 +127,7 @@ fn label() -> Label {
         received: Timestamp(1_765_432_100_123),
         call: "a84b4c76e66710@pc33.example.com".into(),
         reason: Reason::NoAnswer,
+        dictated: false,
     }
 }
 

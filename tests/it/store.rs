@@ -20,6 +20,7 @@ impl Engine {
 #[path = "store"]
 mod sqlite {
     const ENGINE: super::Engine = super::Engine::Sqlite;
+    mod copies;
     mod engines;
     mod house;
     mod jobs;
@@ -37,6 +38,7 @@ mod sqlite {
 #[path = "store"]
 mod postgres {
     const ENGINE: super::Engine = super::Engine::Postgres;
+    mod copies;
     mod engines;
     mod house;
     mod jobs;

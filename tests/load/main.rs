@@ -47,6 +47,8 @@ enum Verb {
     Gaps,
     /// The mail server away for an hour, in 12 s.
     Outage,
+    /// An owner's key to the next clip while 200 calls are recorded, and a mailbox of 10,000 opened.
+    Owners,
     /// Calls of four minutes with session timers, through Kamailio.
     LongCall,
     /// Filing, lists and the start with many messages, on SQLite and on PostgreSQL.
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
             Some(Verb::Mails) => show(mails(false).await),
             Some(Verb::Gaps) => show(figures::gaps(50, 20, 20, &house::models()).await),
             Some(Verb::Outage) => show(outage(false).await),
+            Some(Verb::Owners) => owners().await,
             Some(Verb::LongCall) => show(long_calls(Long { seconds: 240, interval: 90 }).await),
             Some(Verb::Store(store)) => both(store.messages).await,
             Some(Verb::Smoke) => smoke().await,
@@ -100,7 +103,12 @@ async fn all() -> bool {
     let mails = show(mails(false).await);
     let gaps = show(figures::gaps(50, 20, 20, &house::models()).await);
     let outage = show(outage(false).await);
-    answers && hangups && mails && gaps && outage
+    answers && hangups && mails && gaps && outage && owners().await
+}
+
+async fn owners() -> bool {
+    let keys = show(figures::keys(100, 200).await);
+    show(figures::opening(20, 10_000).await) && keys
 }
 
 /// Small enough for a minute; only what is wrong counts, not how long it took.
@@ -113,6 +121,8 @@ async fn smoke() -> bool {
         answers(true).await,
         figures::hangups(4).await,
         mails(true).await,
+        figures::keys(3, 10).await,
+        figures::opening(2, 200).await,
         figures::gaps(10, 5, 8, &house::models()).await,
         outage,
         long,

@@ -51,6 +51,47 @@ impl Phone {
 }
 
 impl Call {
+    /// Presses a key for 100 ms and listens meanwhile and after it; how long after the first packet of
+    /// the key a frame came that is one for `answer`.
+    pub async fn press_and_hear(
+        &mut self,
+        key: char,
+        mut answer: impl FnMut(&[u8]) -> bool,
+    ) -> io::Result<Duration> {
+        let event = "0123456789*#ABCD".find(key).expect("a key of the keypad") as u8;
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        let mut packet = [0; 2_048];
+        let (mut step, mut reaction) = (0_u16, None);
+        let began = std::time::Instant::now();
+        while began.elapsed() < PATIENCE && (step < 7 || reaction.is_none()) {
+            tokio::select! {
+                biased;
+                received = self.rtp.recv_from(&mut packet) => {
+                    let (length, from) = received?;
+                    let heard = length > 12 && from == self.media && reaction.is_none();
+                    if heard && packet[12..length] != self.silence() && answer(&packet[12..length]) {
+                        reaction = Some(began.elapsed());
+                    }
+                }
+                _ = ticks.tick() => {
+                    if step >= 7 {
+                        self.frame(&self.silence()).await?;
+                        continue;
+                    }
+                    step += 1;
+                    let (length, last) = (160 * step.min(5), step > 5);
+                    let flags = 10 | if last { 0x80 } else { 0 };
+                    let event = [event, flags, (length >> 8) as u8, length as u8];
+                    self.send(101, &event, step == 1).await?;
+                    if step == 7 {
+                        self.timestamp = self.timestamp.wrapping_add(self.steps(100));
+                    }
+                }
+            }
+        }
+        reaction.ok_or_else(|| io::Error::other("nothing else was heard"))
+    }
+
     /// A new offer: `sendrecv`, `inactive` (hold) and the like.
     pub async fn renegotiate(&mut self, direction: &str) -> io::Result<()> {
         self.cseq += 1;

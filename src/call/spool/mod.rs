@@ -80,6 +80,9 @@ pub struct Label {
     /// Why it came to the mailbox. Labels of the first version do not tell.
     #[serde(default)]
     pub reason: Reason,
+    /// An owner spoke it for something else than a message. With nobody in charge it is discarded.
+    #[serde(default)]
+    pub dictated: bool,
 }
 
 /// A take that is on disk and waits to be filed or discarded.

@@ -47,7 +47,7 @@ pub(super) fn operations() -> Vec<Operation> {
     vec![
         Operation::new(
             (Method::GET, "/mailboxes/{mailbox}/greetings"),
-            ("listGreetings", "The greetings of a mailbox, three at most."),
+            ("listGreetings", "The greetings of a mailbox, one of a kind."),
             scope,
             list,
         )

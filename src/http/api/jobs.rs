@@ -52,7 +52,7 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
-    let kinds = [Kind::Transcribe, Kind::Translate, Kind::Notify].map(Kind::as_str);
+    let kinds = Kind::ALL.map(Kind::as_str);
     vec![(
         "Job",
         whole(json!({

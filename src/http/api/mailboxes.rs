@@ -88,6 +88,10 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     });
     let settings = json!({ "$ref": "#/components/schemas/Settings" });
     let count = json!({ "type": "integer", "minimum": 0 });
+    let mut usage = json!({ "limit": count });
+    for folder in Folder::ALL {
+        usage[folder.as_str()] = count.clone();
+    }
     let shown = json!({
         "id": id, "number": number, "name": name, "owner": owner, "settings": settings,
     });
@@ -97,7 +101,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("Mailbox", whole(shown)),
         ("NewMailbox", object(&["number"], new)),
         ("MailboxPatch", object::<&str>(&[], patch)),
-        ("Usage", whole(json!({ "new": count, "saved": count, "deleted": count, "limit": count }))),
+        ("Usage", whole(usage)),
     ]
 }
 
@@ -225,7 +229,7 @@ async fn usage(
     let mailbox = mailboxes::held(&api.db, &tenant, &MailboxId(id.to_string())).await?;
     let mailbox = mailbox.ok_or_else(Problem::missing)?;
     let mut told = json!({ "limit": mailbox.limit() });
-    for folder in [Folder::New, Folder::Saved, Folder::Deleted] {
+    for folder in Folder::ALL {
         told[folder.as_str()] = messages::count(&api.db, &mailbox.id, folder).await?.into();
     }
     Ok(Json(told))

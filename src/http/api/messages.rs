@@ -43,7 +43,7 @@ pub(super) fn operations() -> Vec<Operation> {
     const ONE: &str = "/messages/{message}";
     const SOUND: &str = "/messages/{message}/recording";
     let (read, write) = (Scope::MessagesRead, Scope::MessagesWrite);
-    let folders = json!({ "type": "string", "enum": ["new", "saved", "deleted"] });
+    let folders = json!({ "type": "string", "enum": Folder::ALL.map(Folder::as_str) });
     vec![
         Operation::new(
             (Method::GET, "/mailboxes/{mailbox}/messages"),
@@ -132,13 +132,14 @@ async fn change(
         Ok(_) => Ok(()),
         Err(problem) => Err(anyhow::anyhow!(problem)),
     });
-    let (urgent, pinned, held) =
-        (fields.flag("urgent"), fields.flag("pinned"), fields.flag("held"));
+    let (urgent, private) = (fields.flag("urgent"), fields.flag("private"));
+    let (pinned, held) = (fields.flag("pinned"), fields.flag("held"));
     fields.done()?;
     let marks = Marks {
         urgent: urgent.unwrap_or(message.marks.urgent),
         pinned: pinned.unwrap_or(message.marks.pinned),
         held: held.unwrap_or(message.marks.held),
+        private: private.unwrap_or(message.marks.private),
     };
     if marks != message.marks {
         messages::mark(&api.db, &mailbox.id, &message.id, marks).await?;
@@ -214,7 +215,10 @@ fn shown(message: &Message, transcript: Option<&Transcript>) -> Value {
         "urgent": message.marks.urgent,
         "pinned": message.marks.pinned,
         "held": message.marks.held,
+        "private": message.marks.private,
         "deleted_by": message.deleted_by,
+        "copied_from": message.copied_from,
+        "forwarded_by": message.forwarded_by,
         "transcription": written(&message.transcription, transcript),
     })
 }

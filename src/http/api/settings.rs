@@ -7,7 +7,7 @@ use crate::{
     admin::{self, check},
     mailbox::{
         Preferences, Settings,
-        settings::{Addresses, Hours, Level},
+        settings::{Addresses, Hours, Level, Numbers},
     },
 };
 
@@ -43,15 +43,27 @@ pub(super) fn patch(fields: &mut Fields, settings: &mut Settings) {
     }
 }
 
+/// The same for a tenant, all of whose mailboxes start from them.
+pub(super) fn patch_shared(fields: &mut Fields, settings: &mut Settings) {
+    patch(fields, settings);
+    if let Err(problem) = check::shared(settings) {
+        fields.fault::<()>("settings", format!("{problem:#}"));
+    }
+}
+
 /// Whether one setting may have this value.
 fn fine(name: &str, value: &Value) -> Result<(), String> {
     // Whoever types addresses is forgiven spaces and repetitions; a program is told.
-    let addresses = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    if addresses.len() > Addresses::MOST {
-        return Err(format!("{} addresses at most", Addresses::MOST));
+    let said = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let (most, what, each): (_, _, fn(&str) -> anyhow::Result<()>) = match name {
+        "copy_to" | "distribute" => (Numbers::MOST, "numbers", check::number),
+        _ => (Addresses::MOST, "addresses", check::email),
+    };
+    if said.len() > most {
+        return Err(format!("{most} {what} at most"));
     }
-    for address in addresses.iter().filter_map(Value::as_str) {
-        check::email(address).map_err(|error| format!("{error:#}"))?;
+    for one in said.iter().filter_map(Value::as_str) {
+        each(one).map_err(|error| format!("{error:#}"))?;
     }
     let alone = Map::from_iter([(name.to_owned(), value.clone())]);
     let alone = serde_json::from_value(alone.into()).map_err(|error| error.to_string())?;
@@ -112,6 +124,11 @@ fn kind(name: &str, default: &Value) -> Value {
         }
         ("time_zone", _) => json!({ "type": "string", "examples": ["Europe/Vienna"] }),
         ("spoken", _) => json!({ "type": "string", "pattern": format!("^auto$|{LANGUAGE}") }),
+        ("copy_to" | "distribute", _) => {
+            json!({ "type": "array", "maxItems": Numbers::MOST, "items": {
+                "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$",
+            }})
+        }
         (_, Value::String(_)) => json!({ "type": "string", "pattern": LANGUAGE }),
         (_, Value::Bool(_)) => json!({ "type": "boolean" }),
         (_, Value::Number(_)) => {

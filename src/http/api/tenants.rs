@@ -121,7 +121,7 @@ async fn add(
     let name = fields.needed("name", |it| check::handle("tenant name", it));
     let sip_domain = fields.text_or_null("sip_domain", check::host).flatten();
     let mut settings = Settings::default();
-    settings::patch(&mut fields, &mut settings);
+    settings::patch_shared(&mut fields, &mut settings);
     fields.done()?;
     let id = TenantId(api.clock.message_id().to_string());
     let sip_domain = sip_domain.map(|it| it.to_ascii_lowercase());
@@ -151,7 +151,7 @@ async fn change(
     if name.is_some() || sip_domain.is_some() {
         platform_only(&token)?;
     }
-    settings::patch(&mut fields, &mut tenant.settings);
+    settings::patch_shared(&mut fields, &mut tenant.settings);
     fields.done()?;
     tenant.name = name.unwrap_or(tenant.name);
     if let Some(host) = sip_domain {

@@ -2,7 +2,11 @@
 
 use crate::{
     mailbox::{Envelope, Folder, MailboxId, MessageId, Reason, Recipient, Timestamp},
-    store::{Db, StoreError, Tx, jobs, messages::room, ms},
+    store::{
+        Db, StoreError, Tx, jobs,
+        messages::{Marks, room},
+        ms,
+    },
 };
 
 /// A take on its way into a mailbox. Its blob is already written.
@@ -26,6 +30,21 @@ pub struct Filing {
     pub notify_due: Timestamp,
     /// Who gets the mail; nobody, no mail.
     pub recipients: Vec<Recipient>,
+    /// What its caller said of it.
+    pub marks: Marks,
+    /// Whether other mailboxes get copies of it.
+    pub copies: bool,
+    /// Whose copy it is, if it is one.
+    pub origin: Option<Origin>,
+}
+
+/// Where a copy comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The message it is a copy of.
+    pub message: MessageId,
+    /// The mailbox whose owner passed it on; `None` for one that a setting made.
+    pub by: Option<MailboxId>,
 }
 
 /// What became of a filing. In each case it is settled, and the take may go.
@@ -53,7 +72,12 @@ pub async fn file(db: &Db, filings: &[Filing], now: Timestamp) -> Result<Vec<Fil
     Ok(filed)
 }
 
-async fn file_one(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<Filed, StoreError> {
+/// Files within the caller's transaction.
+pub(super) async fn file_one(
+    tx: &mut Tx,
+    filing: &Filing,
+    now: Timestamp,
+) -> Result<Filed, StoreError> {
     // Writing the mailbox first is the lock: filings and purges of it come one after the other.
     let mailboxes = on!(tx, tx => {
         sqlx::query("update mailbox set version = version + 1 where id = $1")
@@ -84,6 +108,9 @@ async fn file_one(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<Filed,
     if !filing.recipients.is_empty() {
         jobs::enqueue(tx, jobs::Kind::Notify, &filing.id, filing.notify_due).await?;
     }
+    if filing.copies {
+        jobs::enqueue(tx, jobs::Kind::Copy, &filing.id, now).await?;
+    }
     for recipient in &filing.recipients {
         on!(tx, tx => sqlx::query(
             "insert into delivery (message, recipient, kind, state) values ($1, $2, $3, 'queued')
@@ -102,10 +129,13 @@ async fn file_one(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<Filed,
 /// The row itself; `false` if it is there already.
 async fn insert(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<bool, StoreError> {
     let Envelope { caller, received, length, interrupted, reason } = &filing.envelope;
+    let Marks { urgent, pinned, held, private } = filing.marks;
+    let origin = filing.origin.as_ref();
     let inserted = on!(tx, tx => sqlx::query(
         "insert into message (id, mailbox, folder, caller_name, caller_number, received, length_ms,
-                interrupted, blob, transcription, created, reason)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                interrupted, blob, transcription, created, reason, urgent, pinned, held, private,
+                copied_from, forwarded_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          on conflict do nothing",
     )
     .bind(filing.id.to_string())
@@ -120,6 +150,12 @@ async fn insert(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<bool, St
     .bind(if filing.transcribe { "waiting" } else { "off" })
     .bind(now.0)
     .bind((*reason != Reason::Unknown).then_some(reason.as_str()))
+    .bind(urgent)
+    .bind(pinned)
+    .bind(held)
+    .bind(private)
+    .bind(origin.map(|it| it.message.to_string()))
+    .bind(origin.and_then(|it| it.by.as_ref()).map(|it| &it.0))
     .execute(&mut **tx)
     .await?
     .rows_affected());

@@ -24,6 +24,10 @@ pub struct Heading {
     pub caller_number: Option<String>,
     /// That number is a mailbox of the same tenant.
     pub internal: bool,
+    /// Its caller wanted nobody else to hear it.
+    pub private: bool,
+    /// The number of the mailbox whose owner passed it on.
+    pub sent_by: Option<String>,
     /// How long it is.
     pub length: Duration,
 }
@@ -31,10 +35,11 @@ pub struct Heading {
 /// All that lies in a mailbox, the trash too, the oldest first.
 pub async fn headings(db: &Db, mailbox: &Mailbox) -> Result<Vec<Heading>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
-        "select message.id, folder, urgent, received, caller_number, length_ms,
-                other.id is not null as internal
+        "select message.id, coalesce(shelf, folder) as folder, urgent, received, caller_number,
+                length_ms, private, other.id is not null as internal, sender.number as sent_by
            from message
            left join mailbox other on other.tenant = $2 and other.number = caller_number
+           left join mailbox sender on sender.id = forwarded_by
           where message.mailbox = $1
           order by received, message.id",
     )
@@ -53,6 +58,8 @@ struct Row {
     received: i64,
     caller_number: Option<String>,
     internal: bool,
+    private: bool,
+    sent_by: Option<String>,
     length_ms: i64,
 }
 
@@ -67,6 +74,8 @@ impl TryFrom<Row> for Heading {
             received: Timestamp(row.received),
             caller_number: row.caller_number,
             internal: row.internal,
+            private: row.private,
+            sent_by: row.sent_by,
             length: crate::store::length(row.length_ms),
         })
     }

@@ -10,13 +10,15 @@ use crate::mailbox::{
     room::MadeRoom,
 };
 
+mod copies;
 mod filing;
 mod headings;
 mod notified;
 mod room;
 mod trash;
 
-pub use filing::{Filed, Filing, file};
+pub use copies::{Copied, Copy, Recording, copy};
+pub use filing::{Filed, Filing, Origin, file};
 pub use headings::{Heading, headings};
 pub(super) use notified::NOTIFIED;
 pub use notified::let_go;
@@ -44,6 +46,10 @@ pub struct Message {
     pub made_room: Option<MadeRoom>,
     /// The rule or person that put it into the trash.
     pub deleted_by: Option<String>,
+    /// The message it is a copy of.
+    pub copied_from: Option<MessageId>,
+    /// The mailbox whose owner passed it on.
+    pub forwarded_by: Option<MailboxId>,
 }
 
 /// What sets a message apart.
@@ -55,6 +61,8 @@ pub struct Marks {
     pub pinned: bool,
     /// An administrator wants it kept: it never gives way.
     pub held: bool,
+    /// Its caller meant it for its owner alone: it is not passed on, nor its sound mailed.
+    pub private: bool,
 }
 
 /// How far the transcript of a message is.
@@ -106,15 +114,18 @@ pub async fn list(
 ) -> Result<Vec<Message>, StoreError> {
     let (time, last) = page.before.unwrap_or((Timestamp(i64::MAX), MessageId(Uuid::max())));
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
-        "select id, mailbox, folder, caller_name, caller_number, received, length_ms, interrupted,
-                reason, urgent, pinned, held, blob, transcription, transcription_error, made_room,
-                deleted_by
+        "select id, mailbox, coalesce(shelf, folder) as folder, caller_name, caller_number, received,
+                length_ms, interrupted, reason, urgent, pinned, held, private, blob, transcription,
+                transcription_error, made_room, deleted_by, copied_from, forwarded_by
            from message
-          where mailbox = $1 and ($2 = 'all' or folder = $2) and (received, id) < ($3, $4)
-          order by received desc, id desc limit $5",
+          where mailbox = $1
+            and ($2 = 'all' or (folder = $3 and coalesce(shelf, folder) = $2))
+            and (received, id) < ($4, $5)
+          order by received desc, id desc limit $6",
     )
     .bind(&mailbox.0)
     .bind(folder.map_or("all", Folder::as_str))
+    .bind(folder.map_or("all", |it| it.kind().as_str()))
     .bind(time.0)
     .bind(last.to_string())
     .bind(i64::from(page.most.min(Page::LONGEST)))
@@ -126,9 +137,11 @@ pub async fn list(
 /// How many messages lie in a folder.
 pub async fn count(db: &Db, mailbox: &MailboxId, folder: Folder) -> Result<u64, StoreError> {
     let count: i64 = on!(&db.reader, pool => sqlx::query_scalar(
-        "select count(*) from message where mailbox = $1 and folder = $2",
+        "select count(*) from message
+          where mailbox = $1 and folder = $2 and coalesce(shelf, folder) = $3",
     )
     .bind(&mailbox.0)
+    .bind(folder.kind().as_str())
     .bind(folder.as_str())
     .fetch_one(pool)
     .await?);
@@ -149,9 +162,9 @@ pub async fn get(
 /// the house; whoever acts for a tenant asks [`get`].
 pub async fn for_job(db: &Db, id: &MessageId) -> Result<Option<(Message, Mailbox)>, StoreError> {
     let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
-        "select id, mailbox, folder, caller_name, caller_number, received, length_ms, interrupted,
-                reason, urgent, pinned, held, blob, transcription, transcription_error, made_room,
-                deleted_by
+        "select id, mailbox, coalesce(shelf, folder) as folder, caller_name, caller_number, received,
+                length_ms, interrupted, reason, urgent, pinned, held, private, blob, transcription,
+                transcription_error, made_room, deleted_by, copied_from, forwarded_by
            from message where id = $1",
     )
     .bind(id.to_string())
@@ -175,13 +188,15 @@ pub async fn mark(
     marks: Marks,
 ) -> Result<bool, StoreError> {
     let marked = on!(&db.writer, pool => sqlx::query(
-        "update message set urgent = $3, pinned = $4, held = $5 where mailbox = $1 and id = $2",
+        "update message set urgent = $3, pinned = $4, held = $5, private = $6
+          where mailbox = $1 and id = $2",
     )
     .bind(&mailbox.0)
     .bind(id.to_string())
     .bind(marks.urgent)
     .bind(marks.pinned)
     .bind(marks.held)
+    .bind(marks.private)
     .execute(pool)
     .await?
     .rows_affected());
@@ -281,11 +296,14 @@ struct Row {
     urgent: bool,
     pinned: bool,
     held: bool,
+    private: bool,
     blob: String,
     transcription: String,
     transcription_error: Option<String>,
     made_room: Option<String>,
     deleted_by: Option<String>,
+    copied_from: Option<String>,
+    forwarded_by: Option<String>,
     reason: Option<String>,
 }
 
@@ -318,11 +336,18 @@ impl TryFrom<Row> for Message {
                 interrupted: row.interrupted,
                 reason,
             },
-            marks: Marks { urgent: row.urgent, pinned: row.pinned, held: row.held },
+            marks: Marks {
+                urgent: row.urgent,
+                pinned: row.pinned,
+                held: row.held,
+                private: row.private,
+            },
             blob: row.blob,
             transcription,
             made_room: row.made_room.map(room::read).transpose()?,
             deleted_by: row.deleted_by,
+            copied_from: row.copied_from.map(id).transpose()?,
+            forwarded_by: row.forwarded_by.map(MailboxId),
         })
     }
 }

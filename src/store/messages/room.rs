@@ -14,17 +14,31 @@ use crate::{
 /// The rule that puts messages into the trash at the limit.
 const ROTATION: &str = "rotation";
 
+/// How many messages lie in a mailbox, and how many of them stay whatever comes.
+const HELD: &str = "select count(*), count(case when pinned or held then 1 end)
+                      from message where mailbox = $1 and folder in ('new', 'saved')";
+
 /// Whether a caller may leave a message.
 pub async fn door(db: &Db, mailbox: &Mailbox) -> Result<Door, StoreError> {
-    let (count, fixed): (i64, i64) = on!(&db.reader, pool => sqlx::query_as(
-        "select count(*), count(case when pinned or held then 1 end)
-           from message where mailbox = $1 and folder in ('new', 'saved')",
-    )
-    .bind(&mailbox.id.0)
-    .fetch_one(pool)
-    .await?);
+    let (count, fixed): (i64, i64) = on!(&db.reader, pool => sqlx::query_as(HELD)
+        .bind(&mailbox.id.0)
+        .fetch_one(pool)
+        .await?);
+    Ok(opened(mailbox, count, fixed))
+}
+
+/// The same for a copy, within the transaction that makes it.
+pub(super) async fn door_within(tx: &mut Tx, mailbox: &Mailbox) -> Result<Door, StoreError> {
+    let (count, fixed): (i64, i64) = on!(tx, tx => sqlx::query_as(HELD)
+        .bind(&mailbox.id.0)
+        .fetch_one(&mut **tx)
+        .await?);
+    Ok(opened(mailbox, count, fixed))
+}
+
+fn opened(mailbox: &Mailbox, count: i64, fixed: i64) -> Door {
     let rotates = !mailbox.settings.disable_rotate;
-    Ok(room::door(size(count), size(fixed), mailbox.limit(), rotates))
+    room::door(size(count), size(fixed), mailbox.limit(), rotates)
 }
 
 /// Lets others give way for a message that has just been written, and notes at it what its owner

@@ -23,14 +23,16 @@ pub async fn move_to(
         .rows_affected());
     let moved = match folder {
         Folder::Deleted => put(&mut tx, mailbox, id, by, now).await?,
-        Folder::New | Folder::Saved => {
+        kept => {
+            let shelf = Some(kept.as_str()).filter(|_| kept.kind() != kept);
             let moved = on!(&mut tx, tx => sqlx::query(
-                "update message set folder = $3, deleted = null, deleted_by = null
+                "update message set folder = $3, shelf = $4, deleted = null, deleted_by = null
                   where mailbox = $1 and id = $2",
             )
             .bind(&mailbox.0)
             .bind(id.to_string())
-            .bind(folder.as_str())
+            .bind(kept.kind().as_str())
+            .bind(shelf)
             .execute(&mut **tx)
             .await?
             .rows_affected());
@@ -54,7 +56,7 @@ pub(super) async fn put(
         "update message
             set deleted = case when folder = 'deleted' then deleted else $3 end,
                 deleted_by = case when folder = 'deleted' then deleted_by else $4 end,
-                folder = 'deleted'
+                folder = 'deleted', shelf = null
           where mailbox = $1 and id = $2",
     )
     .bind(&mailbox.0)

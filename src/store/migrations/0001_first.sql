@@ -52,6 +52,7 @@ create table dial_in (
 create table pin (
     mailbox text   primary key references mailbox (id) on delete cascade,
     hash    text   not null,                   -- Argon2id, a PHC string
+    given   boolean not null,                  -- not its owner's choice: the first call replaces it
     changed bigint not null
 );
 
@@ -66,7 +67,8 @@ create table guess (
 
 create table greeting (
     mailbox   text   not null references mailbox (id) on delete cascade,
-    kind      text   not null check (kind in ('unavailable', 'busy', 'temporary')),
+    kind      text   not null
+              check (kind in ('unavailable', 'busy', 'temporary', 'absence', 'closed')),
     blob      text   not null,
     length_ms bigint not null,
     until     bigint,                          -- a temporary one ends here
@@ -78,6 +80,8 @@ create table message (
     id                  text    primary key,
     mailbox             text    not null references mailbox (id),
     folder              text    not null check (folder in ('new', 'saved', 'deleted')),
+    shelf               text                   -- where a saved one lies in a folder of its owner's
+                        check (shelf in ('work', 'family', 'friends', 'fifth', 'sixth')),
     caller_name         text,
     caller_number       text,
     reason              text,                  -- why the call came here, as far as it told
@@ -87,7 +91,8 @@ create table message (
     urgent              boolean not null default false,
     pinned              boolean not null default false,
     held                boolean not null default false,
-    blob                text    not null,
+    private             boolean not null default false,
+    blob                text    not null,          -- copies have the same
     transcription       text    not null
                         check (transcription in ('off', 'waiting', 'done', 'failed')),
     transcription_error text,
@@ -97,15 +102,18 @@ create table message (
     made_room           text,                  -- JSON: how full the mailbox was, and what gave way
     deleted             bigint,                -- when it went into the trash
     deleted_by          text,                  -- the rule or person that put it there
+    copied_from         text,                  -- the message it is a copy of, there still or not
+    forwarded_by        text    references mailbox (id) on delete set null,
     created             bigint  not null
 );
 
 -- How many lie in a mailbox and which give way first; and its pages, of one folder or all.
 create index message_in_mailbox
     on message (mailbox, folder, pinned, held, urgent, received, id);
-create index message_in_time on message (mailbox, received, id, folder);
+create index message_in_time on message (mailbox, received, id, folder, shelf);
 create index message_blob on message (blob);
 create index message_trash on message (folder, deleted);
+create index message_forwarded on message (forwarded_by) where forwarded_by is not null;
 
 create table transcript (
     message  text   primary key references message (id) on delete cascade,

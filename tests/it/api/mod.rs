@@ -145,6 +145,9 @@ impl Stand {
             transcribe: true,
             notify_due: Timestamp(NOW + 60_000),
             recipients: vec![Recipient { address: "ann@acme.example".into(), kind: Notice::Full }],
+            marks: Default::default(),
+            copies: false,
+            origin: None,
         };
         file(&self.db, &[filing], Timestamp(NOW)).await.unwrap();
         id.to_string()

@@ -183,6 +183,9 @@ async fn leave(house: &House, mailbox: &str) -> String {
         transcribe: true,
         notify_due: now,
         recipients: mailbox.recipients(),
+        marks: Default::default(),
+        copies: false,
+        origin: None,
     };
     file(&db, &[filing], now).await.unwrap();
     db.close().await;

@@ -15,14 +15,14 @@ use crate::phone::{Call, Phone, digest::Account, richer::Manner};
 
 const QUIET: Duration = Duration::from_millis(600);
 /// A server that believes its peer.
-const BELIEVING: &str =
+pub(super) const BELIEVING: &str =
     "[sip]\nidentity_from = [\"127.0.0.0/8\"]\n[speech]\nmodels = \"/nonexistent\"\n";
 /// What a peer that knows whose phone it is says of 1000's.
-const OWN: &str = "P-Asserted-Identity: <sip:1000@pbx.example>\r\n";
+pub(super) const OWN: &str = "P-Asserted-Identity: <sip:1000@pbx.example>\r\n";
 
 #[tokio::test]
 async fn an_owner_hears_their_message_from_any_phone_and_deletes_it() {
-    let house = House::start(DEAF);
+    let house = House::start(&format!("{DEAF}[retrieval]\nfirst_use = false\n"));
     let said = leave(&house, 3).await;
     let pin = new_pin(&house);
 
@@ -188,7 +188,7 @@ async fn a_locked_mailbox_opens_to_no_pin_but_to_its_own_phone() {
 }
 
 /// A caller says something to 1000; what was said.
-async fn leave(house: &House, seconds: usize) -> Vec<u8> {
+pub(super) async fn leave(house: &House, seconds: usize) -> Vec<u8> {
     let mut call = super::beeped(house).await;
     let said = words(seconds);
     call.speak(&said).await.unwrap();
@@ -197,19 +197,19 @@ async fn leave(house: &House, seconds: usize) -> Vec<u8> {
     said
 }
 
-async fn calls(house: &House, extra: &'static str) -> Call {
+pub(super) async fn calls(house: &House, extra: &'static str) -> Call {
     let manner = Manner { extra, ..Manner::default() };
     Phone::new().await.unwrap().call_as(house.sip, "*97", manner).await.unwrap().unwrap()
 }
 
-async fn press(call: &mut Call, keys: &str) {
+pub(super) async fn press(call: &mut Call, keys: &str) {
     for key in keys.chars() {
         call.press(key).await.unwrap();
         call.wait(Duration::from_millis(60)).await;
     }
 }
 
-fn new_pin(house: &House) -> String {
+pub(super) fn new_pin(house: &House) -> String {
     let told = house.run(&["mailbox", "pin", "1000"]);
     let digits = told.split("PIN: ").nth(1).and_then(|it| it.split_whitespace().next());
     digits.expect("a PIN is shown").to_owned()
@@ -220,7 +220,7 @@ async fn folder(house: &House, count: usize) -> Folder {
 }
 
 /// Whether the middle of a sentence's last clip is in what was heard.
-fn hears(heard: &[i16], phrase: Phrase) -> bool {
+pub(super) fn hears(heard: &[i16], phrase: Phrase) -> bool {
     let clips = Prompts::load(None).unwrap().clips("en", &phrase);
     let last = clips.last().unwrap().encoded(Codec::Pcmu);
     place(&decoded(&last[last.len() / 3..][..800]), heard).is_some()

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use afterbeep::flow::{
-    Action, Contents, Event, Flow, Layout, Letter, Prompt, Retrieval, retrieval::Settings,
+    Action, Contents, Event, Flow, Layout, Letter, Policy, Prompt, Retrieval, retrieval::Settings,
 };
 use afterbeep::mailbox::{Folder, MessageId, settings::Hours};
 use afterbeep::say::Who;
@@ -9,11 +9,11 @@ use jiff::civil::date;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::dialogue;
+use super::conversation;
 
 #[test]
 fn an_owner_logs_in_hears_a_message_and_hangs_up() {
-    dialogue(
+    conversation(
         stranger(),
         "
         caller: calls
@@ -34,11 +34,11 @@ fn an_owner_logs_in_hears_a_message_and_hangs_up() {
         store: logged in
         server: open
         store: opened 1:new
-        server: say Counts { new: 1, urgent: 0, saved: 0 }, say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say Counts { new: 1, urgent: 0, saved: 0 }, MAIN
         caller: presses 1
         server: say Message { place: 1, last: false, folder: New, urgent: false }, play 1
         caller: waits
-        server: move 1 to saved, say Choice { what: Repeat, key: '5' }, say Choice { what: Delete, key: '7' }, say Choice { what: Save, key: '9' }, say Choice { what: Envelope, key: '3' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: move 1 to saved, AFTER
         store: moved 1 to saved
         caller: hangs up
     ",
@@ -47,7 +47,7 @@ fn an_owner_logs_in_hears_a_message_and_hangs_up() {
 
 #[test]
 fn unknown_locked_and_wrong_sound_alike_and_three_tries_end_the_call() {
-    dialogue(
+    conversation(
         stranger(),
         "
         caller: calls
@@ -76,7 +76,7 @@ fn unknown_locked_and_wrong_sound_alike_and_three_tries_end_the_call() {
 
 #[test]
 fn a_star_takes_back_what_was_typed() {
-    dialogue(
+    conversation(
         stranger(),
         "
         caller: calls
@@ -101,13 +101,13 @@ fn a_star_takes_back_what_was_typed() {
 
 #[test]
 fn urgent_messages_come_first_and_next_and_previous_go_along_the_list() {
-    dialogue(
+    conversation(
         owner(),
         "
         caller: calls
         server: open
         store: opened 1:new 2:new! 3:new 4:saved
-        server: say Counts { new: 3, urgent: 1, saved: 1 }, say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say Counts { new: 3, urgent: 1, saved: 1 }, MAIN
         caller: presses 1
         server: say Message { place: 1, last: false, folder: New, urgent: true }, play 2
         caller: presses 4
@@ -121,7 +121,7 @@ fn urgent_messages_come_first_and_next_and_previous_go_along_the_list() {
         caller: presses 6
         server: say Message { place: 3, last: true, folder: New, urgent: false }, play 3
         caller: presses 6
-        server: say NoMore, say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say NoMore, MAIN
         caller: hangs up
     ",
     );
@@ -129,13 +129,13 @@ fn urgent_messages_come_first_and_next_and_previous_go_along_the_list() {
 
 #[test]
 fn within_a_message_one_goes_back_and_forward_stands_still_and_begins_again() {
-    dialogue(
+    conversation(
         owner(),
         "
         caller: calls
         server: open
         store: opened 1:new
-        server: say Counts { new: 1, urgent: 0, saved: 0 }, say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say Counts { new: 1, urgent: 0, saved: 0 }, MAIN
         caller: presses 1
         server: say Message { place: 1, last: false, folder: New, urgent: false }, play 1
         caller: presses #
@@ -156,28 +156,28 @@ fn within_a_message_one_goes_back_and_forward_stands_still_and_begins_again() {
 
 #[test]
 fn a_deleted_message_can_be_taken_out_of_the_trash() {
-    dialogue(
+    conversation(
         owner(),
         "
         caller: calls
         server: open
         store: opened 1:new
-        server: say Counts { new: 1, urgent: 0, saved: 0 }, say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say Counts { new: 1, urgent: 0, saved: 0 }, MAIN
         caller: presses 1
         server: say Message { place: 1, last: false, folder: New, urgent: false }, play 1
         caller: presses 7
         server: move 1 to deleted
         caller: presses 7
         store: moved 1 to deleted
-        server: say MessageDeleted, say NoMore, say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say MessageDeleted, say NoMore, MAIN
         caller: presses 2
-        server: say Choice { what: NewFolder, key: '0' }, say Choice { what: SavedFolder, key: '1' }, say Choice { what: DeletedFolder, key: '9' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say Choice { what: NewFolder, key: '0' }, say Choice { what: SavedFolder, key: '1' }, say Choice { what: WorkFolder, key: '2' }, say Choice { what: FamilyFolder, key: '3' }, say Choice { what: FriendsFolder, key: '4' }, say Choice { what: FifthFolder, key: '5' }, say Choice { what: SixthFolder, key: '6' }, say Choice { what: DeletedFolder, key: '9' }, say Choice { what: Exit, key: '#' }, wait 5s
         caller: presses 9
         server: say InFolder { folder: Deleted, count: 1 }, say Message { place: 1, last: false, folder: Deleted, urgent: false }, play 1
         caller: presses 7
         server: move 1 to saved
         store: moved 1 to saved
-        server: say MessageRestored, say Choice { what: Repeat, key: '5' }, say Choice { what: Delete, key: '7' }, say Choice { what: Save, key: '9' }, say Choice { what: Envelope, key: '3' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say MessageRestored, AFTER
         caller: hangs up
     ",
     );
@@ -185,19 +185,21 @@ fn a_deleted_message_can_be_taken_out_of_the_trash() {
 
 #[test]
 fn what_could_not_be_stored_is_not_said_to_be_done() {
-    dialogue(
+    conversation(
         owner(),
         "
         caller: calls
         server: open
         store: opened 1:new
-        server: say Counts { new: 1, urgent: 0, saved: 0 }, say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say Counts { new: 1, urgent: 0, saved: 0 }, MAIN
         caller: presses 1
         server: say Message { place: 1, last: false, folder: New, urgent: false }, play 1
         caller: presses 9
+        server: SHELVES
+        caller: presses 1
         server: move 1 to saved
         store: kept 1 from saved
-        server: say NotDone, say Choice { what: Repeat, key: '5' }, say Choice { what: Delete, key: '7' }, say Choice { what: Save, key: '9' }, say Choice { what: Envelope, key: '3' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say NotDone, AFTER
         caller: hangs up
     ",
     );
@@ -205,19 +207,19 @@ fn what_could_not_be_stored_is_not_said_to_be_done() {
 
 #[test]
 fn who_presses_nothing_is_asked_three_times() {
-    dialogue(
+    conversation(
         owner(),
         "
         caller: calls
         server: open
         store: opened
-        server: say Counts { new: 0, urgent: 0, saved: 0 }, say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
         caller: presses 1
-        server: say InFolder { folder: New, count: 0 }, say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: say InFolder { folder: New, count: 0 }, MAIN
         caller: waits
-        server: say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: MAIN
         caller: waits
-        server: say Choice { what: Listen, key: '1' }, say Choice { what: Folders, key: '2' }, say Choice { what: Exit, key: '#' }, wait 5s
+        server: MAIN
         caller: waits
         server: say Goodbye, hang up
     ",
@@ -227,7 +229,8 @@ fn who_presses_nothing_is_asked_three_times() {
 #[test]
 fn every_layout_reads_and_leads_to_every_message_and_out() {
     for layout in Layout::ALL {
-        let mut flow = Retrieval::owner(Settings { keys: layout, ..Settings::default() });
+        let mut flow =
+            Retrieval::owner(Settings { keys: layout, ..Settings::default() }, Policy::default());
         flow.on(Event::Start);
         flow.on(Event::Opened(contents("store: opened 1:new 2:new")));
         let playing = flow.on(Event::Key('1'));
@@ -238,7 +241,7 @@ fn every_layout_reads_and_leads_to_every_message_and_out() {
 /// With "Play Envelope" and "Play CID" an owner hears when, then who, then the message.
 #[test]
 fn the_envelope_comes_before_the_message_in_the_order_of_the_voicemail_tab() {
-    let mut flow = Retrieval::owner(Settings::default());
+    let mut flow = Retrieval::owner(Settings::default(), Policy::default());
     flow.on(Event::Start);
     let told = Contents { play_envelope: true, play_cid: true, ..contents("store: opened 1:new") };
     flow.on(Event::Opened(told));
@@ -259,7 +262,7 @@ proptest! {
         layout in 0_usize..3,
     ) {
         let settings = Settings { keys: Layout::ALL[layout], ..Settings::default() };
-        let mut flow = Retrieval::owner(settings);
+        let mut flow = Retrieval::owner(settings, Policy::default());
         flow.on(Event::Start);
         let mut actions = flow.on(Event::Opened(contents("store: opened 1:new 2:saved 3:deleted 4:new!")));
         for key in keys.iter().filter_map(|it| it.chars().next()) {
@@ -293,11 +296,11 @@ proptest! {
 }
 
 fn stranger() -> Flow {
-    Flow::Retrieval(Retrieval::stranger(Settings::default()))
+    Flow::Retrieval(Box::new(Retrieval::stranger(Settings::default(), Policy::default())))
 }
 
 fn owner() -> Flow {
-    Flow::Retrieval(Retrieval::owner(Settings::default()))
+    Flow::Retrieval(Box::new(Retrieval::owner(Settings::default(), Policy::default())))
 }
 
 fn plays(action: &Action, id: u128) -> bool {
@@ -305,24 +308,32 @@ fn plays(action: &Action, id: u128) -> bool {
 }
 
 /// `store: opened 1:new 2:new! 3:saved`, with `!` for urgent ones. Nothing is told before them.
-pub(super) fn contents(line: &str) -> Contents {
+pub(crate) fn contents(line: &str) -> Contents {
     let letters = line.split(' ').skip(2).map(|it| {
         let (id, folder) = it.split_once(':').unwrap();
         Letter {
             id: MessageId(Uuid::from_u128(id.parse().unwrap())),
-            folder: folder.trim_end_matches('!').parse().unwrap(),
+            folder: folder.trim_end_matches(['!', 'p']).parse().unwrap(),
             urgent: folder.ends_with('!'),
             received: date(2026, 11, 27).at(14, 5, 0, 0),
             who: Who::Extension("1001".into()),
+            number: Some("1001".into()),
+            internal: true,
+            private: folder.ends_with('p'),
+            sent_by: None,
             length: Duration::from_secs(12),
         }
     });
     Contents {
+        number: "1000".into(),
+        spoken: vec![],
+        first_use: false,
         letters: letters.collect(),
         today: date(2026, 11, 27),
         hours: Hours::TwentyFour,
         play_envelope: false,
         play_cid: false,
         newest_first: false,
+        confirm_delete: false,
     }
 }

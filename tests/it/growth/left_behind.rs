@@ -38,6 +38,9 @@ async fn filed(db: &Db, blobs: &Blobs, mailbox: &MailboxId, sound: Option<String
         transcribe: false,
         notify_due: NOW,
         recipients: Vec::new(),
+        marks: Default::default(),
+        copies: false,
+        origin: None,
     };
     in_s3(blobs, &filing.blob).await;
     messages::file(db, std::slice::from_ref(&filing), NOW).await.unwrap();

@@ -172,6 +172,9 @@ impl House {
             transcribe: true,
             notify_due: NOW + LEASE,
             recipients: vec![full("ann@acme.example"), full("bob@acme.example")],
+            marks: Default::default(),
+            copies: false,
+            origin: None,
         }
     }
 }

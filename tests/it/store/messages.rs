@@ -165,6 +165,36 @@ async fn a_message_moves_between_folders_of_its_own_mailbox_only() {
 }
 
 #[tokio::test]
+async fn a_folder_of_the_owners_is_one_of_its_own_and_saved_to_all_limits() {
+    let (house, mailbox) = house_with_mailbox().await;
+    let [first, second] = [house.filing(&mailbox), house.filing(&mailbox)];
+    messages::file(&house.db, &[first.clone(), second.clone()], NOW).await.unwrap();
+    let put = async |id, folder| {
+        messages::move_to(&house.db, &mailbox.id, id, folder, "owner", NOW).await.unwrap()
+    };
+    assert!(put(&first.id, Folder::Family).await);
+    assert!(put(&second.id, Folder::Saved).await);
+    let count = async |folder| messages::count(&house.db, &mailbox.id, folder).await.unwrap();
+    assert_eq!([count(Folder::Family).await, count(Folder::Saved).await], [1, 1]);
+    let list = async |folder| {
+        let all = messages::list(&house.db, &mailbox.id, Some(folder), Page::first(9)).await;
+        all.unwrap().into_iter().map(|it| it.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(Folder::Family).await, [first.id]);
+    assert_eq!(list(Folder::Saved).await, [second.id]);
+    assert!(list(Folder::Work).await.is_empty());
+    let headings = messages::headings(&house.db, &mailbox).await.unwrap();
+    assert_eq!(headings.iter().filter(|it| it.folder == Folder::Family).count(), 1);
+
+    // It gives way like any other that was heard, and comes back to the saved ones.
+    let third = Filing { limit: 2, ..house.filing(&mailbox) };
+    messages::file(&house.db, std::slice::from_ref(&third), NOW).await.unwrap();
+    assert_eq!(list(Folder::Deleted).await, [first.id]);
+    assert!(put(&first.id, Folder::Saved).await);
+    assert_eq!(list(Folder::Saved).await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_list_is_newest_first_and_goes_on_where_it_stopped() {
     let (house, mailbox) = house_with_mailbox().await;
     let mut filings: Vec<_> = (0..7).map(|_| house.filing(&mailbox)).collect();

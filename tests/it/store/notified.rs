@@ -53,7 +53,9 @@ async fn a_message_stays_where_not_everybody_has_it_or_somebody_keeps_it() {
         let id = &filing.id;
         messages::file(db, std::slice::from_ref(&filing), NOW).await.unwrap();
         deliveries::accepted(db, id, ANN, "250 ok", with_audio).await.unwrap();
-        messages::mark(db, &mailbox.id, id, Marks { urgent: true, pinned, held }).await.unwrap();
+        messages::mark(db, &mailbox.id, id, Marks { urgent: true, pinned, held, private: false })
+            .await
+            .unwrap();
         messages::move_to(db, &mailbox.id, id, to, "owner", NOW).await.unwrap();
         let case = (with_audio, pinned, held, to);
         assert_eq!(messages::let_go(db, &mailbox.id, id, NOW).await.unwrap(), goes, "{case:?}");

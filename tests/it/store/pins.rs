@@ -27,6 +27,20 @@ async fn a_pin_is_set_changed_and_taken_away() {
 }
 
 #[tokio::test]
+async fn a_given_pin_is_known_until_its_owner_chooses_another() {
+    let (house, mailbox) = house_with_mailbox().await;
+    let given = async || pins::is_given(&house.db, &mailbox.id).await.unwrap();
+    assert!(!given().await);
+    pins::set(&house.db, &mailbox.id, "given", NOW).await.unwrap();
+    assert!(given().await);
+    assert!(pins::change(&house.db, &mailbox.id, "chosen", NOW).await.unwrap());
+    assert!(!given().await);
+    assert_eq!(pins::of(&house.db, &mailbox.id).await.unwrap().as_deref(), Some("chosen"));
+    pins::set(&house.db, &mailbox.id, "given", NOW).await.unwrap();
+    assert!(given().await);
+}
+
+#[tokio::test]
 async fn of_all_guesses_at_a_mailbox_ten_an_hour_get_an_answer() {
     let (house, mailbox) = house_with_mailbox().await;
     let subject = Subject::Mailbox(&mailbox.id);

@@ -186,7 +186,7 @@ async fn what_gives_way_in_the_store_is_what_the_rule_says() {
         let id = filing.id;
         messages::move_to(&house.db, &mailbox.id, &id, folder, "owner", NOW).await.unwrap();
         let (urgent, pinned) = (bits & 4 != 0, bits & 8 != 0);
-        let marks = Marks { urgent, pinned, held: false };
+        let marks = Marks { urgent, pinned, ..Marks::default() };
         messages::mark(&house.db, &mailbox.id, &id, marks).await.unwrap();
         let Envelope { caller, received, .. } = filing.envelope;
         lying.push(Lying { id, caller, received, folder, urgent, owed, fixed: pinned });

@@ -5,6 +5,7 @@ mod gaps;
 mod hangups;
 mod mails;
 mod outage;
+mod owners;
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ pub use gaps::gaps;
 pub use hangups::hangups;
 pub use mails::mails;
 pub use outage::outage;
+pub use owners::{keys, opening};
 
 use crate::house::House;
 use crate::phone::{Call, Phone, SILENCE};

@@ -94,6 +94,9 @@ async fn file(house: &House, db: &Db, count: u32) -> Vec<MessageId> {
             transcribe: false,
             notify_due: now,
             recipients,
+            marks: Default::default(),
+            copies: false,
+            origin: None,
         };
         messages::file(db, &[filing], now).await.unwrap();
         ids.push(id);

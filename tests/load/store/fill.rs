@@ -102,6 +102,9 @@ pub fn filing(mailbox: &MailboxId, received: Timestamp) -> Filing {
         transcribe: true,
         notify_due: FAR,
         recipients: vec![to("ann@localhost", Notice::Full), to("bob@localhost", Notice::Short)],
+        marks: Default::default(),
+        copies: false,
+        origin: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What many messages cost: filing one more, looking at them, and starting.
 
 mod fill;
+pub use fill::filing;
 
 use std::time::{Duration, Instant};
 

@@ -20,7 +20,12 @@ pub(in crate::http::api) fn schemas() -> Vec<(&'static str, Value)> {
         "urgent": flag,
         "pinned": flag,
         "held": flag,
+        "private": flag,
         "deleted_by": maybe(),
+        "copied_from": { "type": ["string", "null"], "format": "uuid",
+            "description": "The message it is a copy of, which may be gone." },
+        "forwarded_by": { "type": ["string", "null"], "format": "uuid",
+            "description": "The mailbox whose owner passed it on." },
         "transcription": transcription(),
     });
     let listed = whole(message.clone());
@@ -30,7 +35,9 @@ pub(in crate::http::api) fn schemas() -> Vec<(&'static str, Value)> {
     })));
     message["translation"] = translation();
     message["deliveries"] = list(delivery());
-    let patch = json!({ "folder": folder, "urgent": flag, "pinned": flag, "held": flag });
+    let patch = json!({
+        "folder": folder, "urgent": flag, "pinned": flag, "held": flag, "private": flag,
+    });
     vec![
         ("Message", listed),
         ("WholeMessage", whole(message)),

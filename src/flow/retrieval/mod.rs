@@ -3,102 +3,35 @@
 //! A message that was heard to its end, or kept or deleted by its owner, is no longer new; one whose
 //! owner hangs up in the middle of it still is. Whatever is said to be done has been committed.
 
+mod dictation;
+mod letter;
+mod login;
+mod more;
+mod own;
+mod sending;
+mod settings;
+mod terms;
+
 use std::{cmp::Reverse, mem, time::Duration};
 
-use jiff::civil::{Date, DateTime};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::{
-    Action, Event, Prompt,
-    keys::{Keys, Layout, Place},
+    Action, Deposit, Event, Policy, Prompt,
+    keys::{Keys, Place},
 };
-use crate::mailbox::{Folder, MessageId, Pin, settings::Hours};
-use crate::say::{Choice, Phrase, Who};
-
-/// `[retrieval]`: the owner's phone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Which key does what: `asterisk`, `freeswitch` or `cisco`.
-    pub keys: Layout,
-
-    /// How long a menu waits for a key, and a number for its next digit.
-    #[serde(with = "humantime_serde")]
-    #[schemars(with = "String")]
-    pub patience: Duration,
-
-    /// How often somebody may try to log in, and a menu is said to somebody who presses no key.
-    pub tries: u32,
-
-    /// How far "back" and "forward" go within a message.
-    #[serde(with = "humantime_serde")]
-    #[schemars(with = "String")]
-    pub skip: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            keys: Layout::default(),
-            patience: Duration::from_secs(5),
-            tries: 3,
-            skip: Duration::from_secs(3),
-        }
-    }
-}
-
-impl Settings {
-    /// What contradicts itself, in a sentence.
-    pub fn check(&self) -> Result<(), String> {
-        if self.tries == 0 {
-            return Err("tries must be at least 1".into());
-        }
-        if self.patience < Duration::from_secs(1) {
-            return Err("patience must be at least 1s".into());
-        }
-        Ok(())
-    }
-}
-
-/// A message as its owner hears of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// What names it.
-    pub id: MessageId,
-    /// Where it lies.
-    pub folder: Folder,
-    /// Its caller called it urgent.
-    pub urgent: bool,
-    /// When it was left, in the owner's time zone.
-    pub received: DateTime,
-    /// Who left it.
-    pub who: Who,
-    /// How long it is.
-    pub length: Duration,
-}
-
-/// An opened mailbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contents {
-    /// All that lies in it, the trash too, the oldest first.
-    pub letters: Vec<Letter>,
-    /// The owner's date.
-    pub today: Date,
-    /// How the owner wants to be told the time.
-    pub hours: Hours,
-    /// "Play Envelope": when it was left is told before each message.
-    pub play_envelope: bool,
-    /// "Play CID": who left it is told before each message.
-    pub play_cid: bool,
-    /// The latest message is heard first.
-    pub newest_first: bool,
-}
+use crate::mailbox::{Folder, MessageId, Pin};
+use crate::say::{Choice, Phrase};
+pub use letter::{Contents, Cue, Letter, Pace};
+use own::Own;
+use sending::Sending;
+pub use settings::Settings;
+use terms::{Terms, Turn, say};
 
 /// Somebody hearing their messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retrieval {
     settings: Settings,
+    /// How replies are taken.
+    policy: Policy,
     keys: Keys,
     /// Nobody has to say a number and a PIN who calls from the mailbox's own phone.
     known: bool,
@@ -108,6 +41,7 @@ pub struct Retrieval {
     /// What is heard one after the other. It stays as it is, wherever its messages go meanwhile.
     list: Vec<MessageId>,
     place: usize,
+    pace: Pace,
     state: State,
 }
 
@@ -122,13 +56,26 @@ enum State {
     Checking,
     Opening,
     Main,
+    /// What callers hear, and the PIN.
+    Own(Own),
+    /// A folder to be heard.
     Choosing,
     Playing,
     /// The message stands still.
     Paused,
     After,
+    More,
+    /// A folder for the message.
+    Shelving,
+    /// One more key, and the message goes into the trash.
+    Confirming,
     /// A change is on its way; the message goes to this folder.
     Changing(Folder),
+    Sending(Sending),
+    /// The store is asked for the mailbox of who left the message.
+    Reaching,
+    Replying(Deposit),
+    Calling,
     Over,
 }
 
@@ -139,25 +86,27 @@ const STANDSTILL: Duration = Duration::from_secs(60);
 
 impl Retrieval {
     /// Somebody who has to say which mailbox is theirs, and its PIN.
-    pub fn stranger(settings: Settings) -> Self {
-        Self::new(settings, false)
+    pub fn stranger(settings: Settings, policy: Policy) -> Self {
+        Self::new(settings, policy, false)
     }
 
     /// The owner, at a phone that has proved to be theirs.
-    pub fn owner(settings: Settings) -> Self {
-        Self::new(settings, true)
+    pub fn owner(settings: Settings, policy: Policy) -> Self {
+        Self::new(settings, policy, true)
     }
 
-    fn new(settings: Settings, known: bool) -> Self {
+    fn new(settings: Settings, policy: Policy, known: bool) -> Self {
         Self {
             keys: settings.keys.keys(),
             settings,
+            policy,
             known,
             tries: 0,
             contents: None,
             folder: Folder::New,
             list: Vec::new(),
             place: 0,
+            pace: Pace::default(),
             state: State::Waiting,
         }
     }
@@ -172,32 +121,23 @@ impl Retrieval {
 
     /// The whole flow, one line per thing that can happen.
     fn step(&mut self, state: State, event: Event) -> (State, Vec<Action>) {
-        use Event::{HungUp, Idle, Key, LoggedIn, Moved, Opened, OutOfReach, Refused, Start};
+        use Event::{Done, HungUp, Idle, Key, Moved, OutOfReach, Reached, Start};
         use State::{
-            After, Changing, Checking, Choosing, Main, Number, Opening, Over, Paused, Playing,
-            Secret, Waiting,
+            After, Calling, Changing, Choosing, Confirming, Main, More, Opening, Over, Own, Paused,
+            Playing, Reaching, Replying, Sending, Shelving, Waiting,
         };
 
         match (state, event) {
+            // What was spoken may be on its way when its owner hangs up.
+            (Own(own), event) => self.at_own(own, event),
+            (Sending(sending), event) => self.at_sending(sending, event),
+            (Replying(deposit), event) => self.replying(deposit, event),
             (_, HungUp) => (Over, vec![]),
 
             (Waiting, Start) if self.known => (Opening, vec![Action::Open]),
-            (Waiting, Start) => self.ask(None),
-            (Number(typed), Key('#') | Idle) if !typed.is_empty() => self.ask_secret(typed),
-            (Number(_), Key('#') | Idle) => self.wrong(),
-            (Number(typed), Key(key)) => (Number(longer(typed, key)), self.wait()),
-            (Secret(number, pin), Key('#') | Idle) if !pin.is_empty() => {
-                (Checking, vec![Action::LogIn { number, pin }])
-            }
-            (Secret(..), Key('#') | Idle) => self.wrong(),
-            (Secret(number, pin), Key(key)) => {
-                (Secret(number, Pin::new(longer(pin.reveal().to_owned(), key))), self.wait())
-            }
-            (Checking, LoggedIn) => (Opening, vec![Action::Open]),
-            (Checking, Refused) => self.wrong(),
-            (Checking | Opening, OutOfReach) => (Over, farewell(Some(Phrase::OutOfReach))),
+            (Opening, Event::Opened(contents)) => self.opened(contents),
+            (Opening, OutOfReach) => (Over, farewell(Some(Phrase::OutOfReach))),
 
-            (Opening, Opened(contents)) => self.opened(contents),
             (Main, Key(key)) => self.at_main(key),
             (Choosing, Key(key)) => self.at_folders(key),
             (Main, Idle) => self.again(),
@@ -207,38 +147,63 @@ impl Retrieval {
             (state @ (Playing | Paused | After), Key(key)) => self.at_message(state, key),
             (Paused, Idle) => (Playing, self.sound(0)),
             (After, Idle) => self.next(vec![]),
+            (More, Key(key)) => self.at_more(key),
+            (Shelving, Key(key)) => self.at_shelves(key),
+            (Confirming, Key(key)) => self.at_confirm(key),
+            (More | Shelving | Confirming, Idle) => self.after(vec![]),
             // Others were not asked for by a key: nothing waits for them.
             (Changing(to), Moved { folder, done, .. }) if folder == to => self.changed(to, done),
             (Changing(to), OutOfReach) => self.changed(to, false),
 
-            (state, _) => (state, vec![]),
+            (Reaching, Reached(true)) => self.reply(),
+            (Reaching, Reached(false)) => self.after(vec![say(Phrase::NoReply)]),
+            (Calling, Done(true)) => (Over, vec![Action::HangUp]),
+            (Reaching | Calling, Done(false) | OutOfReach) => {
+                self.after(vec![say(Phrase::NotDone)])
+            }
+
+            (state, event) => self.log_in(state, event),
         }
-    }
-
-    fn ask(&mut self, first: Option<Phrase>) -> (State, Vec<Action>) {
-        let said = first.into_iter().chain([Phrase::EnterMailbox]).map(say);
-        (State::Number(String::new()), said.chain(self.wait()).collect())
-    }
-
-    fn ask_secret(&self, number: String) -> (State, Vec<Action>) {
-        let said = [say(Phrase::EnterPin)].into_iter().chain(self.wait());
-        (State::Secret(number, Pin::new(String::new())), said.collect())
-    }
-
-    /// Unknown, locked, wrong and nothing typed sound alike.
-    fn wrong(&mut self) -> (State, Vec<Action>) {
-        self.tries += 1;
-        if self.tries >= self.settings.tries {
-            return (State::Over, farewell(Some(Phrase::LoginIncorrect)));
-        }
-        self.ask(Some(Phrase::LoginIncorrect))
     }
 
     fn opened(&mut self, contents: Contents) -> (State, Vec<Action>) {
         self.tries = 0;
+        let first_use = self.settings.first_use && contents.first_use && !self.known;
         self.contents = Some(contents);
+        if first_use {
+            let (own, actions) = Own::first_use(&self.terms());
+            return (State::Own(own), actions);
+        }
         let counts = self.counts();
         self.main(vec![say(counts)])
+    }
+
+    fn at_own(&mut self, own: Own, event: Event) -> (State, Vec<Action>) {
+        match own.step(event, &self.terms()) {
+            Turn::On(own, actions) => (State::Own(own), actions),
+            // What callers hear has changed, and messages may have come meanwhile.
+            Turn::Over(said) => (State::Opening, [said, vec![Action::Open]].concat()),
+            Turn::Farewell => (State::Over, farewell(None)),
+        }
+    }
+
+    fn at_sending(&mut self, sending: Sending, event: Event) -> (State, Vec<Action>) {
+        match sending.step(event, &self.terms()) {
+            Turn::On(sending, actions) => (State::Sending(sending), actions),
+            Turn::Over(said) => self.after(said),
+            Turn::Farewell => (State::Over, farewell(None)),
+        }
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        let contents = self.contents.as_ref();
+        Terms {
+            keys: &self.keys,
+            patience: self.settings.patience,
+            tries: self.settings.tries,
+            number: contents.map_or("", |it| &it.number),
+            spoken: contents.map_or(&[], |it| &it.spoken),
+        }
     }
 
     fn counts(&self) -> Phrase {
@@ -272,6 +237,10 @@ impl Retrieval {
         match self.keys.at(Place::Main, key) {
             Some(Choice::Listen) => self.open(Folder::New),
             Some(Choice::Folders) => (State::Choosing, self.menu(Place::Folders)),
+            Some(Choice::Own) => {
+                let (own, actions) = Own::menu(&self.terms());
+                (State::Own(own), actions)
+            }
             Some(Choice::Exit) => (State::Over, farewell(None)),
             Some(Choice::Help) => {
                 let counts = self.counts();
@@ -294,11 +263,9 @@ impl Retrieval {
     }
 
     fn folder_for(&mut self, choice: Choice) -> (State, Vec<Action>) {
-        match choice {
-            Choice::NewFolder => self.open(Folder::New),
-            Choice::SavedFolder => self.open(Folder::Saved),
-            Choice::DeletedFolder => self.open(Folder::Deleted),
-            _ => self.main(vec![say(Phrase::Unknown)]),
+        match folder(choice) {
+            Some(folder) => self.open(folder),
+            None => self.main(vec![say(Phrase::Unknown)]),
         }
     }
 
@@ -340,17 +307,20 @@ impl Retrieval {
         if contents.play_cid {
             heard.push(say(Phrase::From(letter.who.clone())));
         }
-        heard.push(Action::Play(Prompt::Message { id: letter.id, from: Cue::Start }));
+        heard.extend(marks(letter));
+        heard.extend(self.play(Cue::Start));
         heard
     }
 
     /// The message goes on, so many milliseconds from where it is.
     fn sound(&self, by_ms: i64) -> Vec<Action> {
-        let from = Cue::Here { by_ms };
-        self.letter()
-            .map(|it| Action::Play(Prompt::Message { id: it.id, from }))
-            .into_iter()
-            .collect()
+        self.play(Cue::Here { by_ms })
+    }
+
+    fn play(&self, from: Cue) -> Vec<Action> {
+        let pace = self.pace;
+        let prompt = self.letter().map(|it| Prompt::Message { id: it.id, from, pace });
+        prompt.map(Action::Play).into_iter().collect()
     }
 
     fn at_message(&mut self, state: State, key: char) -> (State, Vec<Action>) {
@@ -366,27 +336,31 @@ impl Retrieval {
             Choice::Forward => (State::Playing, self.sound(skip)),
             Choice::Pause if state == State::Paused => (State::Playing, self.sound(0)),
             Choice::Pause => (State::Paused, vec![Action::Pause(STANDSTILL)]),
-            Choice::Restart => (State::Playing, self.start()),
+            Choice::Restart => (State::Playing, self.play(Cue::Start)),
             Choice::Repeat => (State::Playing, self.message()),
             Choice::Envelope => self.envelope(&state),
             Choice::Next => self.next(vec![]),
             Choice::Previous => self.previous(),
-            Choice::Delete | Choice::Restore => self.change(match self.is_deleted() {
-                true => Folder::Saved,
-                false => Folder::Deleted,
-            }),
+            Choice::Slower | Choice::Faster => {
+                self.pace =
+                    if choice == Choice::Faster { self.pace.up() } else { self.pace.down() };
+                (State::Playing, self.sound(0))
+            }
+            Choice::Delete | Choice::Restore if self.is_deleted() => self.change(Folder::Saved),
+            Choice::Delete if self.confirms() => (State::Confirming, self.menu(Place::Confirm)),
+            Choice::Delete => self.change(Folder::Deleted),
             Choice::Save => self.change(Folder::Saved),
+            Choice::SaveTo => (State::Shelving, self.shelves()),
+            Choice::Send => self.send(),
+            Choice::More => (State::More, self.menu(Place::More)),
+            Choice::Reply | Choice::CallBack => self.at_choice_of_more(choice),
             Choice::Exit => self.main(vec![]),
             _ => (State::After, self.menu(place)),
         }
     }
 
-    fn start(&self) -> Vec<Action> {
-        let from = Cue::Start;
-        self.letter()
-            .map(|it| Action::Play(Prompt::Message { id: it.id, from }))
-            .into_iter()
-            .collect()
+    fn after(&mut self, first: Vec<Action>) -> (State, Vec<Action>) {
+        (State::After, [first, self.menu(Place::After)].concat())
     }
 
     /// When, who and how long; then the message goes on if it was sounding.
@@ -399,6 +373,7 @@ impl Retrieval {
             say(Phrase::From(letter.who.clone())),
             say(Phrase::Length(letter.length)),
         ];
+        told.extend(marks(letter));
         if *state == State::After {
             told.extend(self.wait());
             return (State::After, told);
@@ -446,14 +421,13 @@ impl Retrieval {
 
     fn changed(&mut self, to: Folder, done: bool) -> (State, Vec<Action>) {
         if !done {
-            return (State::After, [vec![say(Phrase::NotDone)], self.menu(Place::After)].concat());
+            return self.after(vec![say(Phrase::NotDone)]);
         }
         let was = self.letter_mut().map(|it| mem::replace(&mut it.folder, to));
         let told = match (was, to) {
             (_, Folder::Deleted) => Phrase::MessageDeleted,
             (Some(Folder::Deleted), _) => {
-                let restored = vec![say(Phrase::MessageRestored)];
-                return (State::After, [restored, self.menu(Place::After)].concat());
+                return self.after(vec![say(Phrase::MessageRestored)]);
             }
             _ => Phrase::MessageKept,
         };
@@ -462,20 +436,26 @@ impl Retrieval {
 
     /// What can be done at a place, and a wait for the key.
     fn menu(&self, place: Place) -> Vec<Action> {
-        let mut choices = self.keys.choices(place);
-        choices.sort();
-        let meant = choices.into_iter().filter_map(|(what, key)| {
-            let what = match what {
-                Choice::Delete if self.is_deleted() => Choice::Restore,
-                // Nobody has to be told how to be told.
-                Choice::Help => return None,
-                Choice::Next if self.place + 1 >= self.list.len() => return None,
-                Choice::Previous if self.place == 0 => return None,
-                what => what,
-            };
-            Some(say(Phrase::Choice { what, key }))
+        let deleted = self.is_deleted();
+        let mut menu = self.terms().menu(place, |what| match what {
+            // Nobody has to be told how to be told.
+            Choice::Help => false,
+            Choice::Next => self.place + 1 < self.list.len(),
+            Choice::Previous => self.place > 0,
+            Choice::Send => self.letter().is_some_and(|it| !it.private),
+            Choice::Reply => self.can_reply(),
+            Choice::CallBack => self.can_call_back(),
+            _ => true,
         });
-        meant.chain(self.wait()).collect()
+        for action in &mut menu {
+            if let Action::Play(Prompt::Say(Phrase::Choice { what, .. })) = action
+                && *what == Choice::Delete
+                && deleted
+            {
+                *what = Choice::Restore;
+            }
+        }
+        menu
     }
 
     fn wait(&self) -> Vec<Action> {
@@ -501,34 +481,39 @@ impl Retrieval {
     }
 }
 
-/// Where a message is heard from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cue {
-    /// Its beginning.
-    Start,
-    /// Where it stopped sounding, and so much later or earlier, within its limits.
-    Here {
-        /// In milliseconds.
-        by_ms: i64,
-    },
-}
-
 fn received(letter: &Letter, contents: &Contents) -> Phrase {
     Phrase::Received { at: letter.received, today: contents.today, hours: contents.hours }
 }
 
-/// A star begins anew.
-fn longer(mut typed: String, key: char) -> String {
+/// What its caller and other owners made of it.
+fn marks(letter: &Letter) -> impl Iterator<Item = Action> {
+    let private = letter.private.then(|| say(Phrase::Private));
+    let sent = letter.sent_by.clone().map(|number| say(Phrase::SentBy { number }));
+    private.into_iter().chain(sent)
+}
+
+fn folder(choice: Choice) -> Option<Folder> {
+    match choice {
+        Choice::NewFolder => Some(Folder::New),
+        Choice::SavedFolder => Some(Folder::Saved),
+        Choice::WorkFolder => Some(Folder::Work),
+        Choice::FamilyFolder => Some(Folder::Family),
+        Choice::FriendsFolder => Some(Folder::Friends),
+        Choice::FifthFolder => Some(Folder::Fifth),
+        Choice::SixthFolder => Some(Folder::Sixth),
+        Choice::DeletedFolder => Some(Folder::Deleted),
+        _ => None,
+    }
+}
+
+/// What is typed, with one more digit. A star begins anew.
+fn typed(mut typed: String, key: char, most: usize) -> String {
     match key {
         '*' => typed.clear(),
-        key if typed.len() < MOST_DIGITS => typed.push(key),
+        key if typed.len() < most => typed.push(key),
         _ => {}
     }
     typed
-}
-
-fn say(phrase: Phrase) -> Action {
-    Action::Play(Prompt::Say(phrase))
 }
 
 fn farewell(first: Option<Phrase>) -> Vec<Action> {
