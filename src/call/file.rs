@@ -311,6 +311,7 @@ async fn write(app: &App, spool: &Spool, id: MessageId) -> Result<(), FileError>
 
 async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
     let Kept { take, label, interrupted, .. } = kept;
+    let said = label.said;
     let mailbox = mailboxes::held(&app.db, &label.tenant, &label.mailbox).await?;
     let (limit, rotates) =
         mailbox.as_ref().map_or((0, false), |it| (it.limit(), !it.settings.disable_rotate));
@@ -332,7 +333,7 @@ async fn filing(app: &App, kept: &Kept) -> Result<messages::Filing, FileError> {
         transcribe: stays.is_some_and(|it| it.settings.transcribe),
         notify_due: app.mail_due(stays.is_some_and(|it| it.settings.transcribe)),
         recipients: stays.map(Mailbox::recipients).unwrap_or_default(),
-        marks: Marks::default(),
+        marks: Marks { urgent: said.urgent, private: said.private, ..Marks::default() },
         copies: mailbox.as_ref().is_some_and(|it| it.settings.copies()),
         origin: None,
     })

@@ -22,8 +22,12 @@ pub use session::Stopping;
 use crate::admin;
 use crate::app::App;
 use crate::audio::{Clip, listener::Rules, wav};
-use crate::flow::{Deposit, Flow, Policy, Retrieval};
-use crate::mailbox::{Mailbox, Preferences, Reason, Settings, Take, room::Door};
+use crate::flow::{Deposit, Flow, Offers, Policy, Retrieval};
+use crate::mailbox::{
+    Mailbox, Preferences, Reason, Settings, Take,
+    room::Door,
+    settings::{LogIn, WhenOff},
+};
 use crate::rtp::{Leg, Plane, Stream};
 use crate::sip::{Invitation, Media, Refusal};
 use crate::store::{
@@ -112,9 +116,19 @@ pub fn stream(media: &Media, peer: IpAddr) -> Stream {
 
 /// What a call is for.
 enum Purpose {
-    Deposit(Box<Mailbox>, Door),
+    Deposit(Box<Entrance>),
     /// An owner, perhaps, at this tenant's number for them.
     Retrieval(Box<Visitor>),
+    /// Nothing: the mailbox takes no calls for now.
+    Refused,
+}
+
+/// A mailbox as its caller finds it.
+struct Entrance {
+    mailbox: Mailbox,
+    door: Door,
+    /// Who this is if `*` is pressed, where that may be.
+    visitor: Option<Visitor>,
 }
 
 /// One call from INVITE to its end.
@@ -138,19 +152,17 @@ async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stop
         }
     };
     match purpose {
-        Purpose::Deposit(mailbox, door) => {
-            deposit(desk, invitation, *mailbox, door, leg, stopping).await;
-        }
+        Purpose::Deposit(entrance) => deposit(desk, invitation, *entrance, leg, stopping).await,
         Purpose::Retrieval(visitor) => {
             retrieve(desk, invitation, *visitor, leg, stopping).await;
         }
+        Purpose::Refused => invitation.reject(Refusal::TemporarilyUnavailable).await,
     }
 }
 
 async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, StoreError> {
     if let Some(mailbox) = reached(app, invitation).await? {
-        let door = store::within(PATIENCE, messages::door(&app.db, &mailbox)).await?;
-        return Ok(Some(Purpose::Deposit(Box::new(mailbox), door)));
+        return Ok(Some(entrance(app, invitation, mailbox).await?));
     }
     let called = &invitation.called;
     let dialling = dial_in::reached(&app.db, &called.host, &called.user);
@@ -158,6 +170,45 @@ async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, 
     let tenant = store::within(PATIENCE, tenants::get(&app.db, &id)).await?;
     let Some(tenant) = tenant else { return Ok(None) };
     Ok(Some(Purpose::Retrieval(Box::new(visitor(app, invitation, tenant).await?))))
+}
+
+async fn entrance(
+    app: &App,
+    invitation: &Invitation,
+    mailbox: Mailbox,
+) -> Result<Purpose, StoreError> {
+    let door = match (mailbox.settings.takes_messages, mailbox.settings.when_off) {
+        (false, WhenOff::Refuse) => return Ok(Purpose::Refused),
+        (false, WhenOff::Announcement) => Door::Off,
+        (true, _) => store::within(PATIENCE, messages::door(&app.db, &mailbox)).await?,
+    };
+    let visitor = by_star(app, invitation, &mailbox).await?;
+    Ok(Purpose::Deposit(Box::new(Entrance { mailbox, door, visitor })))
+}
+
+/// Who may log in at the mailbox's own number, if this caller may. Their phone only lets them ask: the
+/// PIN has to be right all the same.
+async fn by_star(
+    app: &App,
+    invitation: &Invitation,
+    mailbox: &Mailbox,
+) -> Result<Option<Visitor>, StoreError> {
+    let claims = invitation.account.is_some() || invitation.asserted.is_some();
+    let asks = match mailbox.settings.log_in_by_star {
+        LogIn::Never => false,
+        LogIn::Inside => claims,
+        LogIn::Anywhere => true,
+    };
+    if !asks {
+        return Ok(None);
+    }
+    let tenant = store::within(PATIENCE, tenants::get(&app.db, &mailbox.tenant)).await?;
+    let Some(tenant) = tenant else { return Ok(None) };
+    let visitor = visitor(app, invitation, tenant).await?;
+    let is_inside = visitor.owner.is_some();
+    let may = is_inside || mailbox.settings.log_in_by_star == LogIn::Anywhere;
+    let language = mailbox.settings.prompts.clone();
+    Ok(may.then_some(Visitor { owner: None, language, ..visitor }))
 }
 
 /// Who calls an owners' number. Only a password, or a peer that is believed, proves whose phone it
@@ -201,8 +252,7 @@ async fn reached(app: &App, invitation: &Invitation) -> Result<Option<Mailbox>, 
 async fn deposit(
     desk: Desk,
     invitation: Invitation,
-    mailbox: Mailbox,
-    door: Door,
+    Entrance { mailbox, door, visitor }: Entrance,
     leg: Leg,
     stopping: watch::Receiver<Stopping>,
 ) {
@@ -218,6 +268,12 @@ async fn deposit(
         language: mailbox.settings.prompts.clone(),
         mailbox: Some(mailbox.clone()),
         visit: None,
+        visitor,
+        sending_on: None,
+    };
+    let offers = Offers {
+        operator: mailbox.settings.operator.address().is_some(),
+        log_in: setting.visitor.is_some(),
     };
     // What is told is the address the peer reaches, which behind NAT is not the socket's.
     let media = SocketAddr::new(invitation.local.ip(), leg.local().port());
@@ -243,8 +299,10 @@ async fn deposit(
         metrics::counter!("afterbeep_calls_full_total").increment(1);
     }
 
+    let setting = Setting { sending_on: Some(dialog.sending_on()), ..setting };
     let stage = Stage::new(desk, leg, &dialog.media, setting, answering);
-    session::run(Flow::Deposit(Deposit::at(door, policy)), stage, dialog, stopping).await;
+    let flow = Flow::Deposit(Deposit::at(door, policy).offering(offers));
+    session::run(flow, stage, dialog, stopping).await;
     tracing::info!("call over");
 }
 
@@ -265,6 +323,8 @@ async fn retrieve(
         mailbox: None,
         language: visitor.language.clone(),
         visit: Some(Visit::begin(desk.clone(), visitor)),
+        visitor: None,
+        sending_on: None,
         reason: Reason::Unknown,
         caller: invitation.caller.clone(),
         call_id: invitation.call_id.clone(),
@@ -277,6 +337,7 @@ async fn retrieve(
         Ok(dialog) => dialog,
         Err(gone) => return tracing::info!("call not answered: {gone}"),
     };
+    let setting = Setting { sending_on: Some(dialog.sending_on()), ..setting };
     tracing::info!("call answered, for an owner");
     count_answered();
     let stage = Stage::new(desk, leg, &dialog.media, setting, None);

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use super::stage::Stage;
-use crate::flow::{Event, Flow};
+use crate::flow::{Action, Event, Flow};
 use crate::sip::{Dialog, Farewell, Signal};
 
 /// How far the server has gone in stopping.
@@ -59,7 +59,12 @@ pub(super) async fn run(
         if event == Event::HungUp {
             stage.empty();
         }
-        let actions = flow.on(event);
+        let mut actions = flow.on(event);
+        if actions.contains(&Action::LetIn)
+            && let Some(retrieval) = stage.let_in()
+        {
+            (flow, actions) = retrieval;
+        }
         if !actions.is_empty() {
             stage.replace(actions);
         }

@@ -17,15 +17,15 @@ use tokio::time::{Instant, Timeout, sleep_until, timeout};
 
 use super::listening::Listening;
 use super::spool::{Kept, Label, Recording, TakeEvent};
-use super::visit::Visit;
+use super::visit::{Visit, Visitor};
 use super::{Desk, stream};
 use crate::admin;
 use crate::audio::{Clip, Codec, listener::Why};
-use crate::flow::{Action, Cue, Ended, Event, Policy, Prompt};
-use crate::mailbox::{Caller, Mailbox, Reason, Take, greeting};
+use crate::flow::{Action, Cue, Ended, Event, Flow, OperatorBy, Policy, Prompt, Retrieval};
+use crate::mailbox::{Caller, Mailbox, Reason, Said, Take, greeting};
 use crate::rtp::{Heard, Leg, Recorder};
 use crate::say::Phrase;
-use crate::sip::{Answering, Media};
+use crate::sip::{Answering, Media, SendingOn};
 
 /// The actions still to be done, what is under way, and the recording if there is one.
 ///
@@ -97,6 +97,8 @@ enum Step {
     Dictate,
     /// Wait until what was discarded is gone for good.
     Settle,
+    SendOn,
+    CallBack(String),
     HangUp,
 }
 
@@ -106,6 +108,8 @@ enum Sounding {
     Playing(u64),
     Pausing(Instant),
     Answering(JoinHandle<bool>),
+    SendingOn(JoinHandle<bool>),
+    CallingBack(JoinHandle<bool>),
 }
 
 /// What a call begins with.
@@ -116,6 +120,10 @@ pub(super) struct Setting {
     pub(super) language: String,
     /// What an owner asks of the store.
     pub(super) visit: Option<Visit>,
+    /// Who this is once the owner's PIN is asked for, where it may be.
+    pub(super) visitor: Option<Visitor>,
+    /// What sends the caller to the operator.
+    pub(super) sending_on: Option<SendingOn>,
     pub(super) caller: Caller,
     /// Why the call came to the mailbox.
     pub(super) reason: Reason,
@@ -218,6 +226,24 @@ impl Stage {
         }
     }
 
+    /// Turns to somebody who says they are the owner: what is asked of the store is from now on asked
+    /// for them. The flow their call goes on in, and what it begins with.
+    pub(super) fn let_in(&mut self) -> Option<(Flow, Vec<Action>)> {
+        let visitor = self.setting.visitor.take()?;
+        let number = self.setting.mailbox.as_ref()?.number.clone();
+        self.setting.visit = Some(Visit::begin(self.desk.clone(), visitor));
+        let config = &self.desk.app.config;
+        let flow = Retrieval::stranger(config.retrieval.clone(), config.deposit.clone());
+        let mut flow = Flow::Retrieval(Box::new(flow));
+        flow.on(Event::Start);
+        // They are at their mailbox already: it is as if they had typed its number.
+        let mut actions = Vec::new();
+        for key in number.chars().chain(['#']) {
+            actions = flow.on(Event::Key(key));
+        }
+        Some((flow, actions))
+    }
+
     /// Nobody is listening any more; a recording still has to be finished.
     pub(super) fn empty(&mut self) {
         self.replace(vec![]);
@@ -263,7 +289,11 @@ impl Stage {
 
     /// Begins a duty at once and queues the rest.
     fn take_up(&mut self, action: Action) {
-        if self.answering.is_some() && action.needs_answer() {
+        let needed = match action {
+            Action::SendOn => self.setting.policy.operator_by == OperatorBy::Refer,
+            _ => action.needs_answer(),
+        };
+        if self.answering.is_some() && needed {
             self.queue.push_back(Step::Answer);
         }
         match action {
@@ -277,9 +307,13 @@ impl Stage {
             Action::Pause(time) => self.queue.push_back(Step::Pause(time)),
             Action::Record => self.queue.push_back(Step::Record),
             Action::Dictate => self.queue.push_back(Step::Dictate),
+            Action::SendOn => self.queue.push_back(Step::SendOn),
+            Action::CallBack(number) => self.queue.push_back(Step::CallBack(number)),
             Action::HangUp => self.queue.push_back(Step::HangUp),
+            // The session turns to another flow for it.
+            Action::LetIn => {}
             Action::StopRecording => self.stop_recording(Ended::Stopped),
-            Action::File(take) => self.file(take),
+            Action::File(take, said) => self.file(take, said),
             Action::Discard(take) => {
                 self.discard(take);
                 self.queue.push_back(Step::Settle);
@@ -293,8 +327,7 @@ impl Stage {
             | Action::ChangePin(_)
             | Action::Find(_)
             | Action::Forward { .. }
-            | Action::Reach(_)
-            | Action::CallBack(_) => {
+            | Action::Reach(_) => {
                 if let Some(visit) = &mut self.setting.visit {
                     visit.ask(action);
                 }
@@ -311,6 +344,8 @@ impl Stage {
             Step::Record => return Some(self.record(false)),
             Step::Dictate => return Some(self.record(true)),
             Step::Settle => {}
+            Step::SendOn => self.sounding = self.send_on(),
+            Step::CallBack(number) => self.sounding = self.call_back(number),
             Step::HangUp => self.hung_up = true,
         }
         None
@@ -322,6 +357,34 @@ impl Stage {
             Some(it) => Sounding::Answering(tokio::spawn(async move { it.answer().await })),
             None => Sounding::Nothing,
         }
+    }
+
+    /// Has the owner's phone system call a number that a setting allows.
+    fn call_back(&self, number: String) -> Sounding {
+        let sending = self.setting.sending_on.clone();
+        Sounding::CallingBack(tokio::spawn(async move {
+            let Some(sending) = sending else { return false };
+            let sent = sending.send_to(&number).await;
+            let outcome = if sent { "sent" } else { "refused" };
+            tracing::info!(number, "an owner who wanted to call back was {outcome}");
+            metrics::counter!("afterbeep_call_backs_total", "outcome" => outcome).increment(1);
+            sent
+        }))
+    }
+
+    /// Sends the caller to whom the mailbox names, which no caller can change.
+    fn send_on(&self) -> Sounding {
+        let sending = self.setting.sending_on.clone();
+        let to = self.setting.mailbox.as_ref().and_then(|it| it.settings.operator.address());
+        let to = to.map(str::to_owned);
+        Sounding::SendingOn(tokio::spawn(async move {
+            let (Some(sending), Some(to)) = (sending, to) else { return false };
+            let sent = sending.send_to(&to).await;
+            let outcome = if sent { "sent" } else { "refused" };
+            tracing::info!("a caller who wanted the operator was {outcome}");
+            metrics::counter!("afterbeep_operator_total", "outcome" => outcome).increment(1);
+            sent
+        }))
     }
 
     fn is_free(&self) -> bool {
@@ -342,10 +405,20 @@ impl Stage {
     async fn wait(&mut self) -> Option<Event> {
         tokio::select! {
             heard = self.leg.next() => self.heard(heard),
-            ready = ready(&mut self.sounding) => {
-                self.sounding = self.go_on(ready);
-                None
-            }
+            ready = ready(&mut self.sounding) => match ready {
+                Ready::SentOn(sent) => {
+                    self.sounding = Sounding::Nothing;
+                    Some(Event::SentOn(sent))
+                }
+                Ready::CalledBack(done) => {
+                    self.sounding = Sounding::Nothing;
+                    Some(Event::Done(done))
+                }
+                ready => {
+                    self.sounding = self.go_on(ready);
+                    None
+                }
+            },
             event = taken(&mut self.recording) => self.taken(event),
             event = visited(&mut self.setting.visit) => Some(event),
             filed = some(&mut self.filing) => {
@@ -382,7 +455,7 @@ impl Stage {
                 self.leg.connect(stream(&self.media, self.setting.peer)).ok();
                 Sounding::Nothing
             }
-            Ready::Over => Sounding::Nothing,
+            Ready::Over | Ready::SentOn(_) | Ready::CalledBack(_) => Sounding::Nothing,
             // Signalling says why in a moment; until then nothing may go on.
             Ready::Unanswered => Sounding::Pausing(Instant::now() + UNANSWERED),
         }
@@ -474,6 +547,7 @@ impl Stage {
             received: self.desk.app.clock.now(),
             call: call_id.clone(),
             reason: *reason,
+            said: Said::default(),
         };
         let id = self.desk.app.clock.message_id();
         match self.desk.spool.begin(id, label, self.codec, Desk::rules(policy)) {
@@ -499,12 +573,19 @@ impl Stage {
         }
     }
 
-    fn file(&mut self, take: Take) {
+    fn file(&mut self, take: Take, said: Said) {
         let Some(place) = self.kept.iter().position(|it| it.kept.take.id == take.id) else {
             return;
         };
         let (reply, filed) = oneshot::channel();
-        self.desk.filer.file(self.kept.swap_remove(place).kept, reply);
+        let mut kept = self.kept.swap_remove(place).kept;
+        kept.label.said = said;
+        if said != Said::default()
+            && let Err(error) = self.desk.spool.say(kept.take.id, said)
+        {
+            tracing::warn!(error = &error as &dyn Error, "a mark would be lost in a crash now");
+        }
+        self.desk.filer.file(kept, reply);
         self.filing = Some(Box::pin(timeout(FILED_WITHIN, filed)));
     }
 
@@ -608,6 +689,10 @@ enum Ready {
     Over,
     Answered,
     Unanswered,
+    /// Whether the caller goes elsewhere.
+    SentOn(bool),
+    /// Whether the owner is connected with who left a message.
+    CalledBack(bool),
 }
 
 /// Waits until clips are loaded, the call is answered, or for the end of a pause.
@@ -621,6 +706,8 @@ async fn ready(sounding: &mut Sounding) -> Ready {
             Ok(true) => Ready::Answered,
             _ => Ready::Unanswered,
         },
+        Sounding::SendingOn(sent) => Ready::SentOn(matches!(sent.await, Ok(true))),
+        Sounding::CallingBack(sent) => Ready::CalledBack(matches!(sent.await, Ok(true))),
         Sounding::Pausing(until) => {
             sleep_until(*until).await;
             Ready::Over

@@ -182,6 +182,15 @@ impl Clerk {
         let trying = pins::tried(&self.desk.app.db, subject, now);
         let tried = store::within(PATIENCE, trying).await?;
         tell_of_lock(subject, tried, now);
+        if let (Subject::Mailbox(id), Some(guesses)) = (subject, tried)
+            && guesses.locked_until > now
+        {
+            let app = &self.desk.app;
+            let noting = pins::note_source(&app.db, id, self.visitor.caller.as_deref());
+            store::within(PATIENCE, noting).await?;
+            // Its owner is told by mail.
+            app.bell.notify_waiters();
+        }
         Ok(tried.is_some())
     }
 

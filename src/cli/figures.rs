@@ -109,9 +109,12 @@ fn describe() {
         ("afterbeep_spool_segments", "Files of the spool."),
         ("afterbeep_spool_free_bytes", "What the disk of the spool has left."),
     ];
-    const COUNTERS: [(&str, &str); 24] = [
+    const COUNTERS: [(&str, &str); 27] = [
         ("afterbeep_calls_total", "Calls answered."),
         ("afterbeep_calls_full_total", "Callers who were told that the mailbox is full."),
+        ("afterbeep_call_backs_total", "Owners who wanted to call back, sent there or refused."),
+        ("afterbeep_operator_total", "Callers who wanted the operator, sent there or refused."),
+        ("afterbeep_retention_total", "Messages that a rule moved or purged, by its name."),
         ("afterbeep_pin_locks_total", "Times that wrong PINs locked a mailbox, or out a caller."),
         ("afterbeep_panics_total", "Faults of this program that ended a part of it."),
         ("afterbeep_messages_total", "Messages filed."),

@@ -62,6 +62,14 @@ pub enum Command {
     },
     /// Give a mailbox a new PIN, which its owner needs at other phones than their own
     Pin(pin::Pinning),
+    /// End the lock that too many wrong PINs put on a mailbox
+    Unlock {
+        /// Which one
+        number: String,
+        /// Whose it is.
+        #[command(flatten)]
+        of: tenant::Of,
+    },
     /// Send mail again to somebody who had asked for no more of it
     Resubscribe {
         /// Which one
@@ -120,6 +128,16 @@ pub async fn run(
             Ok(writeln!(out, "{}{}", silent(&mailbox, &of), kept(&mailbox))?)
         }
         Command::Pin(pinning) => pin::run(pinning, db, clock, out).await,
+        Command::Unlock { number, of } => {
+            let mailbox = find(db, &of, &number).await?;
+            let was = pins::locked_until(db, &mailbox.id, clock.now()).await?.is_some();
+            pins::unlock(db, &mailbox.id).await?;
+            match was {
+                true => writeln!(out, "Mailbox {number} is unlocked.")?,
+                false => writeln!(out, "Mailbox {number} was not locked.")?,
+            }
+            Ok(())
+        }
         Command::Resubscribe { number, email, of } => {
             let mailbox = find(db, &of, &number).await?;
             let email = table::plain(&email);
@@ -131,7 +149,7 @@ pub async fn run(
                 "Mailbox {number} sends mail to {email} again, if it is a recipient."
             )?)
         }
-        Command::Show { number, json, of } => show(db, &of, &number, json, out).await,
+        Command::Show { number, json, of } => show((db, clock), &of, &number, json, out).await,
         Command::List { json, of } => list(db, &of, json, out).await,
         Command::Rm { number, with_messages, of } => {
             let mailbox = find(db, &of, &number).await?;
@@ -279,7 +297,7 @@ fn described(mailbox: &Mailbox, new: u64) -> serde_json::Value {
 }
 
 async fn show(
-    db: &Db,
+    (db, clock): (&Db, &Clock),
     of: &tenant::Of,
     number: &str,
     json: bool,
@@ -305,7 +323,9 @@ async fn show(
         .into_iter()
         .map(|it| [it.label.to_owned(), it.value, it.from.as_str().to_owned()])
         .collect();
+    let locked = pins::locked_until(db, &mailbox.id, clock.now()).await?;
     let (pin, from) = match pins::of(db, &mailbox.id).await? {
+        Some(_) if locked.is_some() => ("set, locked by wrong ones", "mailbox"),
         Some(_) => ("set", "mailbox"),
         None => ("not set", "default"),
     };

@@ -39,6 +39,29 @@ pub struct Wishes {
     /// time:closed=closed, unavailable"
     #[arg(long, value_name = "RULES", help_heading = GREETINGS)]
     greetings: Option<String>,
+    /// Let callers leave messages (at first: yes)
+    #[arg(long, value_name = "yes|no", help_heading = CALLERS)]
+    takes_messages: Option<String>,
+    /// What callers get while they cannot: a sentence, or 480 (at first: announcement)
+    #[arg(long, value_name = "announcement|refuse", help_heading = CALLERS)]
+    when_off: Option<String>,
+    /// Whom callers reach with 0: a number of the phone system, a SIP address, or "none" (at first: none)
+    #[arg(long, value_name = "NUMBER|sip:ADDRESS", help_heading = CALLERS)]
+    operator: Option<String>,
+    /// Who may press * during the greeting to log in with the PIN (at first: inside)
+    #[arg(long, value_name = "never|inside|anywhere", help_heading = CALLERS)]
+    log_in_by_star: Option<String>,
+
+    /// Days until new messages become saved ones; 0 for never (at first: 0)
+    #[arg(long, value_name = "DAYS", help_heading = KEEPING)]
+    new_days: Option<String>,
+    /// Days until saved messages go into the trash; 0 for never (at first: 0)
+    #[arg(long, value_name = "DAYS", help_heading = KEEPING)]
+    saved_days: Option<String>,
+    /// Days until what lies in the trash is gone; 0 as the server's `keep_trash` says (at first: 0)
+    #[arg(long, value_name = "DAYS", help_heading = KEEPING)]
+    trash_days: Option<String>,
+
     /// Mailboxes that get a copy of each message, separated by commas, or "none" (at first: none)
     #[arg(long, value_name = "NUMBER,...", help_heading = COPIES)]
     copy_to: Option<String>,
@@ -95,6 +118,8 @@ pub struct Wishes {
     translate_to: Option<String>,
 }
 
+const CALLERS: &str = "What callers can do";
+const KEEPING: &str = "How long messages are kept";
 const COPIES: &str = "Copies for others";
 const MAIL: &str = "Voicemail to email";
 const GREETINGS: &str = "Greetings";
@@ -126,6 +151,13 @@ impl Wishes {
             ("opening", &self.opening),
             ("holidays", &self.holidays),
             ("greetings", &self.greetings),
+            ("takes_messages", &self.takes_messages),
+            ("when_off", &self.when_off),
+            ("operator", &self.operator),
+            ("log_in_by_star", &self.log_in_by_star),
+            ("new_days", &self.new_days),
+            ("saved_days", &self.saved_days),
+            ("trash_days", &self.trash_days),
             ("copy_to", &self.copy_to),
             ("distribute", &self.distribute),
             ("transcribe", &self.transcribe),

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Ended, Event, Prompt};
-use crate::mailbox::{Take, room::Door};
+use crate::mailbox::{Said, Take, room::Door};
 use crate::say::Phrase;
 
 /// `[deposit]`: how messages are taken.
@@ -42,6 +42,30 @@ pub struct Policy {
 
     /// How often a caller is asked to speak before the call is ended.
     pub tries: u32,
+
+    /// How a caller who presses 0 is sent to the mailbox's operator.
+    pub operator_by: OperatorBy,
+}
+
+/// How a caller is sent on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OperatorBy {
+    /// Their phone system is asked to call there (REFER); the call is answered for it.
+    #[default]
+    Refer,
+    /// As long as the call is not answered (`[sip] early_media`) it is redirected (302); later as with
+    /// `refer`.
+    Redirect,
+}
+
+/// What a mailbox lets its callers do besides leaving a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// 0 reaches somebody.
+    pub operator: bool,
+    /// `*` asks for the owner's PIN.
+    pub log_in: bool,
 }
 
 impl Default for Policy {
@@ -53,6 +77,7 @@ impl Default for Policy {
             review: false,
             patience: Duration::from_secs(5),
             tries: 3,
+            operator_by: OperatorBy::default(),
         }
     }
 }
@@ -85,6 +110,8 @@ impl Policy {
 pub struct Deposit {
     policy: Policy,
     door: Door,
+    offers: Offers,
+    said: Said,
     tries: u32,
     state: State,
 }
@@ -101,7 +128,11 @@ enum State {
     Recording(Option<Take>),
     /// The caller left while speaking; the take is on its way.
     Leaving(Option<Take>),
+    /// The caller wants the operator; the take is on its way.
+    Breaking(Option<Take>),
     Reviewing(Take),
+    /// On the way to the operator; the take is filed once the caller is there, or gone.
+    SendingOn(Option<Take>),
     Filing,
     Over,
 }
@@ -114,7 +145,13 @@ impl Deposit {
 
     /// A call that has just been answered.
     pub fn at(door: Door, policy: Policy) -> Self {
-        Self { policy, door, tries: 0, state: State::Greeting }
+        let (offers, said) = (Offers::default(), Said::default());
+        Self { policy, door, offers, said, tries: 0, state: State::Greeting }
+    }
+
+    /// The same, where its caller may do this besides.
+    pub fn offering(self, offers: Offers) -> Self {
+        Self { offers, ..self }
     }
 
     /// Takes the next step.
@@ -127,35 +164,53 @@ impl Deposit {
 
     /// The whole flow, one line per thing that can happen.
     fn step(&mut self, state: State, event: Event) -> (State, Vec<Action>) {
-        use Event::{Filed, HungUp, Idle, Key, NotRecorded, Recorded, Start};
-        use State::{Beeping, Filing, Greeting, Leaving, Over, Recording, Reviewing, Telling};
+        use Event::{Filed, HungUp, Idle, Key, NotRecorded, Recorded, SentOn, Start};
+        use State::{
+            Beeping, Breaking, Filing, Greeting, Leaving, Over, Recording, Reviewing, SendingOn,
+            Telling,
+        };
 
         match (state, event) {
             (Greeting, Start) => self.greet(),
             (Telling, Idle | Key('#')) => (Over, farewell(None)),
             (Greeting, Idle | Key('#')) => (Beeping(None), self.record()),
+            (Greeting | Telling, Key('0')) if self.offers.operator => send_on(None),
+            (Greeting | Telling, Key('*')) if self.offers.log_in => (Over, vec![Action::LetIn]),
 
             (Beeping(kept), Event::Recording) => (Recording(kept), vec![]),
-            (Beeping(kept), HungUp) => (Over, kept.into_iter().map(Action::File).collect()),
-            (Beeping(kept), NotRecorded) => (Filing, not_saved(kept)),
+            (Beeping(kept), HungUp) => (Over, self.filed(kept)),
+            (Beeping(kept), NotRecorded) => (Filing, self.not_saved(kept)),
 
             (Recording(kept), Key('#')) => (Recording(kept), vec![Action::StopRecording]),
+            (Recording(kept), Key('0')) if self.offers.operator => {
+                (Breaking(kept), vec![Action::StopRecording])
+            }
             (Recording(kept), HungUp) => (Leaving(kept), vec![Action::StopRecording]),
-            (Recording(kept), Recorded(take, Ended::Tone)) => self.gone(kept, take),
+            (Recording(kept) | Breaking(kept), Recorded(take, Ended::Tone)) => {
+                self.gone(kept, take)
+            }
             (Recording(kept), Recorded(take, _)) if !self.audible(&take) => self.again(kept, take),
             (Recording(kept), Recorded(take, _)) => self.recorded(kept, take),
-            (Recording(kept), NotRecorded) => (Filing, not_saved(kept)),
+            (Recording(kept), NotRecorded) => (Filing, self.not_saved(kept)),
+
+            (Breaking(kept), Recorded(take, _)) => self.broken_off(kept, take),
+            (Breaking(kept), NotRecorded) => send_on(kept),
+            (Breaking(kept), HungUp) => (Leaving(kept), vec![]),
 
             (Leaving(kept), Recorded(take, _)) => self.left(kept, take),
             // The line died, and then the caller hung up as well: the take is still on its way.
             (Leaving(kept), HungUp) => (Leaving(kept), vec![]),
-            (Leaving(kept), NotRecorded) => (Over, kept.into_iter().map(Action::File).collect()),
+            (Leaving(kept), NotRecorded) => (Over, self.filed(kept)),
 
-            (Reviewing(take), Key('1') | Idle) => (Filing, vec![Action::File(take)]),
-            (Reviewing(take), HungUp) => (Over, vec![Action::File(take)]),
-            (Reviewing(take), Key('2')) => (Reviewing(take.clone()), self.listen(take)),
-            (Reviewing(take), Key('3')) => (Beeping(Some(take)), self.record()),
-            (Reviewing(take), Key('4')) => (Over, delete(take)),
+            (Reviewing(take), HungUp) => (Over, self.filed(Some(take))),
+            (Reviewing(take), Idle) => (Filing, self.filed(Some(take))),
+            (Reviewing(take), Key(key)) if self.policy.review => self.reviewed(take, key),
+
+            (SendingOn(kept), SentOn(true)) => {
+                (Over, [self.filed(kept), vec![Action::HangUp]].concat())
+            }
+            (SendingOn(kept), SentOn(false)) => self.back(kept),
+            (SendingOn(kept), HungUp) => (Over, self.filed(kept)),
 
             (Filing, Filed(true)) => (Over, farewell(Some(Phrase::Saved))),
             (Filing, Filed(false)) => (Over, farewell(None)),
@@ -163,6 +218,27 @@ impl Deposit {
             (_, HungUp) => (Over, vec![]),
             (state, _) => (state, vec![]),
         }
+    }
+
+    /// What each key of the review does.
+    fn reviewed(&mut self, take: Take, key: char) -> (State, Vec<Action>) {
+        let Said { urgent, private } = self.said;
+        match key {
+            '1' => (State::Filing, self.filed(Some(take))),
+            '2' => (State::Reviewing(take.clone()), self.listen(take)),
+            '3' => (State::Beeping(Some(take)), self.record()),
+            '4' => self.say_of(take, Said { urgent: !urgent, private }, Phrase::Urgent(!urgent)),
+            '5' => self.say_of(take, Said { urgent, private: !private }, Phrase::Private(!private)),
+            '0' if self.offers.operator => send_on(Some(take)),
+            '*' => (State::Over, delete(take)),
+            _ => (State::Reviewing(take), vec![]),
+        }
+    }
+
+    fn say_of(&mut self, take: Take, said: Said, told: Phrase) -> (State, Vec<Action>) {
+        self.said = said;
+        let told = vec![Action::Play(Prompt::Say(told))];
+        (State::Reviewing(take), [told, self.review()].concat())
     }
 
     fn greet(&self) -> (State, Vec<Action>) {
@@ -174,6 +250,7 @@ impl Deposit {
             }
             Door::Announcement => (State::Telling, vec![greeting]),
             Door::Full => (State::Over, farewell(Some(Phrase::MailboxFull))),
+            Door::Off => (State::Over, farewell(Some(Phrase::SwitchedOff))),
         }
     }
 
@@ -184,7 +261,7 @@ impl Deposit {
             actions.extend(self.review());
             return (State::Reviewing(take), actions);
         }
-        actions.push(Action::File(take));
+        actions.extend(self.filed(Some(take)));
         (State::Filing, actions)
     }
 
@@ -213,13 +290,53 @@ impl Deposit {
         (State::Over, actions)
     }
 
-    /// The caller left while speaking. Even a silent take is filed, if it is long enough: perhaps
-    /// the owner hears what we did not.
+    /// The caller left while speaking.
     fn left(&self, kept: Option<Take>, take: Take) -> (State, Vec<Action>) {
+        let (kept, discarded) = self.better(kept, take);
+        let discard = discarded.into_iter().map(Action::Discard);
+        (State::Over, self.filed(kept).into_iter().chain(discard).collect())
+    }
+
+    /// The caller wanted the operator while speaking.
+    fn broken_off(&self, kept: Option<Take>, take: Take) -> (State, Vec<Action>) {
+        let (kept, discarded) = self.better(kept, take);
+        let (state, actions) = send_on(kept);
+        (state, discarded.into_iter().map(Action::Discard).chain(actions).collect())
+    }
+
+    /// Which take stays of two, and which goes. Even a silent one stays if it is long enough and all
+    /// there is: perhaps the owner hears what we did not.
+    fn better(&self, kept: Option<Take>, take: Take) -> (Option<Take>, Option<Take>) {
         let better = if kept.is_some() { self.audible(&take) } else { self.long_enough(&take) };
-        let (filed, discarded) = if better { (Some(take), kept) } else { (kept, Some(take)) };
-        let file = filed.into_iter().map(Action::File);
-        (State::Over, file.chain(discarded.into_iter().map(Action::Discard)).collect())
+        if better { (Some(take), kept) } else { (kept, Some(take)) }
+    }
+
+    /// The operator was not reached: on from where the caller was.
+    fn back(&mut self, kept: Option<Take>) -> (State, Vec<Action>) {
+        let told = vec![Action::Play(Prompt::Say(Phrase::NotDone))];
+        match kept {
+            Some(take) if self.policy.review => {
+                (State::Reviewing(take), [told, self.review()].concat())
+            }
+            // Kept as it is once that was said.
+            Some(take) => (State::Reviewing(take), told),
+            None if self.door == Door::Open && self.tries < self.policy.tries => {
+                (State::Beeping(None), [told, self.record()].concat())
+            }
+            None => (State::Over, [told, farewell(None)].concat()),
+        }
+    }
+
+    /// A message is made of the take, with what its caller said of it.
+    fn filed(&self, take: Option<Take>) -> Vec<Action> {
+        take.into_iter().map(|it| Action::File(it, self.said)).collect()
+    }
+
+    fn not_saved(&self, kept: Option<Take>) -> Vec<Action> {
+        match kept {
+            Some(_) => self.filed(kept),
+            None => farewell(Some(Phrase::NotSaved)),
+        }
     }
 
     fn long_enough(&self, take: &Take) -> bool {
@@ -236,8 +353,12 @@ impl Deposit {
     }
 
     fn review(&self) -> Vec<Action> {
-        let menu = Action::Play(Prompt::Say(Phrase::ReviewMenu));
-        vec![menu, Action::Pause(self.policy.patience)]
+        let mut menu = vec![Action::Play(Prompt::Say(Phrase::ReviewMenu))];
+        if self.offers.operator {
+            menu.push(Action::Play(Prompt::Say(Phrase::ReachOperator)));
+        }
+        menu.push(Action::Pause(self.policy.patience));
+        menu
     }
 
     fn listen(&self, take: Take) -> Vec<Action> {
@@ -249,11 +370,8 @@ fn delete(take: Take) -> Vec<Action> {
     [vec![Action::Discard(take)], farewell(Some(Phrase::Deleted))].concat()
 }
 
-fn not_saved(kept: Option<Take>) -> Vec<Action> {
-    match kept {
-        Some(take) => vec![Action::File(take)],
-        None => farewell(Some(Phrase::NotSaved)),
-    }
+fn send_on(kept: Option<Take>) -> (State, Vec<Action>) {
+    (State::SendingOn(kept), vec![Action::Play(Prompt::Say(Phrase::OneMoment)), Action::SendOn])
 }
 
 fn farewell(first: Option<Phrase>) -> Vec<Action> {

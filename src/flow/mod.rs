@@ -11,11 +11,11 @@ pub mod retrieval;
 
 use std::time::Duration;
 
-pub use deposit::{Deposit, Policy};
+pub use deposit::{Deposit, Offers, OperatorBy, Policy};
 pub use keys::{Keys, Layout};
 pub use retrieval::{Contents, Cue, Letter, Pace, Retrieval};
 
-use crate::mailbox::{Folder, MessageId, Pin, Take, greeting::Kind};
+use crate::mailbox::{Folder, MessageId, Pin, Said, Take, greeting::Kind};
 use crate::say::Phrase;
 
 /// What happened in the call.
@@ -36,6 +36,8 @@ pub enum Event {
     /// An [`Action::File`] has been carried out: `true` once the message is committed, `false`
     /// when the take is safe on disk but will be filed later.
     Filed(bool),
+    /// An [`Action::SendOn`] has been carried out: whether the caller goes there.
+    SentOn(bool),
     /// An [`Action::LogIn`] named a mailbox and its PIN.
     LoggedIn,
     /// It did not, or too many before it did not.
@@ -99,10 +101,15 @@ pub enum Action {
     Dictate,
     /// End the recording, which has begun; [`Event::Recorded`] follows.
     StopRecording,
-    /// Make a message of the take; [`Event::Filed`] follows.
-    File(Take),
+    /// Make a message of the take, with what its caller said of it; [`Event::Filed`] follows.
+    File(Take, Said),
     /// The take is not wanted and must never come back.
     Discard(Take),
+    /// Send the caller to the mailbox's operator; [`Event::SentOn`] follows. Where that is, nobody who
+    /// calls decides.
+    SendOn,
+    /// Ask for the owner's PIN: the call goes on as another flow.
+    LetIn,
     /// Find out whether this is an owner; [`Event::LoggedIn`] or [`Event::Refused`] follows.
     LogIn {
         /// The mailbox's number, as typed.
@@ -156,14 +163,15 @@ impl Action {
     /// for from there on, and whatever becomes of what was spoken.
     pub fn needs_answer(&self) -> bool {
         match self {
-            Self::Play(Prompt::Beep | Prompt::Take(_)) | Self::Record | Self::File(_) => true,
-            Self::Play(Prompt::Greeting | Prompt::Say(_)) | Self::Pause(_) => false,
-            Self::StopRecording | Self::Discard(_) | Self::HangUp => false,
+            Self::Play(Prompt::Beep | Prompt::Take(_)) | Self::Record | Self::File(..) => true,
             // Who hears messages is a caller like any other: answered before anything is said.
             Self::Play(Prompt::Message { .. } | Prompt::Spoken(_)) | Self::Dictate => true,
-            Self::LogIn { .. } | Self::Open | Self::Move { .. } | Self::Find(_) => true,
+            Self::Play(Prompt::Say(Phrase::EnterPin)) => true,
+            Self::Play(Prompt::Greeting | Prompt::Say(_)) | Self::Pause(_) => false,
+            Self::StopRecording | Self::Discard(_) | Self::LetIn | Self::HangUp => false,
+            Self::SendOn | Self::LogIn { .. } | Self::Open | Self::Move { .. } => true,
             Self::Keep { .. } | Self::Remove(_) | Self::ChangePin(_) | Self::Reach(_) => true,
-            Self::Forward { .. } | Self::CallBack(_) => true,
+            Self::Find(_) | Self::Forward { .. } | Self::CallBack(_) => true,
         }
     }
 }

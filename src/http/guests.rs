@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     jobs::words,
     mail::{Links, News, Part, Reader, Templates, listen_page},
-    mailbox::Mailbox,
+    mailbox::{Mailbox, Said},
     store::{Db, mailboxes, messages, messages::Message, unsubscribed},
 };
 
@@ -99,6 +99,8 @@ async fn listen(
         text: &text,
         translated: &translated,
         room: None,
+        said: Said { urgent: message.marks.urgent, private: message.marks.private },
+        forwarded_by: None,
         keep_trash: Duration::ZERO,
     };
     // Seen from the page, so that it does not matter where a proxy puts it.

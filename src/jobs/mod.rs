@@ -6,6 +6,7 @@
 //! here may happen twice.
 
 mod copy;
+mod locks;
 mod notify;
 mod sweep;
 mod transcribe;
@@ -13,7 +14,7 @@ mod translate;
 mod upload;
 pub mod words;
 
-pub use sweep::{SweepError, tidy};
+pub use sweep::{MOST as MOST_AT_ONCE, SweepError, sweep, tidy};
 
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             });
         }
     }
+    workers.spawn(locks::run(app.clone(), stop.clone()));
     workers.spawn(upload::run(app.clone(), stop.clone()));
     workers.spawn(sweep::run(app, stop.clone()));
     stop.wait_for(|it| *it).await.ok();

@@ -9,12 +9,12 @@ use crate::app::App;
 use crate::blobs::BlobError;
 use crate::mail::{Letter, MailError, News, Reader, Sound, Text, Translated, Ways, mp3};
 use crate::mailbox::settings::Attach;
-use crate::mailbox::{Mailbox, Notice, Timestamp};
+use crate::mailbox::{Mailbox, Notice, Said, Timestamp};
 use crate::speech::Readiness;
 use crate::store::deliveries::Delivery;
 use crate::store::jobs::Job;
 use crate::store::messages::Message;
-use crate::store::{deliveries, messages, unsubscribed};
+use crate::store::{deliveries, mailboxes, messages, unsubscribed};
 
 /// How long a refused mail is tried again: as long as mail servers do.
 const PATIENCE: Duration = Duration::from_secs(4 * 24 * 3_600);
@@ -26,6 +26,8 @@ struct Facts {
     text: Text,
     translated: Translated,
     sound: Option<Sound>,
+    /// The number of the mailbox whose owner passed it on.
+    forwarded_by: Option<String>,
 }
 
 /// Sends the job's message to everybody who still waits for it, and lets go of it then if that is
@@ -108,11 +110,16 @@ async fn gather(
     open: &[Delivery],
 ) -> anyhow::Result<Facts> {
     let (text, translated) = words::of(&app.db, &message, late(app)).await?;
-    let sound = match open.iter().any(|it| it.kind == Notice::Full) {
+    let is_full = open.iter().any(|it| it.kind == Notice::Full);
+    let sound = match is_full && !message.marks.private {
         true => sound(app, &message, mailbox.settings.attach).await?,
         false => None,
     };
-    Ok(Facts { message, mailbox, text, translated, sound })
+    let forwarded_by = match &message.forwarded_by {
+        Some(by) => mailboxes::held(&app.db, &mailbox.tenant, by).await?.map(|it| it.number),
+        None => None,
+    };
+    Ok(Facts { message, mailbox, text, translated, sound, forwarded_by })
 }
 
 /// The recording as it is to be attached. One that is gone for good keeps no letter back: the
@@ -138,7 +145,7 @@ async fn sound(app: &App, message: &Message, wanted: Attach) -> anyhow::Result<O
 
 impl Facts {
     fn write(&self, app: &App, delivery: &Delivery) -> anyhow::Result<Letter> {
-        let Message { id, envelope, .. } = &self.message;
+        let Message { id, envelope, marks, .. } = &self.message;
         let news = News {
             id: *id,
             mailbox: &self.mailbox,
@@ -146,7 +153,9 @@ impl Facts {
             text: &self.text,
             translated: &self.translated,
             room: self.message.made_room.as_ref(),
-            keep_trash: app.config.keep_trash,
+            said: Said { urgent: marks.urgent, private: marks.private },
+            forwarded_by: self.forwarded_by.as_deref(),
+            keep_trash: self.mailbox.settings.keeps_trash(app.config.keep_trash),
         };
         let reader =
             Reader { mailbox: self.mailbox.id.clone(), address: delivery.recipient.clone() };

@@ -1,5 +1,5 @@
-//! Emptying the trash: what has lain there long enough is purged, a little at a time. And removing the
-//! recordings of purged messages that a crash, or S3, kept from being deleted with them.
+//! What becomes of messages with time: they change their folders where a mailbox wants that, and what
+//! has lain in the trash long enough is purged, a little at a time. And removing the recordings of purged messages that a crash, or S3, kept from being deleted with them.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,14 +8,16 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::blobs::{self, BlobError, Blobs};
-use crate::mailbox::MessageId;
-use crate::store::{Db, StoreError, messages, pins};
+use crate::mailbox::{Mailbox, MailboxId, MessageId, Timestamp, retention::Rule};
+use crate::store::{Db, StoreError, mailboxes, messages, pins};
 
-/// How often the trash is looked at.
+/// How often the rules are followed.
 const EVERY: Duration = Duration::from_secs(600);
-/// Most messages purged in one look, so that a clock that jumped ahead empties nobody's trash before
-/// somebody notices.
-const MOST: u32 = 200;
+/// Most messages that rules move or purge in one look, so that a clock that jumped ahead empties no
+/// mailbox before somebody notices.
+pub const MOST: u32 = 200;
+/// The rule of the settings file that empties every trash.
+const KEEP_TRASH: &str = "keep_trash";
 /// How many of the 256 folders of recordings are gone through in one look; all of them take a
 /// night.
 const SHARDS: usize = 4;
@@ -31,19 +33,17 @@ pub enum SweepError {
     Store(#[from] StoreError),
 }
 
-/// Empties the trash until `stop` says so.
+/// Follows the rules until `stop` says so.
 pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let work = async {
         // Not always the same ones first, however often the server is restarted.
         let mut shard: u8 = rand::random();
         loop {
-            match sweep(&app).await {
-                Ok(0) => {}
-                Ok(count) => tracing::info!("{count} message(s) from the trash are gone for good"),
-                Err(error) => tracing::error!(
+            if let Err(error) = look(&app).await {
+                tracing::error!(
                     error = &error as &dyn Error,
-                    "the trash cannot be emptied; trying again later"
-                ),
+                    "what is old cannot be cleared away; trying again later"
+                );
             }
             for _ in 0..SHARDS {
                 if let Err(error) = tidy(&app.db, &app.blobs, shard).await {
@@ -65,23 +65,85 @@ pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Purges what is due; answers how many messages that were.
-async fn sweep(app: &App) -> Result<usize, StoreError> {
+async fn look(app: &App) -> Result<u32, StoreError> {
     let now = app.clock.now();
     pins::sweep(&app.db, now).await?;
-    let due = messages::expired(&app.db, now - app.config.keep_trash, MOST).await?;
-    let mut gone = 0;
-    for (mailbox, id) in due {
-        let Some(purged) = messages::purge(&app.db, &mailbox, &id, now).await? else { continue };
-        gone += 1;
-        if let Some(blob) = purged.orphan
-            && let Err(error) = app.blobs.delete(&blob).await
-        {
-            tracing::error!(message = %id, error = &error as &dyn Error,
-                "the recording {blob} of a message that is gone is left behind for now");
+    sweep((&app.db, &app.blobs), app.config.keep_trash, now).await
+}
+
+/// Does what is due by the rules, the house's and the mailboxes' own, [`MOST`] times at most; answers how
+/// many messages that were.
+pub async fn sweep(
+    (db, blobs): (&Db, &Blobs),
+    keep_trash: Duration,
+    now: Timestamp,
+) -> Result<u32, StoreError> {
+    let mut done = 0;
+    for (mailbox, id) in messages::expired(db, now - keep_trash, MOST).await? {
+        done += u32::from(purge((db, blobs), &mailbox, &id, KEEP_TRASH, now).await?);
+    }
+    for mailbox in mailboxes::keeping(db).await? {
+        for rule in mailbox.settings.retention() {
+            let most = MOST.saturating_sub(done);
+            done += follow((db, blobs), &mailbox, &rule, most, now).await?;
         }
     }
-    Ok(gone)
+    if done >= MOST {
+        tracing::warn!(
+            "{done} messages grew too old at once, which is the most in one look; the \
+            others have {} minutes. Is the clock right?",
+            EVERY.as_secs() / 60
+        );
+    }
+    Ok(done)
+}
+
+/// Does what one rule asks of one mailbox, `most` times at most.
+async fn follow(
+    (db, blobs): (&Db, &Blobs),
+    of: &Mailbox,
+    rule: &Rule,
+    most: u32,
+    now: Timestamp,
+) -> Result<u32, StoreError> {
+    let mut done = 0;
+    for id in messages::aged(db, &of.id, rule.from, now - rule.after, most).await? {
+        let Some(to) = rule.to else {
+            done += u32::from(purge((db, blobs), &of.id, &id, rule.name, now).await?);
+            continue;
+        };
+        if messages::grow_old(db, &of.id, &id, (rule.from, to), rule.name, now).await? {
+            tracing::info!(message = %id, mailbox = %of.id, rule = rule.name,
+                "a message is old enough to be {}", to.as_str());
+            count(rule.name);
+            done += 1;
+        }
+    }
+    Ok(done)
+}
+
+/// Removes a message for good because of a rule; whether it was still there.
+async fn purge(
+    (db, blobs): (&Db, &Blobs),
+    mailbox: &MailboxId,
+    id: &MessageId,
+    rule: &'static str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some(purged) = messages::purge(db, mailbox, id, now).await? else { return Ok(false) };
+    tracing::info!(message = %id, mailbox = %mailbox, rule, "a message is gone for good");
+    count(rule);
+    if let Some(blob) = purged.orphan
+        && let Err(error) = blobs.delete(&blob).await
+    {
+        tracing::error!(message = %id, error = &error as &dyn Error,
+            "the recording {blob} of a message that is gone is left behind for now");
+    }
+    Ok(true)
+}
+
+fn count(rule: &'static str) {
+    metrics::counter!("afterbeep_retention_total", "rule" => rule).increment(1);
 }
 
 /// Removes from one of the 256 folders of recordings, here and in S3, what purged messages left

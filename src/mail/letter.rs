@@ -8,6 +8,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use minijinja::{Value, context};
+use uuid::Uuid;
 
 use super::{
     links::Ways,
@@ -15,8 +16,8 @@ use super::{
     words::{code, cut, dialable, file_name, isolated, line, local, minutes, moment, paragraph},
 };
 use crate::mailbox::{
-    Caller, Envelope, Mailbox, MessageId, Notice, Segment, Timestamp, Transcript, room::MadeRoom,
-    settings::Attach,
+    Caller, Envelope, Mailbox, MessageId, Notice, Said, Segment, Timestamp, Transcript,
+    room::MadeRoom, settings::Attach,
 };
 
 /// Everything a letter or a page can tell of a message.
@@ -32,6 +33,10 @@ pub struct News<'a> {
     pub text: &'a Text,
     /// The same in another language.
     pub translated: &'a Translated,
+    /// What its caller said of it.
+    pub said: Said,
+    /// The number of the mailbox whose owner passed it on.
+    pub forwarded_by: Option<&'a str>,
     /// How full the mailbox was then, where that is worth telling, and what gave way.
     pub room: Option<&'a MadeRoom>,
     /// How long what lies in the trash can be fetched back.
@@ -78,6 +83,8 @@ pub struct Letter {
     pub id: MessageId,
     /// Whether it holds everything.
     pub kind: Notice,
+    /// What the message's caller said of it.
+    pub said: Said,
     /// When the message was left, which is the letter's date.
     pub received: Timestamp,
     /// Caller and first words, in one line.
@@ -125,7 +132,7 @@ const DIFFERENCES: usize = 10;
 
 impl Letter {
     /// Writes the letter with everything in it. Without a sound it says that the recording is
-    /// missing.
+    /// missing; that of a private message is not in it, nor a way there.
     ///
     /// # Errors
     /// Only if a template asks for something it is not told.
@@ -136,6 +143,7 @@ impl Letter {
         sound: Option<Sound>,
     ) -> Result<Self, TemplateError> {
         let name = |kind: Attach| format!("{}.{kind}", file_stem(news));
+        let sound = sound.filter(|_| !news.said.private);
         let recording = sound.map(|sound| Recording { name: name(sound.kind), sound });
         let file = recording.as_ref().map(|it| it.name.as_str());
         let facts = facts(templates, news, ways, file)?;
@@ -143,6 +151,7 @@ impl Letter {
         Ok(Self {
             id: news.id,
             kind: Notice::Full,
+            said: news.said,
             received: news.envelope.received,
             subject: cut(&one_line(&write(Part::Subject)?), SUBJECT),
             text: write(Part::Text)?,
@@ -167,12 +176,62 @@ impl Letter {
         Ok(Self {
             id: news.id,
             kind: Notice::Short,
+            said: news.said,
             received: news.envelope.received,
             subject: cut(&write(Part::ShortSubject)?, SUBJECT),
             text: fitted(&write(Part::Short)?),
             html: None,
             recording: None,
             unsubscribe: ways.unsubscribe.clone(),
+        })
+    }
+}
+
+/// What is told to the owner of a mailbox that wrong PINs have locked.
+#[derive(Debug, Clone, Copy)]
+pub struct Lock<'a> {
+    /// Which one; its language, time zone and clock are the letter's.
+    pub mailbox: &'a Mailbox,
+    /// When the last wrong PIN came.
+    pub at: Timestamp,
+    /// Until when no PIN opens it.
+    pub until: Timestamp,
+    /// Who called then, as far as the call told.
+    pub source: Option<&'a str>,
+}
+
+impl Letter {
+    /// Writes the letter about a lock: its subject is the first line of the template. One lock has one
+    /// id, so a second copy is the same letter.
+    ///
+    /// # Errors
+    /// Only if the template asks for something it is not told.
+    pub fn locked(templates: &Templates, lock: &Lock<'_>) -> Result<Self, TemplateError> {
+        let settings = &lock.mailbox.settings;
+        let at = |time| {
+            let moment = moment(&local(time, &settings.time_zone), settings.hours);
+            templates.write(&settings.pages, Part::Date, &moment).map(|it| one_line(&it))
+        };
+        let facts = context! {
+            mailbox => line(&lock.mailbox.number),
+            owner => line(&lock.mailbox.name),
+            at => at(lock.at)?,
+            until => at(lock.until)?,
+            source => lock.source.map(|it| isolated(&line(it))),
+        };
+        let written = templates.write(&settings.pages, Part::Locked, &facts)?;
+        let (subject, text) = written.split_once('\n').unwrap_or((&written, ""));
+        let time = u64::try_from(lock.until.0).unwrap_or(0);
+        Ok(Self {
+            id: MessageId(Uuid::from_u64_pair(time << 16, 0)).copy(&lock.mailbox.id),
+            kind: Notice::Full,
+            said: Said { urgent: true, private: false },
+            received: lock.at,
+            subject: cut(&one_line(subject), SUBJECT),
+            text: text.trim_start().to_owned(),
+            html: None,
+            recording: None,
+            unsubscribe: None,
         })
     }
 }
@@ -258,7 +317,10 @@ pub(super) fn facts(
         owner => line(&mailbox.name),
         file,
         base_url => &ways.base_url,
-        listen => &ways.listen,
+        listen => ways.listen.as_ref().filter(|_| !news.said.private),
+        urgent => news.said.urgent,
+        private => news.said.private,
+        forwarded_by => news.forwarded_by.map(line),
         unsubscribe => &ways.unsubscribe,
         translation => translation(news.translated),
         room => room(news, at)?,

@@ -32,6 +32,13 @@ pub(super) fn message(letter: &Letter, from: &Mailbox, to: &str) -> Result<Messa
         .message_id(Some(message_id(letter, from)))
         .raw_header(fixed("Auto-Submitted", "auto-generated"))
         .raw_header(fixed("X-Auto-Response-Suppress", "All"));
+    // RFC 2156 §5.3.4 and §5.3.6; mail programs show both.
+    if letter.said.urgent {
+        message = message.raw_header(fixed("Importance", "high"));
+    }
+    if letter.said.private {
+        message = message.raw_header(fixed("Sensitivity", "Private"));
+    }
     if let Some(link) = &letter.unsubscribe {
         message = message
             .raw_header(verbatim("List-Unsubscribe", &format!("<{link}>")))

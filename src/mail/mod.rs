@@ -27,7 +27,7 @@ mod templates;
 mod words;
 
 pub use folder::Folder;
-pub use letter::{Letter, News, Recording, Sound, Text, Translated, listen_page};
+pub use letter::{Letter, Lock, News, Recording, Sound, Text, Translated, listen_page};
 pub use links::{Links, Reader, Ways, key_as_text};
 pub use settings::{Secret, Security, Server, Settings};
 pub use smtp::Smtp;

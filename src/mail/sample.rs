@@ -12,7 +12,7 @@ use super::{
     words,
 };
 use crate::mailbox::{
-    Caller, Envelope, Mailbox, MailboxId, MessageId, Preferences, Reason, Segment, TenantId,
+    Caller, Envelope, Mailbox, MailboxId, MessageId, Preferences, Reason, Said, Segment, TenantId,
     Timestamp, Transcript,
     room::{MadeRoom, Rotated},
     settings::Hours,
@@ -32,6 +32,10 @@ pub struct Sample {
     pub translated: Translated,
     /// How full the mailbox is.
     pub room: Option<MadeRoom>,
+    /// What its caller said of it.
+    pub said: Said,
+    /// The number of the mailbox whose owner passed it on.
+    pub forwarded_by: Option<String>,
 }
 
 impl Sample {
@@ -71,6 +75,8 @@ impl Sample {
                 added: vec![],
             },
             room: Some(MadeRoom { used: 100, limit: 100, rotated }),
+            said: Said { urgent: true, private: false },
+            forwarded_by: Some("1001".into()),
         }
     }
 
@@ -78,7 +84,8 @@ impl Sample {
     pub fn bare() -> Self {
         let full = Self::full();
         let envelope = Envelope { caller: Caller::default(), interrupted: false, ..full.envelope };
-        Self { envelope, text: Text::Off, translated: Translated::Off, room: None }
+        let (text, translated) = (Text::Off, Translated::Off);
+        Self { envelope, text, translated, room: None, said: Said::default(), forwarded_by: None }
     }
 
     /// What a letter about it tells.
@@ -90,6 +97,8 @@ impl Sample {
             text: &self.text,
             translated: &self.translated,
             room: self.room.as_ref(),
+            said: self.said,
+            forwarded_by: self.forwarded_by.as_deref(),
             keep_trash: Duration::from_secs(30 * 24 * 3_600),
         }
     }
@@ -101,6 +110,7 @@ impl Sample {
         vec![
             Self { text: Text::NoSpeech, room: Some(room), ..full.clone() },
             Self { text: Text::NotTranscribed("It is late.".into()), ..bare.clone() },
+            Self { said: Said { urgent: false, private: true }, ..bare.clone() },
             Self { translated: not_made, ..full.clone() },
             full,
             bare,
@@ -124,6 +134,7 @@ pub(super) fn facts(
         Part::Date | Part::Moment | Part::Day => Ok(moments()),
         Part::Unsubscribe => Ok([false, true].map(taken_off).into()),
         Part::Gone => Ok(vec![context! {}]),
+        Part::Locked => Ok([Some("+33556123456"), None].map(locked).into()),
         _ => {
             let mut all = Vec::new();
             for sample in Sample::all() {
@@ -148,6 +159,7 @@ pub(super) fn names(part: Part) -> &'static [&'static str] {
         }
         Part::Unsubscribe => &["mailbox", "owner", "address", "done", "undo"],
         Part::Gone => &[],
+        Part::Locked => &["mailbox", "owner", "at", "until", "source"],
         _ => &[
             "caller",
             "call_back",
@@ -156,6 +168,9 @@ pub(super) fn names(part: Part) -> &'static [&'static str] {
             "length",
             "seconds",
             "interrupted",
+            "urgent",
+            "private",
+            "forwarded_by",
             "mailbox",
             "owner",
             "file",
@@ -193,6 +208,11 @@ fn taken_off(done: bool) -> Value {
         done,
         undo => "afterbeep mailbox resubscribe 1000 ann@example.org",
     }
+}
+
+fn locked(source: Option<&str>) -> Value {
+    let (at, until) = ("Monday, 23 November 2026 at 13:32", "Monday, 23 November 2026 at 14:32");
+    context! { mailbox => "1000", owner => "Ann", at, until, source }
 }
 
 fn mailbox(language: &str, hours: Hours, rotates: bool) -> Mailbox {

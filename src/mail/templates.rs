@@ -54,6 +54,8 @@ pub enum Part {
     Unsubscribe,
     /// The page of links that lead nowhere.
     Gone,
+    /// The letter about a mailbox that wrong PINs have locked: its subject, then its text.
+    Locked,
 }
 
 /// Which sentence cannot be used.
@@ -88,15 +90,15 @@ macro_rules! built_in {
 
 const BUILT_IN: &[(&str, &str)] = built_in! {
     "en": ["subject.txt", "letter.txt", "letter.html", "short-subject.txt", "short.txt", "date.txt",
-           "moment.txt", "day.txt", "listen.html", "unsubscribe.html", "gone.html"],
+           "moment.txt", "day.txt", "listen.html", "unsubscribe.html", "gone.html", "locked.txt"],
     "fr": ["subject.txt", "letter.txt", "letter.html", "short-subject.txt", "short.txt", "date.txt",
-           "moment.txt", "day.txt", "listen.html", "unsubscribe.html", "gone.html"],
+           "moment.txt", "day.txt", "listen.html", "unsubscribe.html", "gone.html", "locked.txt"],
     "page": ["guest.html"]
 };
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 11] = [
+    pub const ALL: [Part; 12] = [
         Part::Subject,
         Part::Text,
         Part::Html,
@@ -108,6 +110,7 @@ impl Part {
         Part::Listen,
         Part::Unsubscribe,
         Part::Gone,
+        Part::Locked,
     ];
 
     /// What the file is called in every language.
@@ -124,6 +127,7 @@ impl Part {
             Part::Listen => "listen.html",
             Part::Unsubscribe => "unsubscribe.html",
             Part::Gone => "gone.html",
+            Part::Locked => "locked.txt",
         }
     }
 }

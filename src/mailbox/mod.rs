@@ -15,6 +15,7 @@ pub mod pin;
 mod profile;
 mod reason;
 mod redirected;
+pub mod retention;
 pub mod room;
 pub mod rules;
 pub mod schedule;
@@ -109,6 +110,15 @@ pub struct Envelope {
     pub interrupted: bool,
     /// Why the call came to the mailbox.
     pub reason: Reason,
+}
+
+/// What its caller says of a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// It is urgent.
+    pub urgent: bool,
+    /// It is for its owner alone.
+    pub private: bool,
 }
 
 /// What the recogniser made of a message.

@@ -111,9 +111,9 @@ impl fmt::Debug for Pin {
 /// How many wrong PINs came to a mailbox, or from somebody, over all calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Guesses {
-    /// Wrong ones, or not yet known to be right, since `since`.
+    /// Wrong ones, or not yet known to be right, with less than [`Guesses::WINDOW`] from one to the next.
     pub wrong: u32,
-    /// When the first of them came.
+    /// When the latest of them came.
     pub since: Timestamp,
     /// How often it was locked without a right one between.
     pub locks: u32,
@@ -122,7 +122,7 @@ pub struct Guesses {
 }
 
 impl Guesses {
-    /// So many wrong ones within [`Guesses::WINDOW`] lock a mailbox.
+    /// So many wrong ones lock a mailbox, unless a [`Guesses::WINDOW`] without any was between them.
     pub const MOST: u32 = 10;
     /// So many from one caller, to whatever mailboxes, lock that caller out.
     pub const MOST_OF_ONE: u32 = 20;
@@ -131,6 +131,11 @@ impl Guesses {
     /// The first lock's time; each one after it takes twice as long, up to 16 times.
     pub const LOCKED: Duration = Duration::from_secs(3_600);
 
+    /// How long the lock with this number is, from 1.
+    pub fn lasts(lock: u32) -> Duration {
+        Self::LOCKED * 2_u32.pow(lock.saturating_sub(1).min(4))
+    }
+
     /// Counts one more try before its answer is known, so that many at once are no way around;
     /// `None` if it gets no answer.
     pub fn tried(mut self, most: u32, now: Timestamp) -> Option<Self> {
@@ -138,12 +143,14 @@ impl Guesses {
             return None;
         }
         if now >= self.since + Self::WINDOW {
-            (self.since, self.wrong) = (now, 0);
+            self.wrong = 0;
         }
+        // Counted from the latest one on: so no hour, wherever it begins, has more than the most.
+        self.since = now;
         self.wrong += 1;
         if self.wrong >= most {
-            self.locked_until = now + Self::LOCKED * 2_u32.pow(self.locks.min(4));
             self.locks += 1;
+            self.locked_until = now + Self::lasts(self.locks);
             (self.since, self.wrong) = (self.locked_until, 0);
         }
         Some(self)

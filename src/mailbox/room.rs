@@ -63,6 +63,8 @@ pub enum Door {
     Announcement,
     /// Refuses, before the greeting, until its owner deletes something.
     Full,
+    /// "Toggle Voicemail": refuses until its owner wants messages again.
+    Off,
 }
 
 /// Whether a caller may leave a message in a mailbox with this limit that holds `count` messages,

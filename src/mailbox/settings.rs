@@ -93,6 +93,20 @@ settings! {
     greetings: Rules = Rules::default(), "Greeting rules";
     /// At the limit new messages are refused, instead of the oldest one giving way.
     disable_rotate: bool = false, "Disable VM rotate";
+    /// Callers can leave messages.
+    takes_messages: bool = true, "Toggle Voicemail";
+    /// What callers get while they cannot.
+    when_off: WhenOff = WhenOff::Announcement, "When voicemail is off";
+    /// Who is at 0 for callers: a number of the phone system, or a SIP address.
+    operator: Operator = Operator::default(), "Voicemail Option 0 Destination";
+    /// Who may press `*` during the greeting to log in with the PIN.
+    log_in_by_star: LogIn = LogIn::Inside, "Log in with * during the greeting";
+    /// New messages become saved ones after so many days; 0 never.
+    new_days: u32 = 0, "Days until new messages are saved";
+    /// Saved messages go into the trash after so many days; 0 never.
+    saved_days: u32 = 0, "Days until saved messages are deleted";
+    /// What lies in the trash is gone after so many days, or when `keep_trash` says; 0 is as that.
+    trash_days: u32 = 0, "Days until deleted messages are gone";
     /// Other mailboxes get a copy of what callers leave, by their numbers.
     copy_to: Numbers = Numbers::default(), "Copy to Extension(s)";
     /// What callers leave goes to these mailboxes instead, or to all with [`Settings::ALL`].
@@ -451,3 +465,8 @@ pub enum Hours {
 }
 
 words!(Hours, "say 12 or 24", Twelve = "12", TwentyFour = "24");
+
+// Behind the macros, which it uses.
+mod callers;
+
+pub use callers::{LogIn, Operator, WhenOff};

@@ -28,8 +28,14 @@ pub enum Phrase {
     NothingHeard,
     /// Said before the tone is played once more.
     TryAgain,
-    /// Keep 1, listen 2, record again 3, delete 4.
+    /// Keep 1, listen 2, record again 3, urgent 4, private 5, delete `*`.
     ReviewMenu,
+    /// Somebody else is at 0.
+    ReachOperator,
+    /// The message is marked urgent, or no longer.
+    Urgent(bool),
+    /// The message is marked private, or no longer.
+    Private(bool),
     /// The message is filed.
     Saved,
     /// The caller's own wish was carried out.
@@ -38,6 +44,8 @@ pub enum Phrase {
     NotSaved,
     /// No room, and none is made.
     MailboxFull,
+    /// Its owner wants no messages for now.
+    SwitchedOff,
     /// Nothing answers at the number dialled.
     NoSuchMailbox,
     /// Something takes longer than a caller expects.
@@ -159,8 +167,8 @@ pub enum Phrase {
         /// As typed; spoken sign by sign.
         number: String,
     },
-    /// Its caller wanted nobody else to hear it.
-    Private,
+    /// Said of a message: its caller wanted nobody else to hear it.
+    IsPrivate,
     /// Another owner gave it to this one.
     SentBy {
         /// Their number, spoken sign by sign.
@@ -183,7 +191,7 @@ pub enum Who {
 
 impl Phrase {
     /// The names of all sentences; some phrases are one of several.
-    pub const NAMES: [&str; 71] = [
+    pub const NAMES: [&str; 77] = [
         "not-available",
         "on-the-phone",
         "instructions",
@@ -191,10 +199,16 @@ impl Phrase {
         "nothing-heard",
         "try-again",
         "review-menu",
+        "reach-operator",
+        "marked-urgent",
+        "not-urgent",
+        "marked-private",
+        "not-private",
         "saved",
         "deleted",
         "not-saved",
         "mailbox-full",
+        "switched-off",
         "no-such-mailbox",
         "one-moment",
         "goodbye",
@@ -267,10 +281,16 @@ impl Phrase {
             Phrase::NothingHeard => "nothing-heard",
             Phrase::TryAgain => "try-again",
             Phrase::ReviewMenu => "review-menu",
+            Phrase::ReachOperator => "reach-operator",
+            Phrase::Urgent(true) => "marked-urgent",
+            Phrase::Urgent(false) => "not-urgent",
+            Phrase::Private(true) => "marked-private",
+            Phrase::Private(false) => "not-private",
             Phrase::Saved => "saved",
             Phrase::Deleted => "deleted",
             Phrase::NotSaved => "not-saved",
             Phrase::MailboxFull => "mailbox-full",
+            Phrase::SwitchedOff => "switched-off",
             Phrase::NoSuchMailbox => "no-such-mailbox",
             Phrase::OneMoment => "one-moment",
             Phrase::Goodbye => "goodbye",
@@ -321,7 +341,7 @@ impl Phrase {
             Phrase::NoReply => "no-reply",
             Phrase::NoCallBack => "no-call-back",
             Phrase::NoMailbox { .. } => "no-mailbox",
-            Phrase::Private => "private",
+            Phrase::IsPrivate => "private",
             Phrase::SentBy { .. } => "sent-by",
             Phrase::Unknown => "unknown",
         }

@@ -4,6 +4,7 @@ mod early;
 mod end;
 mod leg;
 mod offers;
+mod refer;
 pub(super) mod timer;
 mod vital;
 
@@ -53,11 +54,19 @@ pub struct Answering {
     orders: mpsc::WeakSender<Order>,
 }
 
+/// Sends a caller on to somebody else. It does not keep the call up.
+#[derive(Debug, Clone)]
+pub struct SendingOn {
+    orders: mpsc::WeakSender<Order>,
+}
+
 /// What the driver asks for.
 #[derive(Debug)]
 enum Order {
     /// Send the 200, and tell when it is out.
     Answer(oneshot::Sender<()>),
+    /// Send the caller to a number or an address, and tell whether they go there.
+    SendOn(String, oneshot::Sender<bool>),
     HangUp,
 }
 
@@ -82,6 +91,24 @@ impl Dialog {
     /// What answers this call, if it is not answered yet.
     pub fn answering(&self) -> Option<Answering> {
         self.is_early.then(|| Answering { orders: self.orders.downgrade() })
+    }
+
+    /// What sends this caller on.
+    pub fn sending_on(&self) -> SendingOn {
+        SendingOn { orders: self.orders.downgrade() }
+    }
+}
+
+impl SendingOn {
+    /// Sends the caller to a number of the phone system they come from, or to a SIP address: with a 302
+    /// if the call is not answered yet, else with a REFER. Waits for the outcome as far as it is told,
+    /// half a minute at most; `false` if they stay. The call is to be ended then if they go.
+    pub async fn send_to(&self, to: &str) -> bool {
+        let (done, sent) = oneshot::channel();
+        let Some(orders) = self.orders.upgrade() else { return false };
+        let told = orders.send(Order::SendOn(to.to_owned(), done)).await.is_ok();
+        drop(orders);
+        told && sent.await.unwrap_or(false)
     }
 }
 

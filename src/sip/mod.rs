@@ -42,7 +42,7 @@ use crate::{
 pub use accounts::{Account, PasswordError, Registration};
 pub use call::CallError;
 pub use desk::Counters;
-pub use dialog::{Answering, Dialog, Farewell, Signal};
+pub use dialog::{Answering, Dialog, Farewell, SendingOn, Signal};
 pub use identity::Called;
 pub use invitation::{Gone, Invitation};
 pub use register::Registered;

@@ -7,7 +7,7 @@ use sipx_sip::{
 };
 
 /// Methods we hear.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY";
 /// Extensions we speak: `History-Info` is understood, and sent back as RFC 7044 wants it; reliable
 /// provisional answers; session timers.
 pub(super) const SUPPORTED: &str = "histinfo, 100rel, timer";
@@ -116,8 +116,8 @@ pub(super) fn new_tag() -> String {
 
 /// Whether we hear this method at all.
 pub(super) fn is_allowed(method: &Method) -> bool {
-    use Method::{Ack, Bye, Cancel, Info, Invite, Options, Prack, Update};
-    matches!(method, Invite | Ack | Cancel | Bye | Options | Info | Update | Prack)
+    use Method::{Ack, Bye, Cancel, Info, Invite, Notify, Options, Prack, Update};
+    matches!(method, Invite | Ack | Cancel | Bye | Options | Info | Update | Prack | Notify)
 }
 
 fn is_tagged(to: &[u8]) -> bool {
@@ -131,6 +131,7 @@ fn reason(code: u16) -> &'static str {
         100 => "Trying",
         183 => "Session Progress",
         200 => "OK",
+        302 => "Moved Temporarily",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",

@@ -113,6 +113,18 @@ pub async fn reached(db: &Db, host: &str, number: &str) -> Result<Option<Mailbox
     row.map(Mailbox::try_from).transpose()
 }
 
+/// Mailboxes of all tenants that keep messages for a time of their own.
+pub async fn keeping(db: &Db) -> Result<Vec<Mailbox>, StoreError> {
+    let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select * from mailbox_in_effect
+          where own_settings like '%_days%' or tenant_settings like '%_days%' order by id",
+    )
+    .fetch_all(pool)
+    .await?);
+    let all: Result<Vec<Mailbox>, _> = rows.into_iter().map(Mailbox::try_from).collect();
+    Ok(all?.into_iter().filter(|it| !it.settings.retention().is_empty()).collect())
+}
+
 /// All mailboxes of a tenant, by number.
 pub async fn list(db: &Db, tenant: &TenantId) -> Result<Vec<Mailbox>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(

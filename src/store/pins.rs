@@ -2,7 +2,7 @@
 //! in memory, so that neither a restart nor a second server gives anybody new tries.
 
 use super::{Db, StoreError, Tx};
-use crate::mailbox::{Guesses, MailboxId, TenantId, Timestamp};
+use crate::mailbox::{Caller, Guesses, MailboxId, TenantId, Timestamp};
 
 /// Whose tries are counted.
 #[derive(Debug, Clone, Copy)]
@@ -156,6 +156,92 @@ pub async fn tried(
     }
     tx.commit().await?;
     Ok(after)
+}
+
+/// A lock whose mailbox's owner does not know of it yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Which mailbox is locked.
+    pub mailbox: MailboxId,
+    /// When the lock ends.
+    pub until: Timestamp,
+    /// How long it is, told by how many there were.
+    pub locks: u32,
+    /// Who made the try that brought it about.
+    pub source: Option<String>,
+}
+
+/// Notes who made the try that has just locked a mailbox, to be told to its owner.
+pub async fn note_source(
+    db: &Db,
+    mailbox: &MailboxId,
+    source: Option<&str>,
+) -> Result<(), StoreError> {
+    on!(&db.writer, pool => sqlx::query("update guess set source = $2 where subject = $1")
+        .bind(Subject::Mailbox(mailbox).key())
+        .bind(source.map(|it| super::clipped(it, Caller::LONGEST)))
+        .execute(pool)
+        .await?
+        .rows_affected());
+    Ok(())
+}
+
+/// Locks nobody was told of, the oldest first, `most` at most.
+pub async fn untold(db: &Db, most: u32) -> Result<Vec<Lock>, StoreError> {
+    let rows: Vec<(String, i64, i64, Option<String>)> = on!(&db.reader, pool => sqlx::query_as(
+        "select subject, locked_until, locks, source from guess
+          where subject like 'mailbox %' and locked_until > told
+          order by locked_until, subject limit $1",
+    )
+    .bind(i64::from(most))
+    .fetch_all(pool)
+    .await?);
+    let lock = |(subject, until, locks, source): (String, i64, i64, Option<String>)| Lock {
+        mailbox: MailboxId(subject.trim_start_matches("mailbox ").to_owned()),
+        until: Timestamp(until),
+        locks: u32::try_from(locks).unwrap_or(u32::MAX),
+        source,
+    };
+    Ok(rows.into_iter().map(lock).collect())
+}
+
+/// The owner knows of this lock now, or nobody can tell them. A later one is told again.
+pub async fn told(db: &Db, lock: &Lock) -> Result<(), StoreError> {
+    on!(&db.writer, pool => sqlx::query(
+        "update guess set told = $2 where subject = $1 and told < $2",
+    )
+    .bind(Subject::Mailbox(&lock.mailbox).key())
+    .bind(lock.until.0)
+    .execute(pool)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Until when a mailbox is locked to strangers; `None` if it is not.
+pub async fn locked_until(
+    db: &Db,
+    mailbox: &MailboxId,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let until: Option<i64> = on!(&db.reader, pool => sqlx::query_scalar(
+        "select locked_until from guess where subject = $1 and locked_until > $2",
+    )
+    .bind(Subject::Mailbox(mailbox).key())
+    .bind(now.0)
+    .fetch_optional(pool)
+    .await?);
+    Ok(until.map(Timestamp))
+}
+
+/// Ends a mailbox's lock and forgets what wrong PINs came to it; `false` if none did.
+pub async fn unlock(db: &Db, mailbox: &MailboxId) -> Result<bool, StoreError> {
+    let gone = on!(&db.writer, pool => sqlx::query("delete from guess where subject = $1")
+        .bind(Subject::Mailbox(mailbox).key())
+        .execute(pool)
+        .await?
+        .rows_affected());
+    Ok(gone == 1)
 }
 
 /// The right PIN of a mailbox came: everything wrong before it is forgotten. Its caller only gets

@@ -5,6 +5,7 @@ mod copies;
 mod keys;
 mod kinds;
 mod own;
+mod options;
 mod owner;
 mod reasons;
 mod room;

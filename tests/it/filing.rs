@@ -127,6 +127,7 @@ impl House {
             call: "a call".into(),
             reason: Reason::Unknown,
             dictated: false,
+            said: Default::default(),
         };
         let id = self.app.clock.message_id();
         let begun = self.spool.begin(id, label, Codec::Pcmu, Rules::endless()).unwrap();

@@ -101,6 +101,8 @@ async fn catch_one(data: &Path, number: u128, kind: Attach, short: bool) -> Stri
         text: &Text::NoSpeech,
         translated: &Translated::Off,
         room: None,
+        said: Default::default(),
+        forwarded_by: None,
         keep_trash: Duration::ZERO,
     };
     let sound = Some(Sound { kind, bytes: sound().into() }).filter(|_| !short);

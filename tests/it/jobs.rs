@@ -17,6 +17,7 @@ use crate::phone::{FRAME, Phone};
 mod holding;
 mod mailing;
 mod options;
+mod telling;
 mod transcribing;
 mod translating;
 

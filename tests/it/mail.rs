@@ -75,7 +75,8 @@ fn wav() -> Sound {
 fn news<'a>(mailbox: &'a Mailbox, envelope: &'a Envelope, text: &'a Text) -> News<'a> {
     let (translated, room) = (&Translated::Off, None);
     let keep_trash = Duration::from_secs(30 * 24 * 3_600);
-    News { id: ID, mailbox, envelope, text, translated, room, keep_trash }
+    let said = Said::default();
+    News { id: ID, mailbox, envelope, text, translated, said, forwarded_by: None, room, keep_trash }
 }
 
 /// The full letter, written with the built-in templates.

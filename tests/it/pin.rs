@@ -79,3 +79,22 @@ fn each_lock_takes_twice_as_long_as_the_one_before_up_to_sixteen_hours() {
         now = guesses.locked_until;
     }
 }
+
+#[test]
+fn ten_thousand_guesses_over_days_get_ten_answers_in_any_hour() {
+    // In bursts and dribbles, by whoever it is, and after whatever locks.
+    let paces = [1, 7, 31, 59, 397, 401, 1_801, 3_599];
+    let mut guesses = Guesses::default();
+    let (mut answered, mut now) = (Vec::new(), Timestamp(1_790_000_000_000));
+    for nth in 0..10_000 {
+        now = now + Duration::from_secs(paces[nth / 25 % paces.len()]);
+        if let Some(counted) = guesses.tried(Guesses::MOST, now) {
+            guesses = counted;
+            answered.push(now.0);
+        }
+    }
+    for (first, eleventh) in answered.iter().zip(answered.iter().skip(10)) {
+        assert!(eleventh - first >= 3_600_000, "eleven within {} ms", eleventh - first);
+    }
+    assert!(answered.len() > 100, "only {} were tried at all", answered.len());
+}

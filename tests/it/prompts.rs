@@ -37,10 +37,16 @@ fn every_phrase() -> Vec<Phrase> {
         NothingHeard,
         TryAgain,
         ReviewMenu,
+        ReachOperator,
+        Urgent(true),
+        Urgent(false),
+        Private(true),
+        Private(false),
         Saved,
         Deleted,
         NotSaved,
         MailboxFull,
+        SwitchedOff,
         NoSuchMailbox,
         OneMoment,
         Goodbye,
@@ -252,7 +258,7 @@ fn where_a_clip_is_missing_or_cannot_be_used_the_built_in_one_is_heard() {
     };
     let moment = ours.clips("en", &Phrase::OneMoment)[0].length();
     let built_in = lengths(&ours);
-    assert_eq!(lengths(&theirs), [moment, built_in[1], moment, built_in[3]]);
+    assert_eq!(lengths(&theirs), [moment, built_in[1], moment, moment, moment, built_in[5]]);
 }
 
 #[test]
@@ -262,7 +268,8 @@ fn without_a_built_in_one_a_missing_clip_is_left_out_and_the_rest_is_played() {
     fs::remove_file(folder.path("de/0.wav")).unwrap();
     let prompts = folder.load().unwrap();
     let menu = prompts.clips("de", &Phrase::ReviewMenu);
-    assert_eq!(names(&menu), ["to-keep", "to-record-again", "to-delete"]);
+    let left = ["to-keep", "to-record-again", "to-mark-urgent", "to-mark-private", "to-delete"];
+    assert_eq!(names(&menu), left);
     let greeting = prompts.clips("de", &Phrase::NotAvailable { number: "101".into() });
     assert_eq!(names(&greeting), ["person-at-extension", "1", "1", "is-not-available"]);
 }
@@ -279,6 +286,9 @@ fn a_clip_that_cannot_be_used_is_left_out() {
     hound::WavWriter::create(folder.path("de/to-keep.wav"), stereo).unwrap().finalize().unwrap();
     fs::write(folder.path("de/to-listen.wav"), b"RIFF and then nothing").unwrap();
     fs::write(folder.path("de/to-record-again.wav"), vec![0; 9 << 20]).unwrap();
+    for clip in ["de/to-mark-urgent.wav", "de/to-mark-private.wav"] {
+        fs::write(folder.path(clip), b"").unwrap();
+    }
     let cut = fs::read(folder.path("de/to-delete.wav")).unwrap();
     fs::write(folder.path("de/to-delete.wav"), &cut[..cut.len() / 2]).unwrap();
     fs::remove_file(folder.path("de/goodbye.wav")).unwrap();

@@ -19,7 +19,7 @@ use afterbeep::{
     call::spool::{
         Disk, Kept, Label, MOST_TAKES, Recording, Settings, Spool, SpoolError, TakeEvent, Trouble,
     },
-    mailbox::{Caller, MailboxId, MessageId, Reason, TenantId, Timestamp},
+    mailbox::{Caller, MailboxId, MessageId, Reason, Said, TenantId, Timestamp},
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -128,6 +128,7 @@ fn label() -> Label {
         call: "a84b4c76e66710@pc33.example.com".into(),
         reason: Reason::NoAnswer,
         dictated: false,
+        said: Default::default(),
     }
 }
 

@@ -30,6 +30,7 @@ mod sqlite {
     mod owners;
     mod pages;
     mod pins;
+    mod retention;
     mod room;
     mod rows;
     mod tokens;
@@ -47,6 +48,7 @@ mod postgres {
     mod owners;
     mod pages;
     mod pins;
+    mod retention;
     mod room;
     mod rows;
     mod server;

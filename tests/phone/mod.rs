@@ -6,6 +6,7 @@
 pub mod digest;
 pub mod lasting;
 mod more;
+pub mod referred;
 pub mod richer;
 pub mod wide;
 

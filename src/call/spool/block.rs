@@ -7,10 +7,11 @@
 //!  5  1  of Data, what it is spoken in: 1 PCMU, 2 PCMA, 3 G.722, 4 Opus; 0 what its Begin says
 //!  6  2  zero
 //!  8 16  the take's id
-//! 24  4  its number within the take, from 0 for Begin; 0 in end-marks
+//! 24  4  its number within the take, from 0 for Begin; 0 in Said and end-marks
 //! 28  4  length of what follows the header
 //! 32  4  CRC-32 of bytes 4 to 32 and of what follows
 //! 36     Begin: the label as JSON; Seal: length and voiced length in ticks of 125 µs, 8 + 8;
+//!        Said: a byte, 1 for urgent and 2 for private;
 //!        Data: of G.711 a byte a sample, of others whole pieces (`audio::piece`)
 //! ```
 //!
@@ -18,7 +19,10 @@
 
 use uuid::Uuid;
 
-use crate::{audio::Codec, mailbox::MessageId};
+use crate::{
+    audio::Codec,
+    mailbox::{MessageId, Said},
+};
 
 /// Bytes before the payload.
 pub(super) const HEADER: usize = 36;
@@ -42,6 +46,8 @@ pub(super) enum Kind {
     Discard = 4,
     /// It is to be forgotten: it lies in a mailbox.
     Filed = 5,
+    /// Its caller said this of it; the latest counts.
+    Said = 6,
 }
 
 /// One block, as it lies in a segment.
@@ -76,7 +82,7 @@ impl Kind {
     }
 
     fn from(byte: u8) -> Option<Self> {
-        [Kind::Begin, Kind::Data, Kind::Seal, Kind::Discard, Kind::Filed]
+        [Kind::Begin, Kind::Data, Kind::Seal, Kind::Discard, Kind::Filed, Kind::Said]
             .into_iter()
             .find(|&it| it as u8 == byte)
     }
@@ -143,6 +149,16 @@ impl Seal {
     }
 }
 
+/// The payload of a [`Kind::Said`].
+pub(super) fn said_to_bytes(said: Said) -> [u8; 1] {
+    [u8::from(said.urgent) | u8::from(said.private) << 1]
+}
+
+pub(super) fn said_from_bytes(bytes: &[u8]) -> Said {
+    let bits = bytes.first().copied().unwrap_or_default();
+    Said { urgent: bits & 1 != 0, private: bits & 2 != 0 }
+}
+
 fn checksum(header: &[u8], payload: &[u8]) -> u32 {
     let mut sum = crc32fast::Hasher::new();
     sum.update(header);
@@ -159,7 +175,7 @@ mod tests {
     type Written = ((Kind, Option<Codec>), u128, u32, Vec<u8>);
 
     fn any_block() -> impl Strategy<Value = Written> {
-        let kinds = [Kind::Begin, Kind::Data, Kind::Seal, Kind::Discard, Kind::Filed];
+        let kinds = [Kind::Begin, Kind::Data, Kind::Seal, Kind::Discard, Kind::Filed, Kind::Said];
         let codecs = [None, Some(Codec::Pcmu), Some(Codec::G722), Some(Codec::Opus)];
         let select = |kinds: &[Kind]| prop::sample::select(kinds.to_vec());
         let payload = prop::collection::vec(any::<u8>(), 0..300);

@@ -15,7 +15,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     Begun, Counters, Disk, Kept, Settings, SpoolError,
-    block::{Block, Kind, Seal},
+    block::{Block, Kind, Seal, said_to_bytes},
     log::{Log, Place},
     recover::{Found, Scan},
     shelf::{Shelf, Shelved},
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     audio::listener::length_of,
     clock,
-    mailbox::{MessageId, Take},
+    mailbox::{MessageId, Said, Take},
 };
 
 /// What the thread is asked to do.
@@ -34,6 +34,8 @@ pub(super) enum Order {
     Begin(Box<Recorded>, Vec<u8>),
     /// The producer of this take is about to go.
     Ends(MessageId),
+    /// What its caller says of a take that waits.
+    Say(MessageId, Said),
     Discard(MessageId, oneshot::Sender<Result<(), SpoolError>>),
     Filed(MessageId),
     Close(oneshot::Sender<()>),
@@ -154,6 +156,14 @@ impl Keeper {
             Order::Ends(id) => {
                 if let Some(take) = self.takes.iter_mut().find(|it| it.id == id) {
                     take.ends(now);
+                }
+            }
+            Order::Say(id, said) => {
+                if self.shelf.say(id, said) && self.failing.is_none() {
+                    let payload = &said_to_bytes(said);
+                    let (kind, codec, number) = (Kind::Said, None, 0);
+                    self.log.append(&Block { kind, codec, take: id, number, payload });
+                    self.awaited.get_or_insert(now);
                 }
             }
             Order::Discard(id, reply) => self.discard(id, reply, now),
@@ -382,7 +392,8 @@ fn recover(shelf: &Shelf, id: MessageId, found: Found) {
     }
     let is_whole = found.seal.is_some_and(|it| it.samples <= written) && !found.has_gap;
     let take = Take { id, length: length_of(samples), voiced: length_of(voiced) };
-    let Begun { label, codec } = begun;
+    let Begun { mut label, codec } = begun;
+    label.said = found.said;
     let kept = Kept { take, label, codec, interrupted: !is_whole };
     let mut shelved = Shelved { kept, places: found.places, charge: std::sync::Weak::new() };
     if found.seal.is_none() {

@@ -49,7 +49,7 @@ use crate::{
         listener::{Rules, Verdict},
         wav::Sound,
     },
-    mailbox::{Caller, MailboxId, MessageId, Reason, Take, TenantId, Timestamp},
+    mailbox::{Caller, MailboxId, MessageId, Reason, Said, Take, TenantId, Timestamp},
 };
 
 /// The most takes recorded at the same time. One in G.722 counts as two, one in Opus as four, for
@@ -83,6 +83,9 @@ pub struct Label {
     /// An owner spoke it for something else than a message. With nobody in charge it is discarded.
     #[serde(default)]
     pub dictated: bool,
+    /// What the caller said of it, which is known only later: see [`Spool::say`].
+    #[serde(skip)]
+    pub said: Said,
 }
 
 /// A take that is on disk and waits to be filed or discarded.
@@ -218,6 +221,12 @@ impl Spool {
     /// pieces, the last of which may reach beyond the take's end.
     pub fn read_encoded(&self, id: MessageId) -> Result<(Codec, Vec<u8>), SpoolError> {
         self.shelf.read_encoded(id)
+    }
+
+    /// Notes what the caller says of a take that waits, so that it is known whenever it is filed. It is
+    /// on disk a moment later.
+    pub fn say(&self, id: MessageId, said: Said) -> Result<(), SpoolError> {
+        self.order(Order::Say(id, said))
     }
 
     /// Forgets a take for good, also one that is still recorded. Returns once that is on disk; a

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Begun,
-    block::{Block, Kind, MAGIC, Seal},
+    block::{Block, Kind, MAGIC, Seal, said_from_bytes},
     log::{Place, Segment},
 };
-use crate::mailbox::MessageId;
+use crate::mailbox::{MessageId, Said};
 
 /// Reads segments one after the other, oldest first.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub(super) struct Found {
     pub(super) places: Vec<Place>,
     /// `None`: it was being spoken when everything stopped.
     pub(super) seal: Option<Seal>,
+    /// What its caller said of it.
+    pub(super) said: Said,
     /// A block between others is missing.
     pub(super) has_gap: bool,
     next: u32,
@@ -38,6 +40,9 @@ impl Scan {
             segment.note(block.kind, block.take);
             if block.kind.is_end() {
                 self.ended.insert(block.take);
+            } else if block.kind == Kind::Said {
+                let found = self.takes.entry(block.take).or_default();
+                found.said = said_from_bytes(block.payload);
             } else {
                 let place = Place::new(number, at as u64, &block);
                 self.takes.entry(block.take).or_default().add(&block, place);
@@ -71,7 +76,7 @@ impl Found {
             Kind::Begin => self.begun = serde_json::from_slice(block.payload).ok(),
             Kind::Data => self.places.push(place),
             Kind::Seal => self.seal = Seal::from_bytes(block.payload),
-            Kind::Discard | Kind::Filed => {}
+            Kind::Discard | Kind::Filed | Kind::Said => {}
         }
     }
 }

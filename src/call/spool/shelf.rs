@@ -20,7 +20,7 @@ use crate::{
         listener::{Listener, Rules, samples_in},
         wav::Sound,
     },
-    mailbox::MessageId,
+    mailbox::{MessageId, Said},
 };
 
 /// Shared by the thread and everyone who holds a [`Spool`](super::Spool). Locks are held for
@@ -34,7 +34,7 @@ pub(super) struct Shelf {
 }
 
 /// A take that waits, and where its blocks lie.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Shelved {
     pub(super) kept: Kept,
     pub(super) places: Vec<Place>,
@@ -61,6 +61,14 @@ impl Shelf {
     /// Whether it was there.
     pub(super) fn remove(&self, id: MessageId) -> bool {
         lock(&self.takes).remove(&id).is_some()
+    }
+
+    /// Notes what the caller says of a take; whether it is there.
+    pub(super) fn say(&self, id: MessageId, said: Said) -> bool {
+        let mut takes = lock(&self.takes);
+        let Some(take) = takes.get_mut(&id) else { return false };
+        Arc::make_mut(take).kept.label.said = said;
+        true
     }
 
     pub(super) fn holds(&self, id: &MessageId) -> bool {

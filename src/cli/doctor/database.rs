@@ -7,7 +7,7 @@ use super::{
     scene::{Database, Scene},
 };
 use crate::{
-    mailbox::{Mailbox, Timestamp},
+    mailbox::{Mailbox, Preferences, Settings, Timestamp},
     store::{
         Db,
         health::Schema,
@@ -89,7 +89,8 @@ pub(super) fn mailboxes(scene: &Scene) -> Vec<Finding> {
         let remedy = "Add one: afterbeep mailbox add 1001 --name Ann --notify-to ann@example.org";
         return vec![Finding::warn("There is no mailbox, so every call is refused.", remedy)];
     }
-    let found: Vec<_> = mailboxes.iter().filter_map(unread).collect();
+    let lost = mailboxes.iter().filter_map(|it| unknown(it, mailboxes));
+    let found: Vec<_> = mailboxes.iter().filter_map(unread).chain(lost).collect();
     match found.is_empty() {
         true => {
             vec![Finding::ok(format!("{} mailbox(es), none at odds with itself.", mailboxes.len()))]
@@ -108,6 +109,24 @@ fn unread(mailbox: &Mailbox) -> Option<Finding> {
             format!(
                 "Say who is: afterbeep mailbox set {number} --use-login-email no --notify-to EMAIL"
             ),
+        )
+    })
+}
+
+/// A mailbox that gives copies to numbers nobody has.
+fn unknown(mailbox: &Mailbox, all: &[Mailbox]) -> Option<Finding> {
+    let Preferences { copy_to, distribute, .. } = &mailbox.settings;
+    let is_there = |number: &&str| {
+        let has = |it: &Mailbox| it.tenant == mailbox.tenant && it.number == **number;
+        *number == Settings::ALL || all.iter().any(has)
+    };
+    let named = copy_to.iter().chain(distribute.iter());
+    let lost: Vec<_> = named.filter(|it| !is_there(it)).collect();
+    (!lost.is_empty()).then(|| {
+        let (number, lost) = (&mailbox.number, lost.join(", "));
+        Finding::warn(
+            format!("{number} gives copies to {lost}, where there is no mailbox."),
+            format!("Add it, or name others: afterbeep mailbox set {number} --copy-to NUMBER,..."),
         )
     })
 }

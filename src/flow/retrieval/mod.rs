@@ -487,7 +487,7 @@ fn received(letter: &Letter, contents: &Contents) -> Phrase {
 
 /// What its caller and other owners made of it.
 fn marks(letter: &Letter) -> impl Iterator<Item = Action> {
-    let private = letter.private.then(|| say(Phrase::Private));
+    let private = letter.private.then(|| say(Phrase::IsPrivate));
     let sent = letter.sent_by.clone().map(|number| say(Phrase::SentBy { number }));
     private.into_iter().chain(sent)
 }

@@ -7,7 +7,7 @@ use crate::{
     admin::{self, check},
     mailbox::{
         Preferences, Settings,
-        settings::{Addresses, Hours, Level, Numbers},
+        settings::{Addresses, Hours, Level, LogIn, Numbers, Operator, WhenOff},
     },
 };
 
@@ -122,6 +122,15 @@ fn kind(name: &str, default: &Value) -> Value {
             let words = [Hours::Twelve, Hours::TwentyFour].map(Hours::as_str);
             json!({ "type": "string", "enum": words })
         }
+        ("when_off", _) => {
+            let words = [WhenOff::Announcement, WhenOff::Refuse].map(WhenOff::as_str);
+            json!({ "type": "string", "enum": words })
+        }
+        ("log_in_by_star", _) => {
+            let words = [LogIn::Never, LogIn::Inside, LogIn::Anywhere].map(LogIn::as_str);
+            json!({ "type": "string", "enum": words })
+        }
+        ("operator", _) => json!({ "type": "string", "pattern": Operator::PATTERN }),
         ("time_zone", _) => json!({ "type": "string", "examples": ["Europe/Vienna"] }),
         ("spoken", _) => json!({ "type": "string", "pattern": format!("^auto$|{LANGUAGE}") }),
         ("copy_to" | "distribute", _) => {

@@ -206,13 +206,24 @@ impl Leg {
 
     /// Refuses a call that is not answered yet.
     pub(super) async fn give_up(&mut self, code: u16) -> Step {
-        if let Some(early) = self.early.take()
-            && self.desk.settle(&early.invite.key)
-            && let Some(response) = reply(&early.invite.request, code, &early.tag)
-        {
-            self.wire.respond(early.invite.key, response).await;
-        }
+        self.refuse(code, None).await;
         Step::Over
+    }
+
+    /// The same, perhaps naming somebody else to call; `false` if the caller gave up before.
+    pub(super) async fn refuse(&mut self, code: u16, contact: Option<String>) -> bool {
+        let Some(early) = self.early.take() else { return false };
+        if !self.desk.settle(&early.invite.key) {
+            return false;
+        }
+        let Some(mut response) = reply(&early.invite.request, code, &early.tag) else {
+            return false;
+        };
+        if let Some(contact) = contact {
+            response = with(response, HeaderName::Contact, contact);
+        }
+        self.wire.respond(early.invite.key, response).await;
+        true
     }
 
     /// An answer that makes a dialog (RFC 3261 §12.1.1).

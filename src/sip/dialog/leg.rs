@@ -12,6 +12,7 @@ use tokio::{
 use super::{
     Dialog, ORDERS, Order, SIGNALS, Signal,
     early::{self, Early},
+    refer::{self, Referred},
     vital::{self, Vital},
 };
 use crate::sip::{
@@ -45,6 +46,8 @@ pub(in crate::sip) struct Leg {
     pub(super) placed: Option<(mpsc::Receiver<TuEvent>, Request, Way)>,
     /// A request of ours that waits for its answer.
     pub(super) asked: Option<vital::Asked>,
+    /// A REFER of ours whose outcome is not known yet.
+    pub(super) referred: Option<Referred>,
     /// When the next sign of life is due; `None` where none was agreed on.
     pub(super) vital: Option<Vital>,
     /// They take UPDATE.
@@ -230,6 +233,7 @@ impl Leg {
             unacked: None,
             placed: None,
             asked: None,
+            referred: None,
             vital: None,
             updates: false,
             signals,
@@ -256,6 +260,7 @@ impl Leg {
                 event = vital::heard(&mut self.asked), if self.asked.is_some() => {
                     self.reassured(event).await
                 }
+                event = refer::heard(&mut self.referred) => self.refer_answered(event),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.on_time().await
                 }
@@ -273,6 +278,7 @@ impl Leg {
     async fn follow(&mut self, order: Option<Order>) -> Step {
         match order {
             Some(Order::Answer(done)) => self.answer_now(done).await,
+            Some(Order::SendOn(to, done)) => self.send_on(&to, done).await,
             Some(Order::HangUp) | None if self.early.is_some() => self.give_up(480).await,
             Some(Order::HangUp) | None => {
                 // Before the ACK there is nothing to hang up yet (RFC 3261 §15).
@@ -286,7 +292,11 @@ impl Leg {
         let request = &arrival.request;
         let number = sequence(request).unwrap_or_default();
         if request.method == Method::Ack {
-            return self.acknowledged(number, request);
+            let step = self.acknowledged(number, request);
+            if self.unacked.is_none() {
+                self.send_refer().await;
+            }
+            return step;
         }
         if self.heard.is_some_and(|heard| number < heard) {
             self.respond(&arrival, reply(request, 500, "")).await;
@@ -298,6 +308,7 @@ impl Leg {
             Method::Invite | Method::Update => self.renegotiate(arrival).await,
             Method::Prack => return self.pracked(arrival).await,
             Method::Info => self.info(arrival).await,
+            Method::Notify => self.notified(arrival).await,
             _ => self.respond(&arrival, reply(request, 200, "").map(with_abilities)).await,
         }
         Step::Stay
@@ -351,13 +362,17 @@ impl Leg {
         let unacked = self.unacked.as_ref().map(|it| it.copies.next);
         let early = self.early.as_ref().map(Early::due);
         let vital = self.vital.as_ref().map(|it| it.due(self.asked.is_some()));
-        [unacked, early, vital].into_iter().flatten().min()
+        let referred = self.referred.as_ref().map(Referred::due);
+        [unacked, early, vital, referred].into_iter().flatten().min()
     }
 
     async fn on_time(&mut self) -> Step {
         let now = Instant::now();
         if self.early.as_ref().is_some_and(|it| it.due() <= now) {
             return self.on_early_time(now).await;
+        }
+        if self.referred.as_ref().is_some_and(|it| it.due() <= now) {
+            return self.on_refer_time();
         }
         if let Some(unacked) = self.unacked.as_mut().filter(|it| it.copies.next <= now) {
             if !unacked.copies.send(&self.wire, now).await {

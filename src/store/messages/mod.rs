@@ -10,6 +10,7 @@ use crate::mailbox::{
     room::MadeRoom,
 };
 
+mod aging;
 mod copies;
 mod filing;
 mod headings;
@@ -17,6 +18,7 @@ mod notified;
 mod room;
 mod trash;
 
+pub use aging::{aged, grow_old};
 pub use copies::{Copied, Copy, Recording, copy};
 pub use filing::{Filed, Filing, Origin, file};
 pub use headings::{Heading, headings};

@@ -21,26 +21,39 @@ pub async fn move_to(
         .execute(&mut **tx)
         .await?
         .rows_affected());
-    let moved = match folder {
-        Folder::Deleted => put(&mut tx, mailbox, id, by, now).await?,
-        kept => {
-            let shelf = Some(kept.as_str()).filter(|_| kept.kind() != kept);
-            let moved = on!(&mut tx, tx => sqlx::query(
-                "update message set folder = $3, shelf = $4, deleted = null, deleted_by = null
-                  where mailbox = $1 and id = $2",
-            )
-            .bind(&mailbox.0)
-            .bind(id.to_string())
-            .bind(kept.kind().as_str())
-            .bind(shelf)
-            .execute(&mut **tx)
-            .await?
-            .rows_affected());
-            moved == 1
-        }
-    };
+    let moved = within(&mut tx, mailbox, id, folder, by, now).await?;
     tx.commit().await?;
     Ok(moved)
+}
+
+/// The same within the caller's transaction, which has written the mailbox.
+pub(super) async fn within(
+    tx: &mut Tx,
+    mailbox: &MailboxId,
+    id: &MessageId,
+    folder: Folder,
+    by: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if folder == Folder::Deleted {
+        return put(tx, mailbox, id, by, now).await;
+    }
+    let shelf = Some(folder.as_str()).filter(|_| folder.kind() != folder);
+    let moved = on!(tx, tx => sqlx::query(
+        "update message
+            set moved = case when folder = $3 then moved else $4 end,
+                folder = $3, shelf = $5, deleted = null, deleted_by = null
+          where mailbox = $1 and id = $2",
+    )
+    .bind(&mailbox.0)
+    .bind(id.to_string())
+    .bind(folder.kind().as_str())
+    .bind(now.0)
+    .bind(shelf)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected());
+    Ok(moved == 1)
 }
 
 /// Puts a message into the trash within the caller's transaction, which has written its mailbox;
@@ -70,7 +83,7 @@ pub(super) async fn put(
 }
 
 /// Messages that have lain in the trash since before `before`, the longest first, `most` at most. One
-/// whose mail somebody still waits for is not among them, nor one that is held.
+/// whose mail somebody still waits for is not among them, nor one that is pinned or held.
 pub async fn expired(
     db: &Db,
     before: Timestamp,
@@ -78,7 +91,7 @@ pub async fn expired(
 ) -> Result<Vec<(MailboxId, MessageId)>, StoreError> {
     let rows: Vec<(String, String)> = on!(&db.reader, pool => sqlx::query_as(
         "select mailbox, id from message
-          where folder = 'deleted' and deleted < $1 and not held
+          where folder = 'deleted' and deleted < $1 and not pinned and not held
             and not exists (select 1 from delivery where delivery.message = message.id
                                and state in ('queued', 'deferred'))
           order by deleted, id limit $2",

@@ -62,7 +62,9 @@ create table guess (
     wrong        bigint not null,
     since        bigint not null,
     locks        bigint not null,
-    locked_until bigint not null
+    locked_until bigint not null,
+    source       text,                         -- who made the try that locked a mailbox
+    told         bigint not null default 0     -- the lock its owner was told of, by its end
 );
 
 create table greeting (
@@ -100,6 +102,7 @@ create table message (
                         check (translation in ('off', 'waiting', 'done', 'failed')),
     translation_error   text,
     made_room           text,                  -- JSON: how full the mailbox was, and what gave way
+    moved               bigint,                -- when it came into its folder; null since it was filed
     deleted             bigint,                -- when it went into the trash
     deleted_by          text,                  -- the rule or person that put it there
     copied_from         text,                  -- the message it is a copy of, there still or not

@@ -78,7 +78,7 @@ async fn a_deleted_message_never_comes_back() {
     let mut house = House::start(REVIEW);
     let mut call = beeped(&house).await;
     reviewed(&mut call, &words(2)).await;
-    call.press('4').await.unwrap();
+    call.press('*').await.unwrap();
     call.until_hung_up().await.unwrap();
     house.kill();
     house.restart();

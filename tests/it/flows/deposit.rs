@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use afterbeep::flow::{Action, Deposit, Ended, Event, Flow, Policy};
+use afterbeep::flow::{Action, Deposit, Ended, Event, Flow, Offers, Policy};
 use afterbeep::mailbox::room::Door;
 use proptest::prelude::*;
 
@@ -395,7 +395,7 @@ fn a_message_is_deleted_by_the_callers_own_word() {
         server: beep, record
         caller: spoke 12s
         server: say ReviewMenu, wait 5s
-        caller: presses 4
+        caller: presses *
         server: discard 12s, say Deleted, say Goodbye, hang up
         caller: hangs up
     ",
@@ -445,7 +445,7 @@ fn every_key_in_every_state() {
         ("leaving", after(&[Event::HungUp])),
         ("reviewing", after(&[good()])),
         ("filing", after(&[good(), Event::Key('1')])),
-        ("over", after(&[good(), Event::Key('4')])),
+        ("over", after(&[good(), Event::Key('*')])),
     ];
     let keys = "0123456789*#ABCD".chars().map(|key| (format!("{key}"), Event::Key(key)));
     let moves: Vec<_> = keys.chain([("hang-up".into(), Event::HungUp)]).collect();
@@ -474,9 +474,148 @@ recording hang-up: stop
 reviewing 1: file 9s
 reviewing 2: play 9s, say ReviewMenu, wait 5s
 reviewing 3: beep, record
-reviewing 4: discard 9s, say Deleted, say Goodbye, hang up
+reviewing 4: say Urgent(true), say ReviewMenu, wait 5s
+reviewing 5: say Private(true), say ReviewMenu, wait 5s
+reviewing *: discard 9s, say Deleted, say Goodbye, hang up
 reviewing hang-up: file 9s
 "
+    );
+}
+
+#[test]
+fn zero_reaches_the_operator_from_greeting_recording_and_review() {
+    dialogue(
+        with_operator(true),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses 0
+        server: say OneMoment, send on
+        caller: presses 1
+        operator: not there
+        server: say NotDone, beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 12s
+        server: say OneMoment, send on
+        operator: not there
+        server: say NotDone, say ReviewMenu, say ReachOperator, wait 5s
+        caller: presses 4
+        server: say Urgent(true), say ReviewMenu, say ReachOperator, wait 5s
+        caller: presses 0
+        server: say OneMoment, send on
+        operator: there
+        server: file 12s urgent, hang up
+    ",
+    );
+}
+
+#[test]
+fn a_take_is_kept_whoever_leaves_on_the_way_to_the_operator() {
+    dialogue(
+        with_operator(false),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: waits
+        server: beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 12s
+        server: say OneMoment, send on
+        caller: hangs up
+        server: file 12s
+    ",
+    );
+}
+
+#[test]
+fn a_take_too_short_for_a_message_is_none_on_the_way_to_the_operator_either() {
+    dialogue(
+        with_operator(false),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: waits
+        server: beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 1s
+        server: discard 1s, say OneMoment, send on
+        operator: there
+        server: hang up
+    ",
+    );
+}
+
+#[test]
+fn nobody_is_sent_to_an_operator_who_is_not_there_for_ever() {
+    dialogue(
+        Flow::Deposit(Deposit::new(Policy { tries: 1, ..Policy::default() }).offering(OPERATOR)),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses 0
+        server: say OneMoment, send on
+        operator: not there
+        server: say NotDone, beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 1s
+        server: discard 1s, say OneMoment, send on
+        operator: not there
+        server: say NotDone, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn what_a_caller_said_of_a_message_is_true_of_the_better_one_as_well() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: presses #
+        server: stop
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: presses 5
+        server: say Private(true), say ReviewMenu, wait 5s
+        caller: presses 3
+        server: beep, record
+        caller: hangs up
+        server: stop
+        caller: spoke 4s
+        server: file 4s private, discard 12s
+    ",
+    );
+}
+
+#[test]
+fn a_mailbox_that_is_off_says_so_before_its_greeting() {
+    dialogue(
+        behind(Door::Off),
+        "
+        caller: calls
+        server: say SwitchedOff, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn star_in_the_greeting_logs_in_only_where_that_is_offered() {
+    let offers = Offers { log_in: true, ..Offers::default() };
+    dialogue(
+        Flow::Deposit(Deposit::new(Policy::default()).offering(offers)),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses *
+        server: let in
+    ",
     );
 }
 
@@ -493,10 +632,10 @@ enum Move {
 
 proptest! {
     /// Whatever the caller does, every take is filed or discarded, once; and a take that is long
-    /// enough is lost only to a better one or to key 4.
+    /// enough is lost only to a better one or to key `*`.
     #[test]
     fn no_take_is_lost(review: bool, moves in prop::collection::vec(any_move(), 0..40)) {
-        let mut call = Watched::new(if review { reviewed() } else { deposit() });
+        let mut call = Watched::new(with_operator(review));
         call.on(Event::Start)?;
         for it in moves {
             call.make(it)?;
@@ -566,9 +705,9 @@ impl Watched {
                 (self.hung_up, self.beeping) = (true, false);
                 self.on(Event::HungUp)
             }
-            Move::Happens(Event::Key('4')) if !self.hung_up => {
+            Move::Happens(Event::Key('*')) if !self.hung_up => {
                 let open = self.open.len();
-                self.on(Event::Key('4'))?;
+                self.on(Event::Key('*'))?;
                 self.deleted |= self.open.len() < open;
                 Ok(())
             }
@@ -588,7 +727,7 @@ impl Watched {
                     self.beeping = true;
                 }
                 Action::StopRecording => prop_assert!(self.recording, "nothing to stop"),
-                Action::File(take) => {
+                Action::File(take, _) => {
                     self.filed += 1;
                     self.close(take.id)?;
                 }
@@ -615,11 +754,18 @@ fn any_move() -> impl Strategy<Value = Move> {
         4 => key.prop_map(|key| Move::Happens(Event::Key(key))),
         2 => Just(Move::Happens(Event::Idle)),
         1 => any::<bool>().prop_map(|it| Move::Happens(Event::Filed(it))),
+        2 => any::<bool>().prop_map(|it| Move::Happens(Event::SentOn(it))),
         4 => Just(Move::Begins),
         4 => (0..20_000_u64, 0..20_000_u64, ended).prop_map(|(l, v, e)| Move::Ends(l, v, e)),
         1 => Just(Move::Breaks),
         1 => Just(Move::HangsUp),
     ]
+}
+
+const OPERATOR: Offers = Offers { operator: true, log_in: false };
+
+fn with_operator(review: bool) -> Flow {
+    Flow::Deposit(Deposit::new(Policy { review, ..Policy::default() }).offering(OPERATOR))
 }
 
 fn behind(door: Door) -> Flow {

@@ -6,7 +6,7 @@ mod sending;
 use std::time::Duration;
 
 use afterbeep::flow::{Action, Cue, Ended, Event, Flow, Prompt};
-use afterbeep::mailbox::{MessageId, Take};
+use afterbeep::mailbox::{MessageId, Said, Take};
 use uuid::Uuid;
 
 /// Plays the caller's lines of a script to a flow and checks the server's lines.
@@ -126,6 +126,8 @@ fn event(line: &str) -> Event {
         ["disk:", "fails"] => Event::NotRecorded,
         ["disk:", "filed"] => Event::Filed(true),
         ["disk:", "later"] => Event::Filed(false),
+        ["operator:", "there"] => Event::SentOn(true),
+        ["operator:", "not", "there"] => Event::SentOn(false),
         ["store:", "logged", "in"] => Event::LoggedIn,
         ["store:", "refused"] => Event::Refused,
         ["store:", "away"] => Event::OutOfReach,
@@ -160,7 +162,9 @@ pub(crate) fn describe(action: &Action) -> String {
         Action::Pause(time) => format!("wait {}s", time.as_secs()),
         Action::Record => "record".into(),
         Action::StopRecording => "stop".into(),
-        Action::File(take) => format!("file {}", told(take)),
+        Action::File(take, said) => format!("file {}{}", told(take), marks(*said)),
+        Action::SendOn => "send on".into(),
+        Action::LetIn => "let in".into(),
         Action::Discard(take) => format!("discard {}", told(take)),
         Action::Play(Prompt::Message { id, from, pace }) => {
             let from = match from {
@@ -194,6 +198,15 @@ pub(crate) fn describe(action: &Action) -> String {
             format!("move {} to {}", short(*message), folder.as_str())
         }
         Action::HangUp => "hang up".into(),
+    }
+}
+
+fn marks(said: Said) -> &'static str {
+    match (said.urgent, said.private) {
+        (false, false) => "",
+        (true, false) => " urgent",
+        (false, true) => " private",
+        (true, true) => " urgent private",
     }
 }
 

@@ -146,7 +146,7 @@ fn within_a_message_one_goes_back_and_forward_stands_still_and_begins_again() {
         server: wait 60s
         caller: presses 0
         server: play 1 +0ms
-        caller: presses 8
+        caller: presses A
         caller: presses 2
         server: play 1
         caller: hangs up

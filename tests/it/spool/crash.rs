@@ -20,6 +20,23 @@ async fn a_sealed_take_is_found_with_its_label_until_it_is_filed() {
 }
 
 #[tokio::test]
+async fn what_its_caller_said_of_a_take_is_found_with_it() {
+    let house = House::new();
+    let kept = house.record(Codec::Pcmu, &sound(1, 12_345)).await;
+    let before = house.spool.counters().safe;
+    for (urgent, private) in [(false, true), (true, true)] {
+        house.spool.say(kept.take.id, Said { urgent, private }).unwrap();
+    }
+    until("it is on disk", || house.spool.counters().safe > before).await;
+    let said = Said { urgent: true, private: true };
+    let (after, found) = house.crash();
+    assert_eq!((found.len(), found[0].label.said), (1, said));
+    // The end-mark counts for what was said of it too.
+    after.spool.filed(kept.take.id).await;
+    assert_eq!(after.restart().await.1, []);
+}
+
+#[tokio::test]
 async fn a_take_cut_short_is_found_as_interrupted_with_what_was_written() {
     let house = House::new();
     let (mut producer, _recording) = house.begin(Codec::Pcmu);

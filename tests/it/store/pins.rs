@@ -58,7 +58,35 @@ async fn of_all_guesses_at_a_mailbox_ten_an_hour_get_an_answer() {
     let by_hour: Vec<_> =
         (0..5).map(|hour| answered.iter().filter(|it| **it == hour).count()).collect();
     assert!(by_hour.iter().all(|it| *it <= 10), "{by_hour:?}");
+    // Locked from the tenth minute for an hour, and from the eightieth for two.
     assert_eq!(answered.len(), 30, "{by_hour:?}");
+}
+
+#[tokio::test]
+async fn each_lock_is_told_once_with_who_brought_it_about() {
+    let (house, mailbox) = house_with_mailbox().await;
+    let lock = async |now: Timestamp| {
+        for _ in 0..Guesses::MOST {
+            pins::tried(&house.db, Subject::Mailbox(&mailbox.id), now).await.unwrap();
+        }
+    };
+    assert!(pins::untold(&house.db, 9).await.unwrap().is_empty());
+    for (locks, hours, now) in [(1, 1, NOW), (2, 2, NOW + HOUR)] {
+        lock(now).await;
+        pins::note_source(&house.db, &mailbox.id, Some("+4312345")).await.unwrap();
+        let all = pins::untold(&house.db, 9).await.unwrap();
+        let (source, until) = (Some("+4312345".to_owned()), now + HOUR * hours);
+        let told = pins::Lock { mailbox: mailbox.id.clone(), until, locks, source };
+        assert_eq!(all, std::slice::from_ref(&told));
+        assert_eq!(pins::locked_until(&house.db, &mailbox.id, now).await.unwrap(), Some(until));
+        assert_eq!(until - Guesses::lasts(locks), now);
+        pins::told(&house.db, &told).await.unwrap();
+        assert!(pins::untold(&house.db, 9).await.unwrap().is_empty());
+    }
+    assert!(pins::unlock(&house.db, &mailbox.id).await.unwrap());
+    assert!(!pins::unlock(&house.db, &mailbox.id).await.unwrap());
+    assert_eq!(pins::locked_until(&house.db, &mailbox.id, NOW).await.unwrap(), None);
+    assert!(tried(&house.db, Subject::Mailbox(&mailbox.id)).await);
 }
 
 #[tokio::test]

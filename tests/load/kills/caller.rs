@@ -88,7 +88,7 @@ pub async fn place(
         }
         Plan::Delete => {
             entry.note().asked_to_delete = true;
-            call.press('4').await?;
+            call.press('*').await?;
             hear(&mut call, &known.deleted).await?;
             entry.note().deleted = true;
             call.until_hung_up().await
