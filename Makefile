@@ -7,14 +7,14 @@ PROGRAM := target/release/afterbeep
 
 # What building and running needs, and what the tests and guards need on top.
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
-TEST_PACKAGES := sip-tester kamailio postgresql apertium apertium-eng-spa \
+TEST_PACKAGES := baresip-core sip-tester kamailio postgresql apertium apertium-eng-spa \
     pocketsphinx-testdata asterisk-core-sounds-en-wav asterisk-core-sounds-en-g722 python3-venv
 ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 SCHEMATHESIS := 4.32.5
 
 .NOTPARALLEL:
-.PHONY: run demo build test guards bench load load-smoke long-call store-figures kills accuracy models test-models rust setup test-setup guard-setup
+.PHONY: run demo build test guards bench load load-smoke long-call store-figures lamps kills accuracy models test-models rust setup test-setup guard-setup
 
 ## Builds, starts the server on its defaults and shows a demonstration call. Ctrl-C stops it.
 run: build models
@@ -66,6 +66,10 @@ long-call: build test-setup
 ## Filing, lists and the start with 100,000 messages, on both databases; takes 5 minutes.
 store-figures: build test-setup
 	@$(CARGO) bench --locked --bench load -- store
+
+## 10,000 lamps: how soon they show a message, and what a restart costs. Takes 3 minutes.
+lamps: build test-setup
+	@$(CARGO) bench --locked --bench load -- lamps
 
 ## Kills the server 200 times under load and accounts for every call; takes 25 minutes.
 kills: build test-setup models
@@ -132,7 +136,7 @@ test-setup:
 	    $$sudo mkdir -p $$(dirname $$file) && \
 	    echo "create_main_cluster = false" | $$sudo tee $$file >/dev/null || true; \
 	fi
-	$(call install,$(TEST_PACKAGES),for the tests (a SIP call generator$(comma) a SIP proxy$(comma) PostgreSQL$(comma) a translator and recorded speech))
+	$(call install,$(TEST_PACKAGES),for the tests (a phone$(comma) a SIP call generator$(comma) a SIP proxy$(comma) PostgreSQL$(comma) a translator and recorded speech))
 	@target/schemathesis/bin/pip show schemathesis 2>/dev/null | grep -qx 'Version: $(SCHEMATHESIS)' || { \
 	    echo "Installing schemathesis, which tries the API, with pip into target/schemathesis."; \
 	    python3 -m venv target/schemathesis && \

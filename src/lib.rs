@@ -31,3 +31,4 @@ pub mod call;
 pub mod cli;
 pub mod http;
 pub mod jobs;
+pub mod lamp;

@@ -21,6 +21,7 @@ pub(super) fn page(
     counter!("afterbeep_panics_total").absolute(0);
     counter!("afterbeep_messages_total").absolute(0);
     counter!("afterbeep_filing_failures_total").absolute(0);
+    counter!("afterbeep_lamp_drift_total").absolute(0);
     for state in ["accepted", "deferred", "failed"] {
         counter!("afterbeep_mails_total", "state" => state).absolute(0);
     }
@@ -96,10 +97,11 @@ fn takes(spool: &Spool) {
 }
 
 fn describe() {
-    const GAUGES: [(&str, &str); 11] = [
+    const GAUGES: [(&str, &str); 12] = [
         ("afterbeep_calls", "Calls that are up."),
         ("afterbeep_blobs_waiting", "Recordings to be moved to S3, or deleted there."),
         ("afterbeep_jobs", "Jobs in the table: queued, or given up and buried."),
+        ("afterbeep_lamps", "Phones and others that are told what waits, by kind."),
         ("afterbeep_sip_calls", "Calls that are up, and those not answered yet."),
         ("afterbeep_sip_registered", "Whether we are registered there: 1, or 0."),
         ("afterbeep_rtp_legs", "Streams of sound that are open."),
@@ -109,7 +111,7 @@ fn describe() {
         ("afterbeep_spool_segments", "Files of the spool."),
         ("afterbeep_spool_free_bytes", "What the disk of the spool has left."),
     ];
-    const COUNTERS: [(&str, &str); 27] = [
+    const COUNTERS: [(&str, &str); 30] = [
         ("afterbeep_calls_total", "Calls answered."),
         ("afterbeep_calls_full_total", "Callers who were told that the mailbox is full."),
         ("afterbeep_call_backs_total", "Owners who wanted to call back, sent there or refused."),
@@ -131,6 +133,9 @@ fn describe() {
             "afterbeep_translations_doubtful_total",
             "Translations whose numbers are not those of the original.",
         ),
+        ("afterbeep_lamp_notifies_total", "Times that a lamp was told, or could not be."),
+        ("afterbeep_lamp_subscribes_total", "Subscriptions that were asked for, by outcome."),
+        ("afterbeep_lamp_drift_total", "Lamps found to show something else than the mailbox."),
         ("afterbeep_sip_calls_total", "Calls that came, were answered, or were turned away."),
         ("afterbeep_sip_refused_total", "Requests that were not served, by reason."),
         ("afterbeep_rtp_packets_total", "RTP packets received and used, and sent."),

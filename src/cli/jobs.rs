@@ -114,6 +114,6 @@ fn state(it: &Listed, now: Timestamp) -> &'static str {
     }
 }
 
-fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     Moment::from_millisecond(at.0).unwrap_or_default().to_string()
 }

@@ -13,6 +13,7 @@ mod faults;
 mod figures;
 pub mod greeting;
 pub mod jobs;
+pub mod lamp;
 pub mod mail;
 pub mod mailbox;
 pub mod message;
@@ -109,6 +110,9 @@ enum Verb {
     /// What callers left: list, show, export
     #[command(subcommand)]
     Message(message::Command),
+    /// Which phones are told what waits: list, add, take away, tell anew
+    #[command(subcommand)]
+    Lamp(lamp::Command),
     /// Tokens for programs that use the API
     #[command(subcommand)]
     Token(token::Command),
@@ -184,6 +188,7 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
             message::run(command, &db, &blobs, clock, out).await
         }
         Verb::Jobs(command) => jobs::run(command, &open(&config()?).await?.0, clock, out).await,
+        Verb::Lamp(command) => lamp::run(command, &open(&config()?).await?.0, clock, out).await,
         Verb::Token(command) => token::run(command, &open(&config()?).await?.0, clock, out).await,
         Verb::Openapi => Ok(write!(out, "{}", crate::http::api::document())?),
         Verb::Prompts(command) => prompts::run(command, &config()?, out),

@@ -12,8 +12,9 @@ use crate::app::App;
 use crate::call::Stopping;
 use crate::call::spool::{Spool, SpoolError};
 use crate::http::Readiness;
+use crate::mailbox::lamp::Kind;
 use crate::sip::{Endpoint, Registered};
-use crate::store::{StoreError, jobs};
+use crate::store::{StoreError, jobs, lamps};
 
 /// How often the database is asked.
 const EVERY: Duration = Duration::from_secs(2);
@@ -105,6 +106,10 @@ impl Pulse {
                 metrics::gauge!("afterbeep_jobs", "kind" => kind.as_str(), "state" => state)
                     .set(count as f64);
             }
+        }
+        let (subscriptions, targets) = lamps::count(&self.app.db).await?;
+        for (kind, count) in [(Kind::Subscription, subscriptions), (Kind::Target, targets)] {
+            metrics::gauge!("afterbeep_lamps", "kind" => kind.as_str()).set(count as f64);
         }
         Ok(())
     }

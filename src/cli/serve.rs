@@ -26,6 +26,7 @@ use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::http::{self, Api, Guests, Site};
 use crate::jobs;
+use crate::lamp;
 use crate::mail::{self, Links, Mailer, Templates};
 use crate::mailbox::{MailboxId, Settings, TenantId};
 use crate::prompts::Prompts;
@@ -145,7 +146,7 @@ impl House {
         store::jobs::reclaim(&app.db, app.clock.now()).await?;
 
         let desk = Desk { app: app.clone(), plane, spool, filer };
-        let work = tokio::spawn(jobs::run(app, stopped.clone()));
+        let work = tokio::spawn(jobs::run(app.clone(), stopped.clone()));
         let listener = listen(config.http.listen, "http.listen").await?;
         let public = match config.http.public {
             Some(address) => Some(listen(address, "http.public").await?),
@@ -153,6 +154,7 @@ impl House {
         };
         let web = listener.local_addr()?;
         let (endpoint, invitations) = Endpoint::listen(&config.sip).await?;
+        let lamps = tokio::spawn(lamp::run(app, endpoint.clone(), stopped.clone()));
         let (site, pulse) = open_site(&desk, &endpoint, calls_stop.clone())?;
         let pulse = tokio::spawn(pulse.run(stopped.clone()));
         let open =
@@ -160,7 +162,7 @@ impl House {
         let site = tokio::spawn(show(listener, http::router(site), stopped));
         let calls = tokio::spawn(call::run(desk.clone(), invitations, calls_stop));
         tracing::info!("ready after {} ms", began.elapsed().as_millis());
-        let work = [work, site, pulse].into_iter().chain(open).collect();
+        let work = [work, lamps, site, pulse].into_iter().chain(open).collect();
         Ok(Self { desk, tenure, endpoint, web, stopping, stop, calls, filing, work })
     }
 

@@ -8,6 +8,7 @@ use uuid::{Uuid, Version};
 
 pub mod copies;
 pub mod greeting;
+pub mod lamp;
 mod notified;
 pub mod numbers;
 mod party;

@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
@@ -29,6 +29,7 @@ use super::{
     gate::Network,
     identity,
     invitation::Invitation,
+    lamp::{self, Subscribe},
     reply::{self, new_tag, reply, with, with_abilities},
     wire::Wire,
 };
@@ -100,6 +101,8 @@ pub(super) struct Counts {
 #[derive(Debug)]
 pub(super) struct Desk {
     invitations: mpsc::Sender<Invitation>,
+    /// Who hears of those who want to be told of a mailbox.
+    subscribes: OnceLock<mpsc::Sender<Subscribe>>,
     table: Mutex<Table>,
     room: Arc<Semaphore>,
     most_calls: usize,
@@ -109,7 +112,7 @@ pub(super) struct Desk {
     /// What may be spoken.
     pub(super) codecs: Vec<Codec>,
     /// Whose word counts on whose phone it is.
-    pub(super) believed: Vec<Network>,
+    believed: Vec<Network>,
     draining: AtomicBool,
     pub(super) counters: Counts,
 }
@@ -161,6 +164,8 @@ struct Origin {
 const RETRY_AFTER: u32 = 10;
 /// Requests waiting for one dialog.
 pub(super) const INBOX: usize = 8;
+/// SUBSCRIBEs not yet taken by the driver; further ones are refused with 503.
+const SUBSCRIBES: usize = 1_024;
 
 impl Desk {
     pub(super) fn new(
@@ -171,6 +176,7 @@ impl Desk {
         let most_calls = settings.most_calls;
         Self {
             invitations,
+            subscribes: OnceLock::new(),
             table: Mutex::default(),
             room: Arc::new(Semaphore::new(most_calls)),
             most_calls,
@@ -215,6 +221,7 @@ impl Desk {
         let to = identity::party(&request.headers, &HeaderName::To)?;
         match (to.tag, &request.method) {
             (_, Method::Cancel) => self.cancel(&arrival),
+            (_, Method::Subscribe) => self.subscribe(arrival),
             (Some(_), _) => self.within(arrival),
             (None, Method::Invite) => self.invite(arrival),
             (None, Method::Options) => match self.is_draining() {
@@ -342,6 +349,35 @@ impl Desk {
         }
     }
 
+    /// Opens the way for those who want to be told of a mailbox.
+    pub(super) fn subscribes(&self) -> mpsc::Receiver<Subscribe> {
+        let (sender, receiver) = mpsc::channel(SUBSCRIBES);
+        // A second one is dropped here, so its receiver hears nothing.
+        let _ = self.subscribes.set(sender);
+        receiver
+    }
+
+    /// Whether a peer's word counts on whose phone it is.
+    pub(super) fn believes(&self, from: IpAddr) -> bool {
+        self.believed.iter().any(|it| it.contains(from))
+    }
+
+    fn subscribe(&self, arrival: Arrival) -> Option<Response> {
+        if let Some(fault) = lamp::fault(&arrival.request) {
+            return Some(fault);
+        }
+        let believed = self.believes(arrival.source.ip());
+        let subscribe = Subscribe::new(arrival, believed);
+        let refused = match self.subscribes.get() {
+            Some(driver) if !self.is_draining() => match driver.try_send(subscribe) {
+                Ok(()) => return None,
+                Err(refused) => refused.into_inner(),
+            },
+            _ => subscribe,
+        };
+        retry(&refused.into_request()?, 503, RETRY_AFTER)
+    }
+
     fn turn_away(&self, request: &Request) -> Option<Response> {
         self.counters.turned_away.fetch_add(1, Relaxed);
         retry(request, 503, RETRY_AFTER)
@@ -359,7 +395,7 @@ impl Desk {
 
 impl DialogId {
     /// The dialog a request says it belongs to.
-    fn of(request: &Request) -> Option<Self> {
+    pub(super) fn of(request: &Request) -> Option<Self> {
         let headers = &request.headers;
         Some(Self {
             call: headers.value(&HeaderName::CallId)?.into_owned(),

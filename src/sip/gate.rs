@@ -99,9 +99,11 @@ impl Gate {
     }
 
     pub(super) fn judge(&mut self, from: IpAddr, now: Instant) -> Verdict {
-        if self.admits(from) {
-            return Verdict::Welcome;
-        }
+        if self.admits(from) { Verdict::Welcome } else { self.visit(from, now) }
+    }
+
+    /// Counts a visit as a stranger's, for those who have to know a password wherever they are.
+    pub(super) fn visit(&mut self, from: IpAddr, now: Instant) -> Verdict {
         if self.strangers.len() >= MOST_STRANGERS && !self.strangers.contains_key(&from) {
             self.strangers.retain(|_, it| !it.forgotten(now));
             if self.strangers.len() >= MOST_STRANGERS {

@@ -74,7 +74,7 @@ impl Invitation {
             caller: identity::caller(&request.headers),
             redirected: identity::redirected(request),
             asserted: identity::asserted_number(&request.headers)
-                .filter(|_| desk.believed.iter().any(|it| it.contains(arrival.source.ip()))),
+                .filter(|_| desk.believes(arrival.source.ip())),
             account: arrival.account.as_deref().map(str::to_owned),
             source: arrival.source,
             local: arrival.local,

@@ -3,7 +3,7 @@
 //! An [`Endpoint`] listens and hands out [`Invitation`]s; an accepted one becomes a [`Dialog`], which
 //! tells what happens in it. Messages and transactions are sipx's, the sockets and everything above
 //! transactions are ours; only this module knows sipx. No sound passes here: [`Media`] says where it
-//! goes. Left out: TLS, transfers.
+//! goes. [`lamp`] tells phones what waits. Left out: TLS, transfers.
 
 mod accounts;
 mod call;
@@ -16,6 +16,7 @@ mod exchange;
 mod gate;
 mod identity;
 mod invitation;
+pub mod lamp;
 mod path;
 mod register;
 mod reply;
@@ -87,6 +88,8 @@ pub struct Settings {
     pub accounts: Vec<Account>,
     /// `[[sip.register]]`: telephone systems that want us to log in to them.
     pub register: Vec<Registration>,
+    /// `[sip.lamp]`: who is told how many messages wait, and how fast.
+    pub lamp: lamp::Settings,
     /// What may be spoken: that of `[rtp] codecs`, for which there is no second setting here.
     #[serde(skip)]
     pub codecs: Vec<Codec>,
@@ -107,6 +110,7 @@ impl Default for Settings {
             prack: false,
             accounts: Vec::new(),
             register: Vec::new(),
+            lamp: lamp::Settings::default(),
             codecs: Codec::SPOKEN.to_vec(),
         }
     }
@@ -119,6 +123,7 @@ impl Settings {
         if !self.session.is_zero() && self.session < least {
             return Err(format!("session: must be {least:?} or longer, or 0s"));
         }
+        self.lamp.check()?;
         let mut users: Vec<_> = self.accounts.iter().map(|it| &it.user).collect();
         users.sort_unstable();
         if let Some(twice) = users.windows(2).find(|it| it[0] == it[1]) {
@@ -277,6 +282,12 @@ impl Endpoint {
     pub fn drain(&self) {
         self.desk.drain();
         self.registrations.stop();
+    }
+
+    /// From now on those who want to be told of a mailbox come out of the receiver; before, and once
+    /// it is dropped, they are refused. The first who asks hears them.
+    pub fn subscribes(&self) -> mpsc::Receiver<lamp::Subscribe> {
+        self.desk.subscribes()
     }
 
     /// How each of `[[sip.register]]` is doing, in their order.

@@ -357,7 +357,7 @@ impl fmt::Debug for Login {
 }
 
 /// The final answer.
-async fn answer(wire: &Wire, request: Request, way: Way) -> Option<Response> {
+pub(super) async fn answer(wire: &Wire, request: Request, way: Way) -> Option<Response> {
     let mut responses = wire.request(request, way).await;
     loop {
         match responses.recv().await? {
@@ -376,7 +376,8 @@ fn challenge(response: &Response) -> Option<Challenge> {
     strongest(challenges.filter_map(|it| Challenge::parse(&it.value(), from_proxy)).collect())
 }
 
-fn seconds(headers: &Headers, name: &HeaderName) -> Option<Duration> {
+/// A number of seconds in a header.
+pub(super) fn seconds(headers: &Headers, name: &HeaderName) -> Option<Duration> {
     let value = headers.value(name)?;
     let text = std::str::from_utf8(&value).ok()?;
     // What may follow a number is a comment or a parameter.

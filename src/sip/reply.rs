@@ -7,7 +7,8 @@ use sipx_sip::{
 };
 
 /// Methods we hear.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY, SUBSCRIBE";
 /// Extensions we speak: `History-Info` is understood, and sent back as RFC 7044 wants it; reliable
 /// provisional answers; session timers.
 pub(super) const SUPPORTED: &str = "histinfo, 100rel, timer";
@@ -51,6 +52,15 @@ pub(super) fn reply(request: &Request, code: u16, tag: &str) -> Option<Response>
     Some(response)
 }
 
+/// An answer that makes a dialog: whoever wants to see its requests is named in it (RFC 3261 §12.1.1).
+pub(super) fn opening(request: &Request, code: u16, tag: &str) -> Option<Response> {
+    let mut response = reply(request, code, tag)?;
+    for route in request.headers.get_all(&HeaderName::RecordRoute) {
+        response = with(response, HeaderName::RecordRoute, route.value().into_owned());
+    }
+    Some(response)
+}
+
 /// Adds a header; a value of our own making that no header may have is left out.
 pub(super) fn with(mut response: Response, name: HeaderName, value: impl Into<Bytes>) -> Response {
     add(&mut response.headers, name, value);
@@ -75,9 +85,14 @@ pub(super) fn with_sdp(mut response: Response, sdp: &str) -> Response {
 
 /// What the headers of a message say of its session description.
 pub(super) fn describe(headers: &mut Headers, sdp: &str) {
-    add(headers, HeaderName::ContentType, SDP);
+    label(headers, SDP, sdp);
+}
+
+/// What the headers of a message say of its body.
+pub(super) fn label(headers: &mut Headers, kind: &'static str, body: &str) {
+    add(headers, HeaderName::ContentType, kind);
     headers.remove_all(&HeaderName::ContentLength);
-    if let Ok(length) = Header::build(HeaderName::ContentLength, sdp.len().to_string()) {
+    if let Ok(length) = Header::build(HeaderName::ContentLength, body.len().to_string()) {
         headers.push(length);
     }
 }
@@ -116,8 +131,11 @@ pub(super) fn new_tag() -> String {
 
 /// Whether we hear this method at all.
 pub(super) fn is_allowed(method: &Method) -> bool {
-    use Method::{Ack, Bye, Cancel, Info, Invite, Notify, Options, Prack, Update};
-    matches!(method, Invite | Ack | Cancel | Bye | Options | Info | Update | Prack | Notify)
+    use Method::{
+        Ack, Bye, Cancel, Info, Invite, Notify, Options, Prack, Subscribe, Update,
+    };
+    let of_calls = matches!(method, Invite | Ack | Cancel | Bye | Info | Update | Prack | Notify);
+    of_calls || matches!(method, Options | Subscribe)
 }
 
 fn is_tagged(to: &[u8]) -> bool {
@@ -137,16 +155,19 @@ fn reason(code: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
         422 => "Session Interval Too Small",
+        423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",
         486 => "Busy Here",
         487 => "Request Terminated",
         488 => "Not Acceptable Here",
+        489 => "Bad Event",
         491 => "Request Pending",
         503 => "Service Unavailable",
         504 => "Server Time-out",

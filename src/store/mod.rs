@@ -53,6 +53,7 @@ pub mod dial_in;
 pub mod greetings;
 pub mod health;
 pub mod jobs;
+pub mod lamps;
 pub mod mailboxes;
 pub mod messages;
 pub mod people;

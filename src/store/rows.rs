@@ -15,11 +15,12 @@ use tokio::sync::mpsc;
 use super::{Db, Engine, MIGRATIONS, StoreError, Tx};
 
 /// Every table, each after those it refers to.
-pub const TABLES: [&str; 16] = [
+pub const TABLES: [&str; 17] = [
     "tenant",
     "person",
     "dial_in",
     "mailbox",
+    "lamp",
     "pin",
     "guess",
     "greeting",

@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 6] = [
     &["blobs", "mail", "prompts", "rtp", "sip", "speech", "store"],
     &["config"],
     &["app"],
-    &["admin", "call", "cli", "http", "jobs"],
+    &["admin", "call", "cli", "http", "jobs", "lamp"],
 ];
 
 #[test]

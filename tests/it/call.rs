@@ -144,7 +144,7 @@ pub(crate) async fn steadily(test: impl AsyncFn()) {
 }
 
 /// A call on the way from beep to hang-up.
-async fn beeped(house: &House) -> Call {
+pub(crate) async fn beeped(house: &House) -> Call {
     let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
     call.skip_to_beep().await.unwrap();
     call

@@ -2,6 +2,6 @@
 //! others are replayed as they send them.
 
 mod kamailio;
-mod proxy;
+pub(crate) mod proxy;
 mod replayed;
 mod through;

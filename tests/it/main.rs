@@ -21,6 +21,7 @@ mod health;
 mod house;
 mod http;
 mod jobs;
+mod lamp;
 mod mail;
 mod model;
 mod numbers;

@@ -24,6 +24,7 @@ mod sqlite {
     mod engines;
     mod house;
     mod jobs;
+    mod lamps;
     mod messages;
     mod notified;
     mod opening;
@@ -43,6 +44,7 @@ mod postgres {
     mod engines;
     mod house;
     mod jobs;
+    mod lamps;
     mod messages;
     mod notified;
     mod owners;

@@ -6,6 +6,7 @@ mod figures;
 #[path = "../it/house.rs"]
 mod house;
 mod kills;
+mod lamps;
 mod long;
 #[path = "../phone/mod.rs"]
 mod phone;
@@ -53,7 +54,9 @@ enum Verb {
     LongCall,
     /// Filing, lists and the start with many messages, on SQLite and on PostgreSQL.
     Store(Store),
-    /// The figures: all of these but the kills, the long calls and the store.
+    /// Thousands of lamps: how soon they show a message, and a restart.
+    Lamps(Lamps),
+    /// The figures: all of these but the kills, the long calls, the store and the lamps.
     Figures,
     /// A little of everything, to see that it works; the machine need not be quiet.
     Smoke,
@@ -76,6 +79,12 @@ struct Store {
     messages: usize,
 }
 
+#[derive(Debug, Args)]
+struct Lamps {
+    #[arg(long, default_value_t = 10_000)]
+    count: usize,
+}
+
 fn main() -> ExitCode {
     let command = Command::parse();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -90,6 +99,7 @@ fn main() -> ExitCode {
             Some(Verb::Owners) => owners().await,
             Some(Verb::LongCall) => show(long_calls(Long { seconds: 240, interval: 90 }).await),
             Some(Verb::Store(store)) => both(store.messages).await,
+            Some(Verb::Lamps(it)) => show(lamps::figures(it.count).await),
             Some(Verb::Smoke) => smoke().await,
             Some(Verb::Figures) | None => all().await,
         }
@@ -127,6 +137,7 @@ async fn smoke() -> bool {
         outage,
         long,
         store::figures(2_000, None).await,
+        lamps::figures(500).await,
     ] {
         wrongs += findings.wrongs.len();
         show(findings);

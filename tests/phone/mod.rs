@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "the tests and the load tool each use a part of it")]
 
 pub mod digest;
+pub mod lamp;
 pub mod lasting;
 mod more;
 pub mod referred;
@@ -441,7 +442,7 @@ fn replace_branch(message: &str, branch: &str) -> String {
     format!("{before}branch={branch}\r\n{rest}")
 }
 
-fn ok_to(request: &str) -> String {
+pub fn ok_to(request: &str) -> String {
     let kept = ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| {
         let values = request.lines().filter(|line| line.starts_with(&format!("{name}:")));
         values.map(|line| format!("{line}\r\n")).collect::<String>()

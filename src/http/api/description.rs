@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ROOT, greetings, jobs, mailboxes, messages,
+    ROOT, greetings, jobs, lamps, mailboxes, messages,
     operation::{Answer, Body, Operation},
     problem, settings, tenants, users,
 };
@@ -50,6 +50,7 @@ fn schemas() -> Map<String, Value> {
         messages::schemas(),
         greetings::schemas(),
         jobs::schemas(),
+        lamps::schemas(),
     ];
     all.extend(some.into_iter().flatten().map(|(name, schema)| (name.to_owned(), schema)));
     all

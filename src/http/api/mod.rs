@@ -13,6 +13,7 @@ mod description;
 mod fields;
 mod greetings;
 mod jobs;
+mod lamps;
 mod mailboxes;
 mod messages;
 mod operation;
@@ -45,7 +46,7 @@ pub struct Api {
     pub blobs: Blobs,
     /// The time, and new ids.
     pub clock: Clock,
-    /// Rung when a job is due now.
+    /// Rung when a job is due now, or a lamp.
     pub bell: Arc<Notify>,
 }
 
@@ -58,6 +59,7 @@ fn operations() -> Vec<Operation> {
         tenants::operations(),
         users::operations(),
         mailboxes::operations(),
+        lamps::operations(),
         messages::operations(),
         greetings::operations(),
         jobs::operations(),

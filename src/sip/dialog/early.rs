@@ -15,7 +15,7 @@ use super::{
 };
 use crate::sip::{
     desk::{Arrival, sequence, wrong_body},
-    reply::{reply, with, with_sdp},
+    reply::{opening, reply, with, with_sdp},
     sdp::{NotAcceptable, Offer},
 };
 
@@ -228,12 +228,7 @@ impl Leg {
 
     /// An answer that makes a dialog (RFC 3261 §12.1.1).
     fn opening(&self, early: &Early, code: u16) -> Option<Response> {
-        let request = &early.invite.request;
-        let mut response = reply(request, code, &early.tag)?;
-        for route in request.headers.get_all(&HeaderName::RecordRoute) {
-            response = with(response, HeaderName::RecordRoute, route.value().into_owned());
-        }
-        Some(self.within(response))
+        Some(self.within(opening(&early.invite.request, code, &early.tag)?))
     }
 }
 

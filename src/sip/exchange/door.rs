@@ -31,7 +31,8 @@ impl Exchange {
     /// Decides who is heard: peers by address, what belongs to a call or a transaction that is
     /// there, and whoever knows a password.
     pub(super) fn admit(&mut self, request: &Request, from: IpAddr) -> Admission {
-        if self.gate.admits(from) || self.is_known(request, from) {
+        let is_peer = self.gate.admits(from) && !self.must_prove(request, from);
+        if is_peer || self.is_known(request, from) {
             return Admission::Welcome(None);
         }
         let now = crate::clock::instant();
@@ -42,7 +43,7 @@ impl Exchange {
         if matches!(request.method, Method::Ack | Method::Cancel) {
             return Admission::Refused(Verdict::Ignore);
         }
-        let verdict = self.gate.judge(from, now);
+        let verdict = self.gate.visit(from, now);
         if !self.gate.listens(from) {
             return Admission::Refused(Verdict::Ignore);
         }
@@ -57,6 +58,12 @@ impl Exchange {
             tracing::warn!(peer = %from, "a wrong password, or a name that is no account's");
         }
         Admission::Challenged { verdict, is_stale: judgement == Judgement::Stale }
+    }
+
+    /// Whether a peer has to know a password all the same: what waits in a mailbox is told to its
+    /// owner's phone, and to nobody for being near.
+    fn must_prove(&self, request: &Request, from: IpAddr) -> bool {
+        request.method == Method::Subscribe && self.guard.is_some() && !self.desk.believes(from)
     }
 
     /// Whether a request is part of what was admitted before, and comes from the same address: a
@@ -83,9 +90,7 @@ impl Exchange {
         }
         let counters = &self.desk.counters;
         let (counter, what) = match challenge {
-            Some(_) => {
-                (&counters.challenged, "asked a peer that is not in sip.allow for a password")
-            }
+            Some(_) => (&counters.challenged, "asked a peer for a password"),
             None => (&counters.strangers, "refused a peer that is not in sip.allow"),
         };
         counter.fetch_add(1, Relaxed);

@@ -189,19 +189,27 @@ pub async fn mark(
     id: &MessageId,
     marks: Marks,
 ) -> Result<bool, StoreError> {
-    let marked = on!(&db.writer, pool => sqlx::query(
-        "update message set urgent = $3, pinned = $4, held = $5, private = $6
-          where mailbox = $1 and id = $2",
-    )
-    .bind(&mailbox.0)
-    .bind(id.to_string())
-    .bind(marks.urgent)
-    .bind(marks.pinned)
-    .bind(marks.held)
-    .bind(marks.private)
-    .execute(pool)
-    .await?
-    .rows_affected());
+    let mut tx = db.begin().await?;
+    let marked = on!(&mut tx, tx => {
+        sqlx::query("update mailbox set version = version + 1 where id = $1")
+            .bind(&mailbox.0)
+            .execute(&mut **tx)
+            .await?;
+        sqlx::query(
+            "update message set urgent = $3, pinned = $4, held = $5, private = $6
+              where mailbox = $1 and id = $2",
+        )
+        .bind(&mailbox.0)
+        .bind(id.to_string())
+        .bind(marks.urgent)
+        .bind(marks.pinned)
+        .bind(marks.held)
+        .bind(marks.private)
+        .execute(&mut **tx)
+        .await?
+        .rows_affected()
+    });
+    tx.commit().await?;
     Ok(marked == 1)
 }
 

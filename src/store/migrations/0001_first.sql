@@ -49,6 +49,34 @@ create table dial_in (
     primary key (tenant, number)
 );
 
+-- Who is told how many messages lie in a mailbox: those who subscribed (RFC 6665), and those whom an
+-- operator named. It is written down before it is said.
+create table lamp (
+    id                text   primary key,
+    mailbox           text   references mailbox (id) on delete set null, -- null: gone, to be told so
+    kind              text   not null check (kind in ('subscription', 'target')),
+    name              text   not null,         -- of a subscription its dialog's, else the address
+    place             text   not null,         -- the address, for people
+    dialog            text,                    -- JSON: what a NOTIFY needs; of a subscription only
+    node              text,                    -- our address it came to
+    expires           bigint,                  -- null: never
+    sequence          bigint not null default 0,  -- CSeq of the last NOTIFY; also the fence
+    version           bigint not null default -1, -- the mailbox's when told; -1: to be told anew
+    told              bigint not null default 0,  -- when; 0: never
+    told_new          bigint not null default 0,
+    told_saved        bigint not null default 0,
+    told_new_urgent   bigint not null default 0,
+    told_saved_urgent bigint not null default 0,
+    due               bigint not null,         -- not told before
+    failures          bigint not null default 0,
+    problem           text,                    -- why it was not told the last time
+    created           bigint not null,
+    unique (name, mailbox)
+);
+
+-- All that is looked at to know who is to be told.
+create index lamp_state on lamp (mailbox, version, due, expires, told, id);
+
 create table pin (
     mailbox text   primary key references mailbox (id) on delete cascade,
     hash    text   not null,                   -- Argon2id, a PHC string

@@ -1,9 +1,15 @@
 //! Mailboxes and their settings.
 
+use std::time::Duration;
+
+use afterbeep::{
+    mailbox::{MailboxId, Timestamp},
+    store::lamps,
+};
 use axum::{body::Body, http::Method};
 use serde_json::json;
 
-use super::{Stand, all};
+use super::{NOW, Stand, all};
 
 #[tokio::test]
 async fn a_mailbox_is_added_changed_listed_and_removed() {
@@ -107,4 +113,29 @@ async fn changes_at_the_same_moment_are_all_kept() {
     let shown = client.ask(Method::GET, &path, &[], Body::empty()).await.json();
     assert_eq!(shown["settings"], json!({ "limit": 7, "hours": "12" }));
     assert_eq!(shown["name"], "Ann");
+}
+
+#[tokio::test]
+async fn resync_forgets_what_the_phones_of_the_mailbox_were_told_and_of_no_other() {
+    let stand = Stand::new().await;
+    let client = stand.of("acme").await;
+    let mut ids = Vec::new();
+    for number in ["1000", "1001"] {
+        let id = client.mailbox(number).await;
+        let mailbox = MailboxId(id.clone());
+        lamps::add_target(&stand.db, &id, &mailbox, "sip:a@192.0.2.1", Timestamp(NOW))
+            .await
+            .unwrap();
+        ids.push(id);
+    }
+    let due = async |at| {
+        let due = lamps::claim(&stand.db, Timestamp(at), 9, Duration::from_secs(1)).await.unwrap();
+        due.into_iter().map(|it| it.id).collect::<Vec<_>>()
+    };
+    assert_eq!(due(NOW).await.len(), 2);
+    let path = format!("/mailboxes/{}/lamp/resync", ids[1]);
+    let told = client.post(&path, json!(null)).await.is(200).json();
+    assert_eq!(told, json!({ "lamps": 1 }));
+    assert_eq!(due(NOW + 1_000).await, [ids[1].clone()]);
+    stand.of("zeta").await.post(&path, json!(null)).await.refused(404, "not_found");
 }

@@ -44,6 +44,7 @@ pub struct Figure {
 #[derive(Debug, Clone, Copy)]
 pub enum Share {
     Half,
+    Nearly,
     Most,
     All,
 }
@@ -64,6 +65,7 @@ impl Figure {
         // Nearest rank: so many values are at or below it.
         let rank = match share {
             Share::Half => sorted.len().div_ceil(2),
+            Share::Nearly => (sorted.len() * 95).div_ceil(100),
             Share::Most => (sorted.len() * 99).div_ceil(100),
             Share::All => sorted.len(),
         };
@@ -82,6 +84,7 @@ impl fmt::Display for Findings {
             let promises = figure.promises.iter().map(|(share, limit)| {
                 let name = match share {
                     Share::Half => "p50",
+                    Share::Nearly => "p95",
                     Share::Most => "p99",
                     Share::All => "max",
                 };

@@ -10,7 +10,7 @@ use super::{Figure, Findings, Share, speak};
 use crate::house::House;
 use crate::kills::words;
 use crate::phone::{Call, FRAME, Phone, richer::Manner};
-use crate::store::filing;
+use crate::store::fill::filing;
 
 /// A server that believes its peer.
 const BELIEVING: &str = "[sip]\nidentity_from = [\"127.0.0.0/8\"]\nmost_calls = 1000\n\

@@ -1,7 +1,6 @@
 //! What many messages cost: filing one more, looking at them, and starting.
 
-mod fill;
-pub use fill::filing;
+pub mod fill;
 
 use std::time::{Duration, Instant};
 
