@@ -13,6 +13,10 @@ use crate::prompts::Prompts;
 use crate::speech::{Readiness, Recogniser, Translator};
 use crate::store::Db;
 
+mod studio;
+
+pub use studio::{RATE, Script, Studio, as_heard};
+
 /// A cheap handle; clones reach the same things.
 #[derive(Clone)]
 pub struct App {
@@ -30,6 +34,8 @@ pub struct App {
     pub speech: Recogniser,
     /// Text to text in another language.
     pub translator: Translator,
+    /// Sound files and texts to recordings.
+    pub studio: Studio,
     /// Where mail goes.
     pub mailer: Arc<Mailer>,
     /// What it says.

@@ -51,6 +51,8 @@ pub struct Config {
     pub speech: speech::Settings,
     /// `[translation]`: how transcripts are translated. Mailboxes say whether they are, and into what.
     pub translation: speech::translate::Settings,
+    /// `[synthesis]`: how greetings and names are made of text, and sentences that lack a clip.
+    pub synthesis: speech::synthesis::Settings,
     /// `[mail]`: how messages are mailed.
     pub mail: mail::Settings,
     /// `[http]`: where the web side is reached.
@@ -97,6 +99,7 @@ impl Default for Config {
             retrieval: Default::default(),
             speech: Default::default(),
             translation: Default::default(),
+            synthesis: Default::default(),
             mail: Default::default(),
             http: Default::default(),
             store: Default::default(),
@@ -155,6 +158,7 @@ impl Config {
         config.mail.check().map_err(section("mail"))?;
         config.speech.check().map_err(section("speech"))?;
         config.translation.check().map_err(section("translation"))?;
+        config.synthesis.check().map_err(section("synthesis"))?;
         config.store.check().map_err(section("store"))?;
         config.blobs.check().map_err(section("blobs"))?;
         Ok(config)
@@ -168,6 +172,11 @@ impl Config {
     /// The folder of recordings and greetings, and of those on their way to S3.
     pub fn blobs(&self) -> PathBuf {
         self.data.join("blobs")
+    }
+
+    /// The folder of what was spoken of texts; it may be emptied at any time.
+    pub fn spoken(&self) -> PathBuf {
+        self.data.join("spoken")
     }
 
     /// The folder of takes not yet filed.

@@ -12,6 +12,7 @@ pub mod say;
 // Edges: one outside system each. They use the core, never one another.
 pub mod blobs;
 pub mod clock;
+pub mod decode;
 pub mod mail;
 pub mod prompts;
 pub mod rtp;
@@ -19,6 +20,7 @@ pub mod sip;
 pub mod speech;
 pub mod store;
 pub mod sys;
+pub mod worker;
 
 // Wiring: the settings, and everything that was opened with them.
 pub mod config;

@@ -3,8 +3,9 @@
 //!
 //! They come from the program itself, and from a folder of the operator's, whose clips take the
 //! place of ours. Where one of theirs is missing or cannot be read ours is heard; where there is
-//! none, it is left out of its sentences: a prompt may be poorer for it, a call goes on. A sentence
-//! that a language lacks is ours as well, and where there is none, heard in the next best language.
+//! none, a voice speaks its text ([`Prompts::gaps`]), and where there is none for the language, it is
+//! left out of its sentences: a prompt may be poorer for it, a call goes on. A sentence that a
+//! language lacks is ours as well, and where there is none, heard in the next best language.
 
 use std::{
     collections::HashMap,
@@ -12,12 +13,12 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use crate::{
     audio::{Clip, Codec},
-    say::{Phrase, Phrases},
+    say::{NAME, Phrase, Phrases},
 };
 
 mod check;
@@ -47,6 +48,22 @@ pub struct Prompts {
 struct Language {
     phrases: Phrases,
     clips: HashMap<String, Arc<Clip>>,
+    /// What no clip says, by the name it would have.
+    gaps: HashMap<String, Spoken>,
+}
+
+/// What a voice made of the text of a clip that is not there, once it has.
+type Spoken = OnceLock<Arc<Clip>>;
+
+/// A clip that is not there though it is known what it would say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The language's folder.
+    pub language: String,
+    /// The clip.
+    pub name: String,
+    /// What it would say.
+    pub text: String,
 }
 
 /// Why the prompts could not be loaded. A clip alone is never a reason.
@@ -107,13 +124,50 @@ impl Prompts {
         Ok(Self { languages, beep: Arc::new(beep()) })
     }
 
+    /// The clips that are missing and can be spoken, in order of language and name.
+    pub fn gaps(&self) -> Vec<Gap> {
+        let of = |(language, it): (&String, &Language)| {
+            let gap = |name: &String| {
+                let text = it.phrases.text(name).unwrap_or_default().to_owned();
+                Gap { language: language.clone(), name: name.clone(), text }
+            };
+            it.gaps.keys().map(gap).collect::<Vec<_>>()
+        };
+        let mut gaps: Vec<_> = self.languages.iter().flat_map(of).collect();
+        gaps.sort_by(|a, b| (&a.language, &a.name).cmp(&(&b.language, &b.name)));
+        gaps
+    }
+
+    /// Has calls from now on hear these samples where a clip is missing.
+    pub fn fill(&self, gap: &Gap, samples: Vec<i16>, rate: u32) {
+        let language = self.languages.get(&gap.language);
+        if let Some(place) = language.and_then(|it| it.gaps.get(&gap.name)) {
+            place.get_or_init(|| Arc::new(Clip::at(&gap.name, samples, rate)));
+        }
+    }
+
+    /// Whether a phrase is spoken in this very language, region or not.
+    pub fn speaks(&self, language: &str, phrase: &Phrase) -> bool {
+        self.own(language).any(|it| it.phrases.has(phrase))
+    }
+
     /// What to play for a phrase, in order. `fr-CA` is spoken as `fr` where there is no such
     /// folder or it lacks the sentence, an unknown language as English.
     pub fn clips(&self, language: &str, phrase: &Phrase) -> Vec<Arc<Clip>> {
-        let mut spoken = self.nearest(language);
+        self.clips_with(language, phrase, None)
+    }
+
+    /// The same, with a recorded name where the phrase has one in it.
+    pub fn clips_with(
+        &self,
+        language: &str,
+        phrase: &Phrase,
+        name: Option<&Arc<Clip>>,
+    ) -> Vec<Arc<Clip>> {
+        let mut spoken = self.own(language).chain(self.languages.get(FALLBACK));
         let Some(language) = spoken.find(|it| it.phrases.has(phrase)) else { return Vec::new() };
-        let names = language.phrases.clips(phrase);
-        names.into_iter().filter_map(|name| language.clips.get(name).cloned()).collect()
+        let clip = |it: &str| if it == NAME { name } else { language.clip(it) };
+        language.phrases.clips(phrase).into_iter().filter_map(|it| clip(it).cloned()).collect()
     }
 
     /// Played before recording begins: 1 kHz, 0.4 s.
@@ -126,9 +180,10 @@ impl Prompts {
         self.languages.keys().map(String::as_str)
     }
 
-    fn nearest(&self, tag: &str) -> impl Iterator<Item = &Language> {
+    /// A language with its region, and without.
+    fn own(&self, tag: &str) -> impl Iterator<Item = &Language> {
         let broader = tag.split(['-', '_']).next().unwrap_or_default();
-        [tag, broader, FALLBACK].into_iter().filter_map(move |it| self.languages.get(it))
+        [tag, broader].into_iter().filter_map(move |it| self.languages.get(it))
     }
 }
 
@@ -139,7 +194,13 @@ impl Language {
         for &(name, wav) in ours.clips {
             insert(&mut clips, name, read(name, wav));
         }
-        Ok(Self { phrases, clips })
+        let mut language = Self { phrases, clips, gaps: HashMap::new() };
+        language.complete(ours.name, &[]);
+        Ok(language)
+    }
+
+    fn clip(&self, name: &str) -> Option<&Arc<Clip>> {
+        self.clips.get(name).or_else(|| self.gaps.get(name)?.get())
     }
 
     fn of_folder(name: &str, folder: &Path) -> Result<Self, PromptError> {
@@ -153,14 +214,14 @@ impl Language {
         for (name, path) in clips_in(folder)? {
             insert(&mut clips, &name, open(&path).and_then(|wav| read(&name, &wav)));
         }
-        let mut language = Self { phrases, clips };
+        let mut language = Self { phrases, clips, gaps: HashMap::new() };
         language.complete(name, ours(name).map_or(&[], |it| it.clips));
         Ok(language)
     }
 
     /// Fills gaps with our clips, and tells the operator once, at start, what callers will miss.
     fn complete(&mut self, language: &str, ours: &[(&str, &[u8])]) {
-        let Self { phrases, clips } = self;
+        let Self { phrases, clips, gaps } = self;
         let needed = phrases.names();
         for &(name, wav) in ours {
             if clips.contains_key(name) {
@@ -174,7 +235,14 @@ impl Language {
             }
         }
         for name in needed.into_iter().filter(|name| !clips.contains_key(*name)) {
-            tracing::warn!("the prompt {language}/{name} is missing and will be left out");
+            if phrases.text(name).is_some() {
+                gaps.insert(name.to_owned(), Spoken::new());
+                continue;
+            }
+            tracing::warn!(
+                "the prompt {language}/{name} is missing, its text is not in [clips] either, and so \
+                 it will be left out"
+            );
         }
     }
 }

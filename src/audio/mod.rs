@@ -10,11 +10,12 @@ pub mod g722;
 pub mod gate;
 pub mod level;
 pub mod listener;
+pub mod loudness;
 #[cfg(feature = "opus")]
-mod opus;
+pub mod opus;
 #[cfg(not(feature = "opus"))]
 #[path = "without_opus.rs"]
-mod opus;
+pub mod opus;
 pub mod opus_packet;
 pub mod piece;
 pub mod resample;

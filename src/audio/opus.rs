@@ -19,22 +19,22 @@ const LOSS: i32 = 10;
 
 /// One direction's sound, back from its packets.
 #[derive(Debug)]
-pub(super) struct Decoder(Native);
+pub struct Decoder(Native);
 
 impl Decoder {
     /// At 8,000 or 16,000 samples a second.
-    pub(super) fn new(rate: u32) -> Option<Self> {
+    pub fn new(rate: u32) -> Option<Self> {
         Native::new(rate, Channels::Mono).ok().map(Self)
     }
 
     /// A packet's samples, at the start of `samples`; how many. `None` when it is none.
-    pub(super) fn decode(&mut self, packet: &[u8], samples: &mut [i16]) -> Option<usize> {
+    pub fn decode(&mut self, packet: &[u8], samples: &mut [i16]) -> Option<usize> {
         self.0.decode(packet, samples, false).ok()
     }
 
     /// Fills `samples`, a multiple of 2.5 ms, with what may have been said in a packet that is
     /// lost, from what was said before and what the next packet tells of it, if it is there.
-    pub(super) fn conceal(&mut self, next: Option<&[u8]>, samples: &mut [i16]) {
+    pub fn conceal(&mut self, next: Option<&[u8]>, samples: &mut [i16]) {
         let made = self.0.decode(next.unwrap_or_default(), samples, next.is_some()).unwrap_or(0);
         if let Some(rest) = samples.get_mut(made..) {
             rest.fill(0);

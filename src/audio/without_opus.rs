@@ -1,18 +1,22 @@
 //! Opus in a program that was built without it: it is never offered and nothing of it can be read.
 
+/// There is none.
 #[derive(Debug)]
-pub(super) enum Decoder {}
+pub enum Decoder {}
 
 impl Decoder {
-    pub(super) fn new(_: u32) -> Option<Self> {
+    /// `None`.
+    pub fn new(_: u32) -> Option<Self> {
         None
     }
 
-    pub(super) fn decode(&mut self, _: &[u8], _: &mut [i16]) -> Option<usize> {
+    /// Never asked.
+    pub fn decode(&mut self, _: &[u8], _: &mut [i16]) -> Option<usize> {
         match *self {}
     }
 
-    pub(super) fn conceal(&mut self, _: Option<&[u8]>, _: &mut [i16]) {
+    /// Never asked.
+    pub fn conceal(&mut self, _: Option<&[u8]>, _: &mut [i16]) {
         match *self {}
     }
 }

@@ -85,12 +85,12 @@ pub fn message(id: &MessageId) -> String {
     format!("messages/{}/{text}.wav", &text[text.len() - 2..])
 }
 
-/// Where a greeting is kept. Each recording of it has an id of its own.
+/// Where a greeting or a spoken name is kept. Each recording of it has an id of its own.
 pub fn greeting(id: &Uuid) -> String {
     format!("greetings/{id}.wav")
 }
 
-/// The id a key was made of: a message's, or that of one recording of a greeting.
+/// The id a key was made of: a message's, or that of one recording of a greeting or name.
 pub fn id(key: &str) -> Option<Uuid> {
     let name = key.rsplit('/').next()?.strip_suffix(".wav")?;
     Uuid::parse_str(name).ok()

@@ -5,15 +5,17 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use jiff::{Timestamp as Moment, ToSpan};
 
+use super::opening;
 use super::visit::Clerk;
 use super::{Desk, PATIENCE};
 use crate::admin;
-use crate::audio::{Clip, resample::resample, wav};
+use crate::app::RATE;
+use crate::audio::{Clip, loudness::levelled, resample::resample, wav};
 use crate::blobs;
-use crate::flow::{Event, Policy, Spoken};
+use crate::flow::{Event, Spoken};
 use crate::mailbox::{Mailbox, MessageId, Pin, Timestamp, greeting::Recorded, room::Door};
 use crate::store::messages::{self, Copied, Copy, Filed, Recording};
-use crate::store::{self, StoreError, greetings, mailboxes, pins};
+use crate::store::{self, StoreError, greetings, mailboxes, names, pins};
 
 impl Clerk {
     /// Makes a take what callers hear; `days` counts from today, and the last of them is whole.
@@ -27,7 +29,8 @@ impl Clerk {
         let Desk { app, spool, .. } = &self.desk;
         let reading = spool.clone();
         let sound = tokio::task::spawn_blocking(move || reading.read(take)).await??;
-        let samples = resample(&sound.samples, sound.rate, admin::greeting::RATE);
+        let samples = resample(&sound.samples, sound.rate, RATE);
+        let samples = levelled(RATE, &samples).context("nothing was spoken")?;
         match what {
             Spoken::Greeting(kind) => {
                 let until = days.map(|it| end_of(it, mailbox, app.clock.now())).transpose()?;
@@ -35,7 +38,10 @@ impl Clerk {
                 admin::greeting::set(&app.db, &app.blobs, &app.clock, mailbox, recorded, &samples)
                     .await?;
             }
-            Spoken::Name => bail!("names cannot be kept yet"),
+            Spoken::Name => {
+                admin::greeting::set_name(&app.db, &app.blobs, &app.clock, mailbox, &samples)
+                    .await?;
+            }
         }
         tracing::info!(mailbox = %mailbox.id, ?what, "an owner spoke it by phone");
         // What stays in the spool is found at the next start, and goes then.
@@ -55,7 +61,9 @@ impl Clerk {
             Spoken::Greeting(kind) => {
                 admin::greeting::remove(&app.db, &app.blobs, mailbox, kind).await?;
             }
-            Spoken::Name => bail!("names cannot be removed yet"),
+            Spoken::Name => {
+                admin::greeting::remove_name(&app.db, &app.blobs, mailbox).await?;
+            }
         }
         Ok(())
     }
@@ -199,15 +207,13 @@ impl Desk {
                 let all = store::within(PATIENCE, greetings::of(&self.app.db, &owner.id)).await?;
                 all.into_iter().find(|it| it.recorded.kind == kind).map(|it| it.blob)
             }
-            Spoken::Name => None,
+            Spoken::Name => {
+                let name = store::within(PATIENCE, names::of(&self.app.db, &owner.id)).await?;
+                name.map(|it| it.blob)
+            }
         };
         let Some(blob) = blob else { return Ok(None) };
-        let file = tokio::time::timeout(PATIENCE, self.app.blobs.get(&blob)).await??;
-        let clip = tokio::task::spawn_blocking(move || -> Result<_, wav::WavError> {
-            let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
-            Ok(Clip::at("recording", sound.samples, sound.rate))
-        });
-        Ok(Some(Arc::new(clip.await??)))
+        opening::load(&self.app, "recording", &blob).await.map(Some)
     }
 }
 

@@ -3,6 +3,7 @@
 mod errand;
 mod file;
 mod listening;
+mod opening;
 mod session;
 pub mod spool;
 mod stage;
@@ -13,15 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tracing::Instrument;
 
 pub use file::{FileError, Filer};
 pub use session::Stopping;
 
-use crate::admin;
 use crate::app::App;
-use crate::audio::{Clip, listener::Rules, wav};
+use crate::audio::{Clip, listener::Rules};
 use crate::flow::{Deposit, Flow, Offers, Policy, Retrieval};
 use crate::mailbox::{
     Mailbox, Preferences, Reason, Settings, Take,
@@ -30,9 +30,7 @@ use crate::mailbox::{
 };
 use crate::rtp::{Leg, Plane, Stream};
 use crate::sip::{Invitation, Media, Refusal};
-use crate::store::{
-    self, StoreError, dial_in, greetings, mailboxes, messages, tenants, tenants::Tenant,
-};
+use crate::store::{self, StoreError, dial_in, mailboxes, messages, tenants, tenants::Tenant};
 use spool::{Kept, Spool};
 use stage::{Setting, Stage};
 use visit::{Visit, Visitor};
@@ -264,7 +262,7 @@ async fn deposit(
         call_id: invitation.call_id.clone(),
         policy: policy.clone(),
         peer: invitation.source.ip(),
-        greeting: Some(greeting(desk.app.clone(), mailbox.clone(), reason)),
+        greeting: Some(opening::begin(desk.app.clone(), mailbox.clone(), reason)),
         language: mailbox.settings.prompts.clone(),
         mailbox: Some(mailbox.clone()),
         visit: None,
@@ -347,36 +345,6 @@ async fn retrieve(
 
 fn count_answered() {
     metrics::counter!("afterbeep_calls_total").increment(1);
-}
-
-/// Loads what the owner recorded for this reason, while the call is being answered.
-fn greeting(app: App, mailbox: Mailbox, reason: Reason) -> JoinHandle<Option<Arc<Clip>>> {
-    tokio::spawn(async move {
-        match load(&app, &mailbox, reason).await {
-            Ok(clip) => clip,
-            Err(error) => {
-                tracing::warn!(mailbox = %mailbox.id, "the owner's greeting is left out: {error:#}");
-                None
-            }
-        }
-    })
-}
-
-async fn load(app: &App, mailbox: &Mailbox, reason: Reason) -> anyhow::Result<Option<Arc<Clip>>> {
-    let recorded = store::within(PATIENCE, greetings::of(&app.db, &mailbox.id)).await?;
-    let all: Vec<_> = recorded.iter().map(|it| it.recorded).collect();
-    let facts = admin::greeting::facts(mailbox, reason, &all, app.clock.now());
-    let chosen = mailbox.settings.greetings.chosen(&facts);
-    let Some(greeting) = recorded.iter().find(|it| Some(it.recorded.kind) == chosen) else {
-        return Ok(None);
-    };
-    // It is on this machine unless another one had the mailbox so far.
-    let file = tokio::time::timeout(PATIENCE, app.blobs.get(&greeting.blob)).await??;
-    let clip = tokio::task::spawn_blocking(move || -> Result<_, wav::WavError> {
-        let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
-        Ok(Clip::at("greeting", sound.samples, sound.rate))
-    });
-    Ok(Some(Arc::new(clip.await??)))
 }
 
 impl Desk {

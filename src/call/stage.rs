@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Timeout, sleep_until, timeout};
 
 use super::listening::Listening;
+use super::opening::{self, Opening};
 use super::spool::{Kept, Label, Recording, TakeEvent};
 use super::visit::{Visit, Visitor};
 use super::{Desk, stream};
@@ -131,8 +132,8 @@ pub(super) struct Setting {
     pub(super) policy: Policy,
     /// Where the caller's signalling comes from.
     pub(super) peer: IpAddr,
-    /// What the owner recorded for this reason; taken when it is played.
-    pub(super) greeting: Option<JoinHandle<Option<Arc<Clip>>>>,
+    /// What the caller hears first; taken when it is played.
+    pub(super) greeting: Option<JoinHandle<Opening>>,
 }
 
 impl Stage {
@@ -615,7 +616,7 @@ impl Stage {
         let now = desk.app.clock.now();
         let made = mailbox.as_ref().map(|it| {
             let facts = admin::greeting::facts(it, *reason, &[], now);
-            greeting::made(it.settings.greetings.wanted(&facts), &it.number)
+            (it.settings.greetings.wanted(&facts), it.number.clone())
         });
         let greeting = match prompt {
             Prompt::Greeting => self.setting.greeting.take(),
@@ -623,19 +624,24 @@ impl Stage {
         };
         let heard = self.listening.clone();
         tokio::spawn(async move {
-            let say = |phrase| desk.app.prompts.clips(&language, &phrase);
+            let say = |phrase| desk.say(&language, phrase);
             let mut listening = None;
             let clips = match prompt {
                 Prompt::Beep => vec![desk.app.prompts.beep()],
-                Prompt::Say(phrase) => say(phrase),
+                Prompt::Say(phrase) => say(phrase).await,
                 Prompt::Take(take) => desk.playback(take).await.into_iter().collect(),
-                Prompt::Greeting => match recorded(greeting).await {
-                    Some(clip) => vec![clip],
-                    None => made.map(say).unwrap_or_default(),
+                Prompt::Greeting => match (opening::found(greeting).await, made) {
+                    (Opening::Recorded(clip), _) => vec![clip],
+                    (_, None) => Vec::new(),
+                    (opening, Some((wanted, number))) => {
+                        let name = if let Opening::Named(it) = opening { Some(it) } else { None };
+                        let made = || greeting::made(wanted, &number);
+                        desk.say_named(&language, &greeting::named(wanted), name, made)
+                    }
                 },
                 Prompt::Spoken(what) => match desk.spoken(owner.as_ref(), what).await {
                     Some(clip) => vec![clip],
-                    None => say(Phrase::NothingRecorded),
+                    None => say(Phrase::NothingRecorded).await,
                 },
                 Prompt::Message { id, from, pace } => {
                     let before = heard.filter(|it| it.id == id);
@@ -649,7 +655,7 @@ impl Stage {
                     listening = begun.map(|it| it.from(from, pace));
                     match rest(listening.clone()).await {
                         Some(clip) => vec![clip],
-                        None => say(Phrase::NotPlayable),
+                        None => say(Phrase::NotPlayable).await,
                     }
                 }
             };
@@ -676,10 +682,6 @@ async fn encoded(clips: Vec<Arc<Clip>>, codec: Codec) -> Vec<Arc<Clip>> {
         return Vec::new();
     }
     clips
-}
-
-async fn recorded(greeting: Option<JoinHandle<Option<Arc<Clip>>>>) -> Option<Arc<Clip>> {
-    greeting?.await.ok().flatten()
 }
 
 /// What was waited for.

@@ -12,11 +12,12 @@ use tokio::sync::{Semaphore, mpsc};
 use super::{Desk, PATIENCE};
 use crate::audio::wav::{self, Sound};
 use crate::flow::{Action, Contents, Event, Letter, Policy, Spoken};
-use crate::mailbox::{Folder, Guesses, Mailbox, MessageId, Pin, TenantId, Timestamp};
+use crate::mailbox::{Folder, Guesses, Mailbox, MailboxId, MessageId, Pin, TenantId, Timestamp};
 use crate::say::Who;
 use crate::store::{
     self, StoreError, greetings, mailboxes,
     messages::{self, Heading},
+    names,
     pins::{self, Subject},
 };
 
@@ -230,7 +231,7 @@ impl Clerk {
             folder: it.folder,
             urgent: it.urgent,
             received: local(it.received),
-            who: who(it.caller_number.clone(), it.internal),
+            who: who(it.caller_number.clone(), it.internal, it.named),
             number: it.caller_number,
             internal: it.internal,
             private: it.private,
@@ -238,7 +239,9 @@ impl Clerk {
             length: it.length,
         };
         let greetings = store::within(PATIENCE, greetings::of(&app.db, &mailbox.id)).await?;
-        let spoken = greetings.iter().map(|it| Spoken::Greeting(it.recorded.kind)).collect();
+        let name = store::within(PATIENCE, names::of(&app.db, &mailbox.id)).await?;
+        let greetings = greetings.iter().map(|it| Spoken::Greeting(it.recorded.kind));
+        let spoken = greetings.chain(name.map(|_| Spoken::Name)).collect();
         let first_use = store::within(PATIENCE, pins::is_given(&app.db, &mailbox.id)).await?;
         Ok(Event::Opened(Contents {
             number: mailbox.number.clone(),
@@ -296,9 +299,10 @@ fn tell_of_lock(subject: Subject<'_>, tried: Option<Guesses>, now: Timestamp) {
     }
 }
 
-fn who(number: Option<String>, internal: bool) -> Who {
+fn who(number: Option<String>, internal: bool, named: Option<MailboxId>) -> Who {
     match number {
         None => Who::Unknown,
+        Some(number) if let Some(mailbox) = named => Who::Mailbox { mailbox, number },
         Some(number) if internal => Who::Extension(number),
         Some(number) if number.chars().all(|it| it.is_ascii_digit() || it == '+') => {
             Who::Phone(number)

@@ -11,6 +11,7 @@ mod doctor;
 mod explain;
 mod faults;
 mod figures;
+mod gaps;
 pub mod greeting;
 pub mod jobs;
 pub mod lamp;
@@ -19,10 +20,12 @@ pub mod mailbox;
 pub mod message;
 mod model;
 mod moving;
+pub mod name;
 mod pin;
 mod progress;
 mod prompts;
 mod pulse;
+mod recording;
 mod serve;
 mod table;
 pub mod tenant;
@@ -39,6 +42,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, reload::Handle};
 
 use crate::admin::check;
+use crate::app::Studio;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
@@ -104,6 +108,9 @@ enum Verb {
     /// What callers hear before the beep
     #[command(subcommand)]
     Greeting(greeting::Command),
+    /// What owners are called, heard by callers and by those they left a message
+    #[command(subcommand)]
+    Name(name::Command),
     /// A voice of one's own: check its folder
     #[command(subcommand)]
     Prompts(prompts::Command),
@@ -180,8 +187,16 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
             mailbox::run(command, &db, &blobs, clock, out).await
         }
         Verb::Greeting(command) => {
-            let (db, blobs) = open(&config()?).await?;
-            greeting::run(command, &db, &blobs, clock, out).await
+            let config = config()?;
+            let (db, blobs) = open(&config).await?;
+            let studio = Studio::open(&config)?;
+            greeting::run(command, &db, &blobs, clock, &studio, out).await
+        }
+        Verb::Name(command) => {
+            let config = config()?;
+            let (db, blobs) = open(&config).await?;
+            let studio = Studio::open(&config)?;
+            name::run(command, &db, &blobs, clock, &studio, out).await
         }
         Verb::Message(command) => {
             let (db, blobs) = open(&config()?).await?;

@@ -17,8 +17,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::pulse::Pulse;
-use super::{Voice, demo, faults, figures};
-use crate::app::App;
+use super::{Voice, demo, faults, figures, gaps};
+use crate::app::{App, Studio};
 use crate::blobs::Blobs;
 use crate::call::spool::{self, Spool};
 use crate::call::{self, Desk, Filer, Stopping};
@@ -131,6 +131,7 @@ impl House {
         if settle(&app.db, &app.clock).await? && !own {
             furnish(&app).await?;
         }
+        gaps::fill(&app).await;
 
         let (stopping, calls_stop) = watch::channel(Stopping::No);
         let (stop, stopped) = watch::channel(false);
@@ -250,8 +251,9 @@ pub(super) async fn open_app(config: Arc<Config>) -> anyhow::Result<App> {
         translator: Translator::new(
             config.translation.clone(),
             config.speech.models.clone(),
-            program,
+            program.clone(),
         ),
+        studio: Studio::new(&config, program),
         mailer: Arc::new(Mailer::open(&config.mail, &config.data)?),
         bell: Arc::new(Notify::new()),
         config,
@@ -348,6 +350,7 @@ fn api(app: &App) -> Api {
         blobs: app.blobs.clone(),
         clock: app.clock.clone(),
         bell: app.bell.clone(),
+        studio: app.studio.clone(),
     }
 }
 

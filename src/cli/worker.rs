@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::speech;
+use crate::{decode, speech};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -10,6 +10,10 @@ pub(super) enum Command {
     Speech(speech::worker::Args),
     /// Translate what is sent over standard input.
     Translate(speech::worker::TranslateArgs),
+    /// Speak what is sent over standard input.
+    Speak(speech::synthesis::worker::Args),
+    /// Decode the sound file that is sent over standard input.
+    Decode,
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
@@ -17,5 +21,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Speech(args) => speech::worker::run(stdin, stdout, &args),
         Command::Translate(args) => speech::worker::run_translator(stdin, stdout, &args),
+        Command::Speak(args) => speech::synthesis::worker::run(stdin, stdout, &args),
+        Command::Decode => decode::worker::run(stdin, stdout),
     }
 }

@@ -75,7 +75,7 @@ impl Sample {
                 added: vec![],
             },
             room: Some(MadeRoom { used: 100, limit: 100, rotated }),
-            said: Said { urgent: true, private: false },
+            said: Said::default(),
             forwarded_by: Some("1001".into()),
         }
     }
@@ -111,6 +111,7 @@ impl Sample {
             Self { text: Text::NoSpeech, room: Some(room), ..full.clone() },
             Self { text: Text::NotTranscribed("It is late.".into()), ..bare.clone() },
             Self { said: Said { urgent: false, private: true }, ..bare.clone() },
+            Self { said: Said { urgent: true, private: false }, ..full.clone() },
             Self { translated: not_made, ..full.clone() },
             full,
             bare,

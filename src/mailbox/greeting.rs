@@ -38,6 +38,14 @@ pub fn made(wanted: Kind, number: &str) -> Phrase {
     }
 }
 
+/// The same, where the owner's name was recorded.
+pub fn named(wanted: Kind) -> Phrase {
+    match wanted {
+        Kind::Busy => Phrase::NameOnThePhone,
+        _ => Phrase::NameNotAvailable,
+    }
+}
+
 impl Kind {
     /// All of them.
     pub const ALL: [Self; 5] =

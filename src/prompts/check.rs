@@ -2,16 +2,11 @@
 
 use std::path::Path;
 
-use ebur128::{EbuR128, Mode};
-
 use super::{PromptError, clips_in, complete, languages_in, open, ours, phrases_of, samples};
+use crate::audio::loudness::{LOUDNESS, PEAK, loudness};
 
-/// How loud ours are, in LUFS (EBU R 128, ITU-R BS.1770).
-const LOUDNESS: f64 = -23.0;
 /// Decibels a clip may lie above or below; more makes callers reach for the volume.
 const TOLERANCE: f64 = 3.0;
-/// -1 dBFS. Sound that touches full scale is distorted by the time it is on the line.
-const PEAK: u16 = 29_205;
 
 /// What there is in a folder.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,6 +32,9 @@ pub enum Problem {
     /// Ours is heard in its place.
     #[error("is missing; the built-in one is heard")]
     Missing,
+    /// A voice speaks its text in its place, where there is one for the language.
+    #[error("is missing; its text is spoken if [synthesis] has a voice for it, or else left out")]
+    Spoken,
     /// Its sentences are spoken without it.
     #[error("is missing and will be left out")]
     LeftOut,
@@ -87,7 +85,15 @@ pub fn check(dir: &Path) -> Result<Report, PromptError> {
         }
         for name in needed.iter().filter(|name| clips.iter().all(|(it, _)| it != *name)) {
             let built_in = ours.is_some_and(|it| it.has(name));
-            note(name, if built_in { Problem::Missing } else { Problem::LeftOut });
+            let known = phrases.text(name).is_some();
+            note(
+                name,
+                match () {
+                    () if built_in => Problem::Missing,
+                    () if known => Problem::Spoken,
+                    () => Problem::LeftOut,
+                },
+            );
         }
         for (name, path) in &clips {
             if !needed.contains(name.as_str()) {
@@ -116,13 +122,4 @@ fn level(rate: u32, samples: &[i16]) -> Option<Problem> {
         _ if peak > PEAK => Some(Problem::Clipped),
         _ => None,
     }
-}
-
-/// In LUFS; a clip shorter than the meter's block of 400 ms is one block.
-fn loudness(rate: u32, samples: &[i16]) -> Option<f64> {
-    let mut meter = EbuR128::new(1, rate, Mode::I).ok()?;
-    meter.add_frames_i16(samples).ok()?;
-    let block = rate as usize * 2 / 5;
-    meter.add_frames_i16(&vec![0; block.saturating_sub(samples.len())]).ok()?;
-    meter.loudness_global().ok()
 }

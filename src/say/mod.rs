@@ -24,6 +24,9 @@ use grammar::Grammar;
 use part::Part;
 pub use phrase::{Phrase, Who};
 
+/// Stands among the clips of a phrase where a recorded name is played.
+pub const NAME: &str = "{name}";
+
 /// One language's sentences.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Phrases {
@@ -31,7 +34,7 @@ pub struct Phrases {
     grammar: Option<Grammar>,
     #[serde(rename = "phrases")]
     sentences: Sentences,
-    /// What each clip says. Only the names matter here.
+    /// What each clip says.
     #[serde(default)]
     clips: BTreeMap<String, String>,
 }
@@ -72,7 +75,12 @@ impl Phrases {
         Phrase::NAMES.into_iter().filter(|it| !self.sentences.0.contains_key(*it))
     }
 
-    /// The clips of a phrase, in the order they are spoken.
+    /// What a clip says, for who wants to speak it.
+    pub fn text(&self, clip: &str) -> Option<&str> {
+        self.clips.get(clip).map(String::as_str)
+    }
+
+    /// The clips of a phrase, in the order they are spoken; [`NAME`] stands for a recorded name.
     pub fn clips<'a>(&'a self, phrase: &Phrase) -> Vec<&'a str> {
         let mut clips: Vec<&str> = Vec::new();
         for part in self.sentences.0.get(phrase.name()).into_iter().flatten() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Choice, Grammar, Phrase, Who, moment, spell};
+use super::{Choice, Grammar, NAME, Phrase, Who, moment, spell};
 use crate::mailbox::{Folder, settings::Hours};
 
 /// A piece of a sentence.
@@ -22,6 +22,8 @@ pub(super) enum Part {
 pub(super) enum Slot {
     /// A number, sign by sign.
     Number,
+    /// A name, as it was recorded.
+    Name,
     /// What a key is for.
     Choice,
     /// The key to press.
@@ -53,8 +55,9 @@ impl Part {
 }
 
 impl Slot {
-    const ALL: [(&str, Self); 10] = [
+    const ALL: [(&str, Self); 11] = [
         ("{number}", Self::Number),
+        (NAME, Self::Name),
         ("{choice}", Self::Choice),
         ("{key}", Self::Key),
         ("{counts}", Self::Counts),
@@ -79,6 +82,7 @@ impl Slot {
                 ];
                 NUMBERS.contains(&name)
             }
+            Self::Name => ["name-not-available", "name-on-the-phone", "from-name"].contains(&name),
             Self::Choice | Self::Key => name == "choice",
             Self::Counts => name == "counts",
             Self::Messages => name == "in-folder",
@@ -100,6 +104,7 @@ impl Slot {
                 | Phrase::SentBy { number }
                 | Phrase::From(Who::Extension(number)),
             ) => spell::signs(number).collect(),
+            (Self::Name, _) => vec![NAME],
             (Self::Choice, Phrase::Choice { what, .. }) => vec![what.clip()],
             (Self::Key, &Phrase::Choice { key, .. }) => spell::key(key).into_iter().collect(),
             (Self::Counts, &Phrase::Counts { new, urgent, saved }) => {
@@ -134,6 +139,8 @@ impl Slot {
         };
         match self {
             Self::Number => spell::all().collect(),
+            // It is not a clip of the language's.
+            Self::Name => Vec::new(),
             Self::Choice => Choice::ALL.map(Choice::clip).into(),
             Self::Key => (' '..='~').filter_map(spell::key).collect(),
             Self::Counts => numbers()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::civil::{Date, DateTime};
 
 use super::{Choice, moment::Day, spell};
-use crate::mailbox::{Folder, settings::Hours};
+use crate::mailbox::{Folder, MailboxId, settings::Hours};
 
 /// A sentence, whatever the language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub enum Phrase {
         /// As dialled; spoken sign by sign.
         number: String,
     },
+    /// The same, of somebody whose name was recorded; [`NAME`](super::NAME) stands for it.
+    NameNotAvailable,
+    /// The same, of somebody whose name was recorded.
+    NameOnThePhone,
     /// What to do after the tone, and how to end.
     Instructions,
     /// So short that it cannot have been a message.
@@ -181,6 +185,13 @@ pub enum Phrase {
 /// Who left a message, as it is spoken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
+    /// Somebody with a mailbox here whose name was recorded; [`NAME`](super::NAME) stands for it.
+    Mailbox {
+        /// Whose name it is.
+        mailbox: MailboxId,
+        /// Spoken instead where the name cannot be played.
+        number: String,
+    },
     /// A number of the same phone system, sign by sign.
     Extension(String),
     /// A number of the world outside, in groups of digits.
@@ -191,9 +202,11 @@ pub enum Who {
 
 impl Phrase {
     /// The names of all sentences; some phrases are one of several.
-    pub const NAMES: [&str; 77] = [
+    pub const NAMES: [&str; 80] = [
         "not-available",
         "on-the-phone",
+        "name-not-available",
+        "name-on-the-phone",
         "instructions",
         "too-short",
         "nothing-heard",
@@ -234,6 +247,7 @@ impl Phrase {
         "received-yesterday",
         "received-weekday",
         "received-on",
+        "from-name",
         "from-extension",
         "from-phone",
         "from-unknown",
@@ -276,6 +290,8 @@ impl Phrase {
         match self {
             Phrase::NotAvailable { .. } => "not-available",
             Phrase::OnThePhone { .. } => "on-the-phone",
+            Phrase::NameNotAvailable => "name-not-available",
+            Phrase::NameOnThePhone => "name-on-the-phone",
             Phrase::Instructions => "instructions",
             Phrase::TooShort => "too-short",
             Phrase::NothingHeard => "nothing-heard",
@@ -366,6 +382,7 @@ impl Who {
     fn name(&self) -> &'static str {
         let spoken = |number: &str| spell::signs(number).next().is_some();
         match self {
+            Who::Mailbox { .. } => "from-name",
             Who::Extension(number) if spoken(number) => "from-extension",
             Who::Phone(number) if spoken(number) => "from-phone",
             Who::Extension(_) | Who::Phone(_) | Who::Unknown => "from-unknown",

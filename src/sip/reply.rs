@@ -131,9 +131,7 @@ pub(super) fn new_tag() -> String {
 
 /// Whether we hear this method at all.
 pub(super) fn is_allowed(method: &Method) -> bool {
-    use Method::{
-        Ack, Bye, Cancel, Info, Invite, Notify, Options, Prack, Subscribe, Update,
-    };
+    use Method::{Ack, Bye, Cancel, Info, Invite, Notify, Options, Prack, Subscribe, Update};
     let of_calls = matches!(method, Invite | Ack | Cancel | Bye | Info | Update | Prack | Notify);
     of_calls || matches!(method, Options | Subscribe)
 }

@@ -1,21 +1,22 @@
-//! Transcription and translation: samples in, words out, and words in another language.
+//! Transcription, translation and synthesis: samples in, words out, words in another language, and
+//! words spoken.
 //!
 //! A [`Recogniser`] listens first whether anybody speaks at all, then hands the message to a worker
-//! process ([`worker`]) that keeps the model loaded; a [`Translator`] hands on what was understood.
+//! process ([`worker`]) that keeps the model loaded; a [`Translator`] hands on what was understood, and a
+//! [`Synthesiser`] speaks what was written.
 //! Nothing leaves the machine unless the settings name a service elsewhere. [`model::fetch`]
 //! reaches for the network too, but only an operator calls it.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-mod desk;
-mod frame;
 pub mod model;
+mod program;
 mod recogniser;
 pub mod remote;
-mod scribe;
 mod service;
 mod settings;
+pub mod synthesis;
 pub mod tags;
 pub mod translate;
 #[cfg(feature = "whisper")]
@@ -27,7 +28,10 @@ pub mod worker;
 pub use recogniser::Recogniser;
 pub use service::ServiceError;
 pub use settings::Settings;
+pub use synthesis::Synthesiser;
 pub use translate::Translator;
+
+use crate::worker::WorkerError;
 
 /// Samples a second the engine listens at.
 pub const RATE: u32 = 16_000;
@@ -107,6 +111,18 @@ pub enum SpeechError {
         #[source]
         cause: std::io::Error,
     },
+}
+
+impl From<WorkerError> for SpeechError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Busy { waiting } => Self::Busy { waiting },
+            WorkerError::Refused(why) => Self::Refused(why),
+            WorkerError::Failed(why) => Self::Failed(why),
+            WorkerError::TimedOut(longest) => Self::TimedOut(longest),
+            WorkerError::Lost { ending, cause } => Self::Lost { ending, cause },
+        }
+    }
 }
 
 impl SpeechError {

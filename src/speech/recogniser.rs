@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::desk::{Call, Desk, Limits};
-use super::frame::{Answer, Heard, Job};
 use super::remote::Remote;
+use super::worker::{Heard, Job};
 use super::{LONGEST, RATE, Readiness, Settings, SpeechError, tags};
 use crate::audio::{gate, resample::resample};
 use crate::mailbox::Transcript;
+use crate::worker::{self, Call, Desk, Limits};
 
 /// Transcribes messages, a few at a time; the clones share one queue.
 #[derive(Debug, Clone)]
@@ -102,11 +102,9 @@ impl Office {
         }
         let among = self.settings.languages.clone();
         let job = Job { language: language.map(str::to_owned), among };
-        let body: Vec<u8> = voice.iter().flat_map(|it| it.to_le_bytes()).collect();
-        match self.desk.serve(&self.call(&path)?, &job, &body).await? {
-            Answer::Heard(heard) => Ok((heard, format!("whisper {name}"))),
-            _ => Err(SpeechError::Failed("it answered as a translator".to_owned())),
-        }
+        let body = worker::bytes(voice);
+        let (heard, _) = self.desk.serve(&self.call(&path)?, &job, &body).await?;
+        Ok((heard, format!("whisper {name}")))
     }
 
     fn call(&self, model: &Path) -> Result<Call, SpeechError> {

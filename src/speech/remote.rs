@@ -10,8 +10,8 @@ use reqwest::header::AUTHORIZATION;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::frame::Heard;
 use super::service::{self, Service, ServiceError};
+use super::worker::Heard;
 use super::{RATE, SpeechError};
 use crate::audio::wav;
 use crate::mailbox::Segment;

@@ -121,6 +121,19 @@ impl Service {
         body: Vec<u8>,
         dress: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<T, ServiceError> {
+        let answer = self.fetch(path, kind, body, LONGEST_ANSWER, dress).await?;
+        serde_json::from_slice(&answer).map_err(|_| ServiceError::Junk)
+    }
+
+    /// The same for an answer that is no JSON, of `most` bytes.
+    pub(super) async fn fetch(
+        &self,
+        path: &str,
+        kind: &str,
+        body: Vec<u8>,
+        most: usize,
+        dress: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Vec<u8>, ServiceError> {
         let request = self.client()?.post(format!("{}{path}", self.url));
         let request = dress(request.header(CONTENT_TYPE, kind).body(body));
         let answer = async {
@@ -129,18 +142,17 @@ impl Service {
             if !response.status().is_success() {
                 return Err(ServiceError::Refused { status });
             }
-            self.read(response).await
+            self.read(response, most).await
         };
         let timed_out = |_| ServiceError::TimedOut(self.longest);
-        let answer = tokio::time::timeout(self.longest, answer).await.map_err(timed_out)??;
-        serde_json::from_slice(&answer).map_err(|_| ServiceError::Junk)
+        tokio::time::timeout(self.longest, answer).await.map_err(timed_out)?
     }
 
-    async fn read(&self, mut response: Response) -> Result<Vec<u8>, ServiceError> {
+    async fn read(&self, mut response: Response, most: usize) -> Result<Vec<u8>, ServiceError> {
         let mut answer = Vec::new();
         while let Some(bytes) = response.chunk().await.map_err(|cause| self.failed(cause))? {
-            if answer.len() + bytes.len() > LONGEST_ANSWER {
-                return Err(ServiceError::TooLong(LONGEST_ANSWER));
+            if answer.len() + bytes.len() > most {
+                return Err(ServiceError::TooLong(most));
             }
             answer.extend_from_slice(&bytes);
         }

@@ -12,7 +12,7 @@ use whisper_rs::{
     WhisperState, get_lang_id, get_lang_str,
 };
 
-use super::frame::Heard;
+use super::worker::Heard;
 use crate::mailbox::Segment;
 
 /// A model in memory.

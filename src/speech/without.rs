@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::frame::Heard;
+use super::worker::Heard;
 
 pub(super) enum Engine {}
 

@@ -1,24 +1,42 @@
-//! The worker's side: a process that loads a model once and works through what it is sent: voices
-//! to be written down, or texts to be translated.
-//!
-//! It runs native code on strangers' words, so it starts by giving up all it does not need. It
-//! ends when its standard input closes, in the middle of a job too: that is how it learns that the
-//! server is gone. (A parent-death signal would follow the thread that started it, not the server.)
+//! What the workers of speech do: write voices down, translate texts, and speak them.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::sync::mpsc;
 
-use anyhow::Context;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::frame::{self, Answer, Job, Passage};
 use super::translate::engine::Engine as Translator;
 #[cfg(feature = "whisper")]
 use super::whisper::Engine;
 #[cfg(not(feature = "whisper"))]
 use super::without::Engine;
+use crate::mailbox::Segment;
 use crate::sys::process;
+use crate::worker;
+
+/// What a worker that writes down is given. The samples are the body.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// The language spoken, if it is known.
+    pub(super) language: Option<String>,
+    /// Otherwise one of these; empty for any.
+    pub(super) among: Vec<String>,
+}
+
+/// A message written down.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Heard {
+    /// ISO 639-1, as given or as detected.
+    pub(super) language: String,
+    /// In the order spoken.
+    pub(super) segments: Vec<Segment>,
+}
+
+/// What a translator is given, in the language its model translates from.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Passage {
+    pub(super) text: String,
+}
 
 /// What a worker that writes down is told on its command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -60,9 +78,9 @@ pub fn run(
     args: &Args,
 ) -> anyhow::Result<()> {
     let load = || Engine::load(&args.model, args.threads);
-    serve(stdin, stdout, args.memory, load, |engine, job: Job, body| {
-        let heard = engine.transcribe(&samples(&body), job.language.as_deref(), &job.among)?;
-        Ok(Answer::Heard(heard))
+    worker::serve(stdin, stdout, limits(args.memory), load, |engine, job: Job, body| {
+        let heard = engine.transcribe(&scaled(&body), job.language.as_deref(), &job.among)?;
+        Ok((heard, Vec::new()))
     })
 }
 
@@ -76,57 +94,16 @@ pub fn run_translator(
     args: &TranslateArgs,
 ) -> anyhow::Result<()> {
     let load = || Translator::load(&args.model);
-    serve(stdin, stdout, args.memory, load, |engine, job: Passage, _| {
-        Ok(Answer::Translated(engine.translate(&job.text)?))
+    worker::serve(stdin, stdout, limits(args.memory), load, |engine, job: Passage, _| {
+        Ok((engine.translate(&job.text)?, Vec::new()))
     })
 }
 
-fn serve<E, J: DeserializeOwned + Send + 'static>(
-    stdin: impl Read + Send + 'static,
-    mut stdout: impl Write,
-    memory: u64,
-    load: impl FnOnce() -> anyhow::Result<E>,
-    work: impl Fn(&E, J, Vec<u8>) -> anyhow::Result<Answer>,
-) -> anyhow::Result<()> {
-    let memory = memory.saturating_mul(1 << 20);
-    process::confine(process::Limits { memory, files: FILES })
-        .context("the worker could not limit itself")?;
-    let jobs = listen(stdin);
-    let engine = match load() {
-        Ok(engine) => engine,
-        Err(cause) => return say(&mut stdout, &Answer::Refused(format!("{cause:#}"))),
-    };
-    say(&mut stdout, &Answer::Ready)?;
-    for (job, body) in jobs {
-        let answer = work(&engine, job, body);
-        say(&mut stdout, &answer.unwrap_or_else(|cause| Answer::Failed(format!("{cause:#}"))))?;
-    }
-    Ok(())
+fn limits(memory: u64) -> process::Limits {
+    process::Limits { memory: memory.saturating_mul(1 << 20), files: FILES, seconds: None }
 }
 
-/// Jobs as they come, read by a thread of its own that ends the process with the pipe.
-fn listen<J: DeserializeOwned + Send + 'static>(
-    mut stdin: impl Read + Send + 'static,
-) -> mpsc::Receiver<(J, Vec<u8>)> {
-    let (to, jobs) = mpsc::sync_channel(1);
-    std::thread::spawn(move || {
-        while let Ok(job) = frame::read(&mut stdin) {
-            if to.send(job).is_err() {
-                return;
-            }
-        }
-        process::leave(0);
-    });
-    jobs
-}
-
-fn say(stdout: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
-    stdout.write_all(&frame::encode(answer, 0)?).context("the server does not listen")?;
-    stdout.flush().context("the server does not listen")
-}
-
-/// 16-bit little-endian samples as the engine wants them, from -1 to 1.
-fn samples(body: &[u8]) -> Vec<f32> {
-    let scaled = |pair: &[u8; 2]| f32::from(i16::from_le_bytes(*pair)) / 32_768.0;
-    body.as_chunks().0.iter().map(scaled).collect()
+/// Samples as the engine wants them, from -1 to 1.
+fn scaled(body: &[u8]) -> Vec<f32> {
+    worker::samples(body).into_iter().map(|it| f32::from(it) / 32_768.0).collect()
 }

@@ -253,10 +253,13 @@ pub async fn remove(
         if messages > 0 {
             return Err(StoreError::InUse { what: "the mailbox", count: messages, of: "messages" });
         }
-        let blobs: Vec<String> = sqlx::query_scalar("select blob from greeting where mailbox = $1")
-            .bind(&mailbox.0)
-            .fetch_all(&mut **tx)
-            .await?;
+        let blobs: Vec<String> = sqlx::query_scalar(
+            "select blob from greeting where mailbox = $1
+             union all select blob from spoken_name where mailbox = $1",
+        )
+        .bind(&mailbox.0)
+        .fetch_all(&mut **tx)
+        .await?;
         let gone = sqlx::query("delete from mailbox where tenant = $1 and id = $2")
             .bind(&tenant.0)
             .bind(&mailbox.0)

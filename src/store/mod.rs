@@ -56,6 +56,7 @@ pub mod jobs;
 pub mod lamps;
 pub mod mailboxes;
 pub mod messages;
+pub mod names;
 pub mod people;
 pub mod pins;
 mod postgres;
@@ -161,6 +162,14 @@ pub enum StoreError {
         count: i64,
         /// What they are.
         of: &'static str,
+    },
+    /// A mailbox keeps no more of them.
+    #[error("a mailbox keeps {most} {what} at most; take one away first")]
+    TooMany {
+        /// What they are.
+        what: &'static str,
+        /// How many it keeps.
+        most: i64,
     },
     /// A row holds what this version cannot read; a newer one may have written it.
     #[error("the database holds {found:?} where a {wanted} belongs")]

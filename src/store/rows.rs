@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::{Db, Engine, MIGRATIONS, StoreError, Tx};
 
 /// Every table, each after those it refers to.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 18] = [
     "tenant",
     "person",
     "dial_in",
@@ -24,6 +24,7 @@ pub const TABLES: [&str; 17] = [
     "pin",
     "guess",
     "greeting",
+    "spoken_name",
     "message",
     "transcript",
     "translation",

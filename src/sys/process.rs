@@ -11,6 +11,9 @@ pub struct Limits {
     pub memory: u64,
     /// Open descriptors, the three standard ones included.
     pub files: u64,
+    /// Processor time in seconds; who uses more is ended. `None` for those that work as long as
+    /// they are asked.
+    pub seconds: Option<u64>,
 }
 
 /// Puts this process behind everybody else's work (`SCHED_BATCH`, nice 19), bounds what it can
@@ -22,6 +25,7 @@ pub fn confine(limits: Limits) -> io::Result<()> {
     bound(libc::RLIMIT_AS, limits.memory)?;
     bound(libc::RLIMIT_NOFILE, limits.files)?;
     bound(libc::RLIMIT_FSIZE, 0)?;
+    limits.seconds.map_or(Ok(()), |it| bound(libc::RLIMIT_CPU, it))?;
     bound(libc::RLIMIT_CORE, 0)?;
     // A core handler behind a pipe ignores RLIMIT_CORE, and a dump would hold a stranger's voice.
     set(libc::PR_SET_DUMPABLE, 0)?;

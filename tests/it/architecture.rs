@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Each module may use those of earlier rows; only the core may look sideways.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["audio", "flow", "mailbox", "say"],
     &["clock", "sys"],
-    &["blobs", "mail", "prompts", "rtp", "sip", "speech", "store"],
+    &["worker"],
+    &["blobs", "decode", "mail", "prompts", "rtp", "sip", "speech", "store"],
     &["config"],
     &["app"],
     &["admin", "call", "cli", "http", "jobs", "lamp"],

@@ -4,12 +4,13 @@ mod changes;
 mod copies;
 mod keys;
 mod kinds;
-mod own;
 mod options;
+mod own;
 mod owner;
 mod reasons;
 mod room;
 pub(crate) mod signalling;
+mod spoken;
 mod trouble;
 pub(crate) mod wide;
 

@@ -3,9 +3,12 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use afterbeep::{
+    app::Studio,
+    audio::{loudness::loudness, wav},
     blobs::{self, Blobs},
-    cli::{greeting, jobs, mailbox, message, tenant, user},
+    cli::{greeting, jobs, mailbox, message, name, tenant, user},
     clock::Clock,
+    config::Config,
     mailbox::{Caller, Envelope, MessageId, Reason, Segment, Timestamp, Transcript},
     store::{
         Db, deliveries, greetings, jobs as store_jobs, mailboxes,
@@ -251,10 +254,9 @@ async fn a_greeting_is_kept_as_16_bit_mono_and_replaces_the_old_one() {
         let mut kept = hound::WavReader::new(&kept[..]).unwrap();
         let spec = kept.spec();
         assert_eq!((spec.channels, spec.sample_rate, spec.bits_per_sample), (1, 16_000, 16));
-        let mut levels: Vec<_> = kept.samples::<i16>().map(|it| it.unwrap().abs()).collect();
-        levels.sort_unstable();
-        let usual = levels[levels.len() / 2];
-        assert!((7_900..8_600).contains(&usual), "{bits} bits at {rate}: {usual}");
+        let samples: Vec<_> = kept.samples::<i16>().map(Result::unwrap).collect();
+        let loudness = loudness(16_000, &samples).unwrap();
+        assert!((-23.3..-22.7).contains(&loudness), "{bits} bits at {rate}: {loudness:.1} LUFS");
     }
 }
 
@@ -277,8 +279,8 @@ async fn what_cannot_be_a_greeting_is_refused_and_the_old_one_stays() {
     wrong[24..32].copy_from_slice(&[1, 0, 0, 0, 2, 0, 0, 0]);
     fs::write(&no_rate, wrong).unwrap();
     let cases = [
-        (text, "not a WAV file that can be read"),
-        (cut, "not a WAV file that can be read"),
+        (text, "not audio of a kind that can be read"),
+        (cut, "is cut off"),
         (no_rate, "its rate is 1 Hz"),
         (desk.wav(8_000, 1, 16, 0), "no sound"),
         (desk.wav(8_000, 1, 8, 8_000 * 301), "longer than 300 s"),
@@ -306,10 +308,10 @@ async fn greetings_of_every_kind_are_set_listed_and_removed() {
     assert!(said.starts_with("Until 2100-12-25 00:00 CET all callers of mailbox 1000"), "{said}");
     assert_eq!(
         desk.says("greeting list --mailbox 1000").await,
-        "KIND         LENGTH  UNTIL\n\
-         busy         1.0 s\n\
-         temporary    1.0 s   2100-12-25 00:00 CET\n\
-         unavailable  1.0 s\n"
+        "KIND         LABEL  CHOSEN  LENGTH  UNTIL\n\
+         busy                yes     1.0 s\n\
+         temporary           yes     1.0 s   2100-12-25 00:00 CET\n\
+         unavailable         yes     1.0 s\n"
     );
     desk.says(&format!("{set} --kind temporary --until 2100-07-01T13:30")).await;
     let listed = desk.says("greeting list --mailbox 1000").await;
@@ -329,6 +331,72 @@ async fn greetings_of_every_kind_are_set_listed_and_removed() {
     let again = desk.refuses("greeting rm --mailbox 1000 --kind temporary").await;
     assert!(again.contains("`afterbeep greeting list --mailbox 1000`"), "{again}");
     assert_eq!(desk.blobs.list().await.unwrap().len(), 2, "its sound is gone too");
+}
+
+#[tokio::test]
+async fn greetings_are_kept_by_label_chosen_exported_and_removed() {
+    let desk = desk().await;
+    desk.says("tenant add default").await;
+    desk.says("mailbox add 1000").await;
+    let set = |seconds: u32, more: &str| {
+        let file = desk.wav(8_000, 1, 16, 8_000 * seconds);
+        format!("greeting set --mailbox 1000 --file {} {more}", file.display())
+    };
+    desk.says(&set(1, "")).await;
+    desk.says(&set(2, "--label Summer")).await;
+    let listed = desk.says("greeting list --mailbox 1000").await;
+    assert!(listed.contains("unavailable          no      1.0 s\n"), "{listed}");
+    assert!(listed.contains("unavailable  Summer  yes     2.0 s\n"), "{listed}");
+    let wrong = desk.refuses("greeting choose --mailbox 1000 --label Winter").await;
+    assert!(wrong.contains("no greeting of that kind and label"), "{wrong}");
+
+    let which = "--mailbox 1000 --kind unavailable";
+    let file = |name: &str| desk.dir.path().join(name);
+    let (chosen, plain) = (file("chosen.wav"), file("plain.wav"));
+    let to = |it: &PathBuf| format!("--to {}", it.display());
+    desk.says(&format!("greeting export {which} {}", to(&chosen))).await;
+    desk.says(&format!("greeting export {which} --label= --as-heard {}", to(&plain))).await;
+    let read = |it: &PathBuf| wav::from_wav(&fs::read(it).unwrap(), 10).unwrap();
+    assert_eq!((read(&chosen).rate, read(&chosen).samples.len()), (16_000, 32_000));
+    assert_eq!((read(&plain).rate, read(&plain).samples.len()), (8_000, 8_000));
+    let again = desk.refuses(&format!("greeting export {which} {}", to(&plain))).await;
+    assert!(again.contains("is there already"), "{again}");
+
+    desk.says(&format!("greeting rm {which} --label Summer")).await;
+    let none = desk.refuses(&format!("greeting rm {which}")).await;
+    assert!(none.contains("has no greeting of that kind"), "{none}");
+    desk.says("greeting choose --mailbox 1000 --label=").await;
+    desk.says(&format!("greeting rm {which}")).await;
+    assert!(desk.blobs.list().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_is_set_listed_and_removed_and_is_no_tale() {
+    let desk = desk().await;
+    desk.says("tenant add default").await;
+    desk.says("mailbox add 1000").await;
+    let file = |seconds: u32| desk.wav(8_000, 1, 16, 8_000 * seconds);
+    let long =
+        desk.refuses(&format!("name set --mailbox 1000 --file {}", file(11).display())).await;
+    assert!(long.contains("10 s at most"), "{long}");
+    let none = desk.refuses("name rm --mailbox 1000").await;
+    assert!(none.contains("has no name"), "{none}");
+    desk.says(&format!("name set --mailbox 1000 --file {}", file(1).display())).await;
+    assert_eq!(desk.says("name list").await, "MAILBOX  LENGTH\n1000     1.0 s\n");
+    let to = desk.dir.path().join("name.wav");
+    desk.says(&format!("name export --mailbox 1000 --to {}", to.display())).await;
+    assert_eq!(wav::from_wav(&fs::read(to).unwrap(), 10).unwrap().samples.len(), 16_000);
+    desk.says("name rm --mailbox 1000").await;
+    assert!(desk.blobs.list().await.unwrap().is_empty());
+    for (line, why) in [
+        ("name set --mailbox 1000", "--file"),
+        ("name set --mailbox 1000 --text Ann --file x.wav", "cannot be used with"),
+        ("name set --mailbox 1000 --file x.wav --voice en-GB", "cannot be used with"),
+        ("name set --mailbox 1000 --text Ann --language English", "is not a language"),
+    ] {
+        let error = desk.refuses(line).await;
+        assert!(error.contains(why), "{line}: {error}");
+    }
 }
 
 #[test]
@@ -361,6 +429,8 @@ enum Line {
     Jobs(jobs::Command),
     #[command(subcommand)]
     Greeting(greeting::Command),
+    #[command(subcommand)]
+    Name(name::Command),
 }
 
 /// Where an operator sits.
@@ -369,13 +439,16 @@ struct Desk {
     db: Db,
     blobs: Blobs,
     clock: Clock,
+    studio: Studio,
 }
 
 async fn desk() -> Desk {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(&dir.path().join("afterbeep.db")).await.unwrap();
     let blobs = Blobs::open(&dir.path().join("blobs")).unwrap();
-    Desk { dir, db, blobs, clock: Clock::Real }
+    let config = Config { data: dir.path().into(), ..Config::default() };
+    let studio = Studio::new(&config, env!("CARGO_BIN_EXE_afterbeep").into());
+    Desk { dir, db, blobs, clock: Clock::Real, studio }
 }
 
 impl Desk {
@@ -389,7 +462,10 @@ impl Desk {
             Line::Mailbox(it) => mailbox::run(it, db, blobs, clock, &mut out).await?,
             Line::Message(it) => message::run(it, db, blobs, clock, &mut out).await?,
             Line::Jobs(it) => jobs::run(it, db, clock, &mut out).await?,
-            Line::Greeting(it) => greeting::run(it, db, blobs, clock, &mut out).await?,
+            Line::Greeting(it) => {
+                greeting::run(it, db, blobs, clock, &self.studio, &mut out).await?
+            }
+            Line::Name(it) => name::run(it, db, blobs, clock, &self.studio, &mut out).await?,
         }
         Ok(String::from_utf8(out).unwrap())
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use afterbeep::app::App;
+use afterbeep::app::{App, Studio};
 use afterbeep::audio::{Codec, listener::Rules};
 use afterbeep::blobs::{self, Blobs};
 use afterbeep::call::Filer;
@@ -100,6 +100,7 @@ impl House {
                 config.speech.models.clone(),
                 "/nonexistent".into(),
             ),
+            studio: Studio::new(&config, "/nonexistent".into()),
             mailer: Arc::new(Mailer::memory("voicemail@localhost").unwrap().0),
             templates: Arc::new(Templates::built_in()),
             links: None,

@@ -4,11 +4,13 @@
 
 mod api;
 mod architecture;
+mod asterisk;
 mod audio;
 mod blobs;
 mod call;
 mod cli;
 mod config;
+mod decode;
 mod demo;
 mod docker;
 mod doctor;

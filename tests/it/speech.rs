@@ -6,6 +6,8 @@ mod pairs;
 mod recogniser;
 mod remote;
 mod stand;
+#[cfg(feature = "pico")]
+mod synthesis;
 mod tags;
 mod translate;
 

@@ -18,11 +18,11 @@ impl Engine {
 }
 
 #[path = "store"]
-mod sqlite {
+pub(crate) mod sqlite {
     const ENGINE: super::Engine = super::Engine::Sqlite;
     mod copies;
     mod engines;
-    mod house;
+    pub(crate) mod house;
     mod jobs;
     mod lamps;
     mod messages;
@@ -42,7 +42,7 @@ mod postgres {
     const ENGINE: super::Engine = super::Engine::Postgres;
     mod copies;
     mod engines;
-    mod house;
+    pub(crate) mod house;
     mod jobs;
     mod lamps;
     mod messages;

@@ -54,6 +54,8 @@ checks! {
     Speech = "speech";
     /// What translates.
     Translation = "translation";
+    /// What speaks texts.
+    Synthesis = "synthesis";
     /// Mailboxes that contradict themselves.
     Mailboxes = "mailboxes";
     /// Work that waits or was given up.

@@ -11,6 +11,7 @@ mod letters;
 mod network;
 mod scene;
 mod sounds;
+mod voice;
 mod words;
 
 use std::{io::Write, path::Path, sync::Arc, time::Duration};
@@ -73,7 +74,7 @@ pub(super) async fn run(
 /// Looks at one thing, on its own, but not for ever.
 fn start(check: Check, scene: Arc<Scene>) -> JoinHandle<Vec<Finding>> {
     let limit = match check {
-        Check::Database | Check::Speech | Check::Translation => LONG_LIMIT,
+        Check::Database | Check::Speech | Check::Translation | Check::Synthesis => LONG_LIMIT,
         _ => LIMIT,
     };
     tokio::spawn(async move {
@@ -98,6 +99,7 @@ async fn look(check: Check, scene: &Scene) -> Vec<Finding> {
         Check::Prompts => sounds::prompts(scene).await,
         Check::Speech => words::speech(scene).await,
         Check::Translation => words::translation(scene).await,
+        Check::Synthesis => voice::synthesis(scene).await,
         Check::Mailboxes => database::mailboxes(scene),
         Check::Jobs => database::jobs(scene).await,
     }

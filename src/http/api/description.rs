@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ROOT, greetings, jobs, lamps, mailboxes, messages,
+    ROOT, greetings, jobs, lamps, mailboxes, messages, names,
     operation::{Answer, Body, Operation},
-    problem, settings, tenants, users,
+    problem, recording, settings, tenants, users,
 };
 use crate::mailbox::greeting::Kind;
 
@@ -49,6 +49,8 @@ fn schemas() -> Map<String, Value> {
         mailboxes::schemas(),
         messages::schemas(),
         greetings::schemas(),
+        names::schemas(),
+        recording::schemas(),
         jobs::schemas(),
         lamps::schemas(),
     ];
@@ -86,10 +88,18 @@ fn operation(it: &Operation) -> Value {
 fn content(body: Body) -> Value {
     match body {
         Body::Json(name) => json!({ "application/json": { "schema": reference(name) } }),
-        Body::Sound => {
-            json!({ "audio/wav": { "schema": { "type": "string", "format": "binary" } } })
+        Body::Recording => {
+            let mut content = as_json(reference("Script"));
+            for kind in recording::KINDS {
+                content[kind] = sound();
+            }
+            content
         }
     }
+}
+
+fn sound() -> Value {
+    json!({ "schema": { "type": "string", "format": "binary" } })
 }
 
 fn parameters(it: &Operation) -> Vec<Value> {
@@ -149,7 +159,7 @@ fn responses(it: &Operation) -> Map<String, Value> {
                 all.insert(status.to_string(), json!({ "description": "Done." }));
             }
             Answer::Sound => {
-                let content = content(Body::Sound);
+                let content = json!({ "audio/wav": sound() });
                 for (status, what) in [("200", "All of it."), ("206", "A part of it.")] {
                     all.insert(status.into(), json!({ "description": what, "content": content }));
                 }
@@ -182,7 +192,7 @@ fn why(status: u16) -> &'static str {
         403 => "The token is not for this.",
         404 => "It is not there, or another tenant's.",
         408 => "The body took too long to come.",
-        409 => "It is taken, in use, or being changed by somebody else.",
+        409 => "It is taken, in use, full, or being changed by somebody else.",
         412 => "It was changed meanwhile.",
         413 => "The body is too large.",
         415 => "The body is of another type.",

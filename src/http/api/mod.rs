@@ -16,10 +16,12 @@ mod jobs;
 mod lamps;
 mod mailboxes;
 mod messages;
+mod names;
 mod operation;
 mod page;
 mod path;
 mod problem;
+mod recording;
 mod settings;
 mod tenants;
 mod users;
@@ -35,7 +37,7 @@ use self::{
     operation::Operation,
     problem::{Code, Problem},
 };
-use crate::{blobs::Blobs, clock::Clock, mailbox::Timestamp, store::Db};
+use crate::{app::Studio, blobs::Blobs, clock::Clock, mailbox::Timestamp, store::Db};
 
 /// What the API works on.
 #[derive(Clone)]
@@ -48,6 +50,8 @@ pub struct Api {
     pub clock: Clock,
     /// Rung when a job is due now, or a lamp.
     pub bell: Arc<Notify>,
+    /// Where recordings are made of files and texts.
+    pub studio: Studio,
 }
 
 /// Where it is.
@@ -62,6 +66,7 @@ fn operations() -> Vec<Operation> {
         lamps::operations(),
         messages::operations(),
         greetings::operations(),
+        names::operations(),
         jobs::operations(),
     ]
     .into_iter()

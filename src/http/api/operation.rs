@@ -44,8 +44,8 @@ pub(super) struct Parameter {
 pub(super) enum Body {
     /// JSON, of the schema of this name.
     Json(&'static str),
-    /// A WAV file.
-    Sound,
+    /// A sound file, or a text to be spoken.
+    Recording,
 }
 
 /// What comes back when it is done.
@@ -138,7 +138,7 @@ impl Operation {
         }
         match self.body {
             Some(Body::Json(_)) => all.extend([413, 415, 422]),
-            Some(Body::Sound) => all.extend([408, 413, 415, 422]),
+            Some(Body::Recording) => all.extend([408, 413, 415, 422]),
             None => {}
         }
         if self.conditional {

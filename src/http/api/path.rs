@@ -17,6 +17,10 @@ pub(super) struct Id(pub(super) Uuid);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spot(pub(super) Uuid, pub(super) Kind);
 
+/// A mailbox, and something in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair(pub(super) Uuid, pub(super) Uuid);
+
 /// The id of a job, which is no UUID.
 #[derive(Debug, Clone)]
 pub(super) struct JobId(pub(super) String);
@@ -36,6 +40,15 @@ impl FromRequestParts<Api> for Spot {
         let segments = segments(parts).await?;
         let kind = segments.get(1).and_then(|it| it.parse().ok()).ok_or_else(Problem::missing)?;
         Ok(Self(uuid(segments.first())?, kind))
+    }
+}
+
+impl FromRequestParts<Api> for Pair {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let segments = segments(parts).await?;
+        Ok(Self(uuid(segments.first())?, uuid(segments.get(1))?))
     }
 }
 

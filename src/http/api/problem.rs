@@ -26,6 +26,7 @@ pub(super) enum Code {
     Taken,
     InUse,
     AtWork,
+    Full,
     Contended,
     Changed,
     TooLarge,
@@ -70,6 +71,7 @@ impl Code {
             Self::Taken => ("taken", StatusCode::CONFLICT),
             Self::InUse => ("in_use", StatusCode::CONFLICT),
             Self::AtWork => ("at_work", StatusCode::CONFLICT),
+            Self::Full => ("full", StatusCode::CONFLICT),
             Self::Contended => ("contended", StatusCode::CONFLICT),
             Self::Changed => ("changed", StatusCode::PRECONDITION_FAILED),
             Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
@@ -163,6 +165,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Taken { .. } => Self::new(Code::Taken, error.to_string()),
+            StoreError::TooMany { .. } => Self::new(Code::Full, error.to_string()),
             StoreError::InUse { .. } => Self::new(Code::InUse, error.to_string()),
             _ if error.is_temporary() => away(&error),
             _ => broken(&error),

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::TranslateError;
 use super::settings::Settings;
 use crate::speech::SpeechError;
-use crate::speech::desk::{Call, Desk, Limits};
-use crate::speech::frame::{Answer, Passage};
 use crate::speech::model::pair;
+use crate::speech::worker::Passage;
+use crate::worker::{Call, Desk, Limits};
 
 /// The desk of the translators.
 #[derive(Debug)]
@@ -42,15 +42,13 @@ impl Local {
             return Err(TranslateError::Disabled);
         }
         let way = self.way(from, to)?;
-        let _place = self.desk.place()?;
+        let _place = self.desk.place().map_err(SpeechError::from)?;
         let mut text = text.to_owned();
         for leg in &way {
             let call = self.call(&self.models.join(leg))?;
-            let answer = self.desk.serve(&call, &Passage { text }, &[]).await?;
-            let Answer::Translated(translated) = answer else {
-                let wrong = "it answered as a recogniser".to_owned();
-                return Err(SpeechError::Failed(wrong).into());
-            };
+            let asked = Passage { text };
+            let (translated, _) =
+                self.desk.serve(&call, &asked, &[]).await.map_err(SpeechError::from)?;
             text = translated;
         }
         Ok((text, format!("fxtranslate {}", way.join(" "))))

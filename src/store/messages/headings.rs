@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::FromRow;
 
 use crate::{
-    mailbox::{Folder, Mailbox, MessageId, Timestamp},
+    mailbox::{Folder, Mailbox, MailboxId, MessageId, Timestamp},
     store::{Db, StoreError},
 };
 
@@ -28,6 +28,8 @@ pub struct Heading {
     pub private: bool,
     /// The number of the mailbox whose owner passed it on.
     pub sent_by: Option<String>,
+    /// The mailbox of that number, if its owner's name was recorded.
+    pub named: Option<MailboxId>,
     /// How long it is.
     pub length: Duration,
 }
@@ -36,10 +38,12 @@ pub struct Heading {
 pub async fn headings(db: &Db, mailbox: &Mailbox) -> Result<Vec<Heading>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select message.id, coalesce(shelf, folder) as folder, urgent, received, caller_number,
-                length_ms, private, other.id is not null as internal, sender.number as sent_by
+                message.length_ms, private, other.id is not null as internal,
+                sender.number as sent_by, spoken_name.mailbox as named
            from message
            left join mailbox other on other.tenant = $2 and other.number = caller_number
            left join mailbox sender on sender.id = forwarded_by
+           left join spoken_name on spoken_name.mailbox = other.id
           where message.mailbox = $1
           order by received, message.id",
     )
@@ -60,6 +64,7 @@ struct Row {
     internal: bool,
     private: bool,
     sent_by: Option<String>,
+    named: Option<String>,
     length_ms: i64,
 }
 
@@ -76,6 +81,7 @@ impl TryFrom<Row> for Heading {
             internal: row.internal,
             private: row.private,
             sent_by: row.sent_by,
+            named: row.named.map(MailboxId),
             length: crate::store::length(row.length_ms),
         })
     }

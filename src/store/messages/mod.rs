@@ -257,7 +257,8 @@ pub async fn purge(
 pub async fn has_blob(db: &Db, blob: &str) -> Result<bool, StoreError> {
     let uses: i64 = on!(&db.reader, pool => sqlx::query_scalar(
         "select (select count(*) from message where blob = $1)
-              + (select count(*) from greeting where blob = $1)",
+              + (select count(*) from greeting where blob = $1)
+              + (select count(*) from spoken_name where blob = $1)",
     )
     .bind(blob)
     .fetch_one(pool)

@@ -95,15 +95,30 @@ create table guess (
     told         bigint not null default 0     -- the lock its owner was told of, by its end
 );
 
+-- What callers may hear before the tone. Several may be kept for the same occasion, by their labels;
+-- callers hear the one that is chosen.
 create table greeting (
-    mailbox   text   not null references mailbox (id) on delete cascade,
-    kind      text   not null
-              check (kind in ('unavailable', 'busy', 'temporary', 'absence', 'closed')),
+    id        text    primary key,
+    mailbox   text    not null references mailbox (id) on delete cascade,
+    kind      text    not null check (kind in ('unavailable', 'busy', 'temporary', 'absence', 'closed')),
+    label     text    not null,                -- empty for the one that has none
+    chosen    boolean not null,
+    blob      text    not null,
+    length_ms bigint  not null,
+    until     bigint,                          -- a temporary one ends here
+    created   bigint  not null,
+    unique (mailbox, kind, label)
+);
+
+create unique index greeting_chosen on greeting (mailbox, kind) where chosen;
+create index greeting_blob on greeting (blob);
+
+-- What the owner of a mailbox is called, in their own voice.
+create table spoken_name (
+    mailbox   text   primary key references mailbox (id) on delete cascade,
     blob      text   not null,
     length_ms bigint not null,
-    until     bigint,                          -- a temporary one ends here
-    created   bigint not null,
-    primary key (mailbox, kind)
+    created   bigint not null
 );
 
 create table message (

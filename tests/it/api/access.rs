@@ -115,7 +115,9 @@ async fn another_tenants_things_are_not_there() {
     let wav = afterbeep::audio::wav::to_wav(&[1_000; 8_000], 8_000);
     let kind = [("content-type", "audio/wav")];
     let greeting = format!("/mailboxes/{mailbox}/greetings/busy");
-    acme.ask(Method::PUT, &greeting, &kind, wav).await.is(200);
+    let kept = acme.ask(Method::PUT, &greeting, &kind, wav.clone()).await.is(200).id();
+    let name = format!("/mailboxes/{mailbox}/spoken-name");
+    acme.ask(Method::PUT, &name, &kind, wav).await.is(200);
     let tenant = acme.get("/tenants").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
     let jobs = acme.get("/jobs").await.is(200).json();
     let job = jobs["items"][0]["id"].as_str().unwrap().to_owned();
@@ -125,6 +127,7 @@ async fn another_tenants_things_are_not_there() {
         ("{mailbox}", &mailbox),
         ("{message}", &message),
         ("{job}", &job),
+        ("{greeting}", &kept),
         ("{kind}", &"busy".to_owned()),
     ];
     let mut asked = 0;

@@ -57,6 +57,7 @@ async fn the_pages_for_the_open_network_have_no_api() {
             blobs: stand.blobs.clone(),
             clock: stand.clock.clone(),
             bell: std::sync::Arc::default(),
+            studio: super::studio(&stand.dir),
         }),
     };
     let request = Request::get("/api/v1/openapi.json").body(Body::empty()).unwrap();

@@ -18,8 +18,10 @@ use std::{
 
 use afterbeep::{
     admin::token::{self, Wanted},
+    app::Studio,
     blobs::{self, Blobs},
     clock::Clock,
+    config::Config,
     http::{self, Api, Readiness, Site},
     mailbox::*,
     store::{
@@ -43,7 +45,7 @@ const NOW: i64 = 1_790_000_000_000;
 
 /// A server's API with the tenants acme and zeta in it.
 struct Stand {
-    _dir: TempDir,
+    dir: TempDir,
     db: Db,
     blobs: Blobs,
     time: Arc<AtomicI64>,
@@ -76,6 +78,7 @@ impl Stand {
             blobs: blobs.clone(),
             clock: clock.clone(),
             bell: Arc::default(),
+            studio: studio(&dir),
         };
         let site = http::router(Site {
             metrics: Arc::new(String::new),
@@ -85,7 +88,7 @@ impl Stand {
             guests: None,
             api: Some(api),
         });
-        let stand = Self { _dir: dir, db, blobs, time, clock, site };
+        let stand = Self { dir, db, blobs, time, clock, site };
         let platform = stand.platform().await;
         for name in ["acme", "zeta"] {
             platform.post("/tenants", json!({ "name": name })).await.is(201);
@@ -248,6 +251,12 @@ async fn all(client: &Client, path: &str, limit: usize, field: &str) -> Vec<Valu
             None => return found,
         }
     }
+}
+
+/// Where recordings are made, by workers of the real program.
+fn studio(dir: &TempDir) -> Studio {
+    let config = Config { data: dir.path().into(), ..Config::default() };
+    Studio::new(&config, env!("CARGO_BIN_EXE_afterbeep").into())
 }
 
 fn some_id() -> String {

@@ -36,9 +36,10 @@ const CHECKS: [&str; 9] = [
     "ignored_auth",
 ];
 
-/// A WAV file is bytes like any other to it.
+/// A sound file is bytes like any other to it.
 const HOOKS: &str = "import schemathesis\n\
-    schemathesis.serializer.alias(\"audio/wav\", \"application/octet-stream\")\n";
+    for kind in [\"wav\", \"mpeg\", \"mp4\", \"ogg\", \"flac\"]:\n    \
+    schemathesis.serializer.alias(f\"audio/{kind}\", \"application/octet-stream\")\n";
 const HOOKS_FILE: &str = "hooks.py";
 
 #[tokio::test]
@@ -82,6 +83,8 @@ struct Seeds {
     user: String,
     mailbox: String,
     message: String,
+    greeting: String,
+    gone_greeting: String,
     job: String,
     gone_tenant: String,
     gone_user: String,
@@ -113,12 +116,19 @@ impl Seeds {
         let mailbox = first("/mailboxes").await;
         let message = leave(house, &mailbox).await;
         let greeting = format!("/mailboxes/{mailbox}/greetings/unavailable");
-        ask(Method::PUT, &greeting, "audio/wav", wav::to_wav(&[900; 8_000], 8_000)).await;
+        let tone: Vec<i16> = (0..8_000).map(|at| ((at as f32 / 4.0).sin() * 9e3) as i16).collect();
+        let tone = || wav::to_wav(&tone, 8_000);
+        let greeting = id(&ask(Method::PUT, &greeting, "audio/wav", tone()).await);
+        let more = format!("/mailboxes/{mailbox}/greetings/unavailable?label=gone");
+        let gone_greeting = id(&ask(Method::PUT, &more, "audio/wav", tone()).await);
+        ask(Method::PUT, &format!("/mailboxes/{mailbox}/spoken-name"), "audio/wav", tone()).await;
         Self {
             tenant: first("/tenants").await,
             user: add("/users", json!({ "email": "ann@example.org" })).await,
             mailbox,
             message,
+            greeting,
+            gone_greeting,
             job: first("/jobs").await,
             gone_tenant: add("/tenants", json!({ "name": "gone" })).await,
             gone_user: add("/users", json!({ "email": "gone@example.org" })).await,
@@ -139,14 +149,20 @@ impl Seeds {
              \"path.mailbox\" = \"{}\"\n\
              \"path.message\" = \"{}\"\n\
              \"path.job\" = \"{}\"\n\
+             \"path.greeting\" = \"{}\"\n\
              \"path.kind\" = \"unavailable\"\n",
-            self.tenant, self.user, self.mailbox, self.message, self.job,
+            self.tenant, self.user, self.mailbox, self.message, self.job, self.greeting,
         );
         for (operation, parameter, value) in [
             ("DELETE /tenants/{tenant}", "tenant", self.gone_tenant.as_str()),
             ("DELETE /users/{user}", "user", &self.gone_user),
             ("DELETE /mailboxes/{mailbox}", "mailbox", &self.gone_mailbox),
             ("DELETE /mailboxes/{mailbox}/greetings/{kind}", "kind", "busy"),
+            (
+                "DELETE /mailboxes/{mailbox}/kept-greetings/{greeting}",
+                "greeting",
+                &self.gone_greeting,
+            ),
         ] {
             text += &format!(
                 "\n[[operations]]\n\

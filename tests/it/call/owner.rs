@@ -227,7 +227,7 @@ pub(super) fn hears(heard: &[i16], phrase: Phrase) -> bool {
 }
 
 /// What a recogniser makes of what was heard.
-async fn written(heard: &[i16]) -> String {
+pub(super) async fn written(heard: &[i16]) -> String {
     let settings =
         Settings { model: "tiny.en".to_owned(), models: models(), ..Settings::default() };
     let program = env!("CARGO_BIN_EXE_afterbeep").into();

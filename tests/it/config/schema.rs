@@ -25,10 +25,19 @@ fn every_setting_is_in_it_with_its_default_and_what_it_is_for() {
         let known = &schema["properties"][section];
         assert!(known["description"].is_string(), "{section}");
         for (name, value) in values.as_object().into_iter().flatten() {
-            let known = &known["properties"][name];
-            assert!(known["description"].is_string(), "{section}.{name}");
-            assert_eq!(&known["default"], value, "{section}.{name}");
+            assert_explained(&known["properties"][name], value, &format!("{section}.{name}"));
         }
+    }
+}
+
+/// A setting says what it is for and what it is by default; a section within a section, of each.
+fn assert_explained(known: &Value, value: &Value, name: &str) {
+    assert!(known["description"].is_string(), "{name}");
+    match value.as_object().filter(|_| known["properties"].is_object()) {
+        Some(all) => all.iter().for_each(|(part, value)| {
+            assert_explained(&known["properties"][part], value, &format!("{name}.{part}"));
+        }),
+        None => assert_eq!(&known["default"], value, "{name}"),
     }
 }
 

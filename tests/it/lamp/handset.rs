@@ -2,7 +2,7 @@
 //! page, through which it subscribes here.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -53,9 +53,10 @@ struct Baresip {
 impl Baresip {
     async fn start(server: SocketAddr) -> Self {
         let kamailio = Kamailio::start(server).await;
-        let free = || UdpSocket::bind("127.0.0.1:0").unwrap();
-        let (own, console) = (free(), free());
-        let (own, console) = (own.local_addr().unwrap(), console.local_addr().unwrap());
+        // It listens on several ports beside the one it is told.
+        let [a, b, c] = rand::random::<[u8; 3]>();
+        let ip = Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254));
+        let [own, console] = [5_060, 5_555].map(|port| SocketAddr::from((ip, port)));
         let dir = tempfile::tempdir().unwrap();
         configure(dir.path(), own, console);
         let mut child = Command::new("stdbuf")
@@ -82,7 +83,8 @@ impl Baresip {
             "/uanew <sip:1000@{};transport=udp>;auth_pass=none;regint=600;mwi=yes\n",
             started.kamailio.address
         );
-        free().send_to(account.as_bytes(), console).unwrap();
+        let terminal = UdpSocket::bind("127.0.0.1:0").unwrap();
+        terminal.send_to(account.as_bytes(), console).unwrap();
         started
     }
 

@@ -54,6 +54,9 @@ pub(crate) async fn file(db: &Db) -> MessageId {
         transcribe: false,
         notify_due: Clock::Real.now(),
         recipients: Vec::new(),
+        marks: Default::default(),
+        copies: false,
+        origin: None,
     };
     messages::file(db, &[filing], Clock::Real.now()).await.unwrap();
     id

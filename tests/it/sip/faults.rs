@@ -11,8 +11,8 @@ async fn each_fault_has_its_answer() {
     let packed = "Content-Encoding: gzip\r\n";
     let line = |name: &str| format!("{name}: {}\r\n", field(&invite, name));
     for (number, (fault, code, header, value)) in [
-        (phone.request("SUBSCRIBE", 1, "Event: x\r\n", ""), 405, "Allow", "INVITE"),
-        (phone.request("NOTIFY", 1, "Event: x\r\n", ""), 405, "Allow", "BYE"),
+        (phone.request("SUBSCRIBE", 1, "Event: x\r\n", ""), 489, "Allow-Events", "message-summary"),
+        (phone.request("PUBLISH", 1, "Event: x\r\n", ""), 405, "Allow", "BYE"),
         (phone.request("WONDER", 1, "", ""), 405, "Allow", "INFO"),
         (phone.request("INVITE", 1, text, "hello"), 415, "Accept", "application/sdp"),
         (phone.request("INVITE", 1, packed, OFFER), 415, "Accept-Encoding", "identity"),
@@ -25,6 +25,7 @@ async fn each_fault_has_its_answer() {
         (phone.request("INVITE", 1, "Proxy-Require: x\r\n", OFFER), 420, "Unsupported", "x"),
         (phone.request("BYE", 1, "", ""), 481, "", ""),
         (phone.request("INFO", 1, "", ""), 481, "", ""),
+        (phone.request("NOTIFY", 1, "Event: refer\r\n", "SIP/2.0 200 OK"), 481, "", ""),
         (phone.request("CANCEL", 1, "", ""), 481, "", ""),
         (invite.replace("SIP/2.0\r\nVia", "SIP/7.0\r\nVia"), 505, "", ""),
         (invite.replace(&line("CSeq"), "CSeq: 1 OPTIONS\r\n"), 400, "", ""),

@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 pub enum Manner {
     /// With a status and a text.
     Says(u16, String),
+    /// With bytes.
+    Gives(Vec<u8>),
     /// Never.
     Hangs,
     /// With spaces, without end.
@@ -75,6 +77,7 @@ async fn answer(
     let response = Response::builder().header(header::LOCATION, "http://127.0.0.1:1/");
     match manner {
         Manner::Says(status, text) => response.status(status).body(text.into()).unwrap(),
+        Manner::Gives(bytes) => response.body(bytes.into()).unwrap(),
         Manner::Hangs => std::future::pending().await,
         Manner::Huge => {
             let spaces = stream::repeat(Bytes::from(vec![b' '; 1 << 16]));

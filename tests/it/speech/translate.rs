@@ -297,8 +297,8 @@ async fn without_a_direct_model_the_way_leads_through_english() {
         ready() { printf '\007\000\000\000\000\000\000\000"Ready"'; }
         ready
         case "$4" in
-            *de-en) said='{"Translated":"one moment"}' ;;
-            *) said='{"Translated":"un moment"}' ;;
+            *de-en) said='{"Done":"one moment"}' ;;
+            *) said='{"Done":"un moment"}' ;;
         esac
         printf "\\$(printf %03o ${#said})\\000\\000\\000\\000\\000\\000\\000%s" "$said"
         cat >/dev/null"#;

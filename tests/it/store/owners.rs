@@ -12,6 +12,7 @@ use afterbeep::{
         greetings::{self, Greeting},
         mailboxes::{self, Entry},
         messages::{self, Filed},
+        names::{self, Name},
         people::{self, Person},
         tenants::{self},
     },
@@ -199,6 +200,79 @@ async fn a_mailbox_has_a_greeting_of_each_kind_and_each_goes_alone() {
     assert_eq!(gone.as_deref(), Some("greetings/3.wav"));
     assert_eq!(greetings::remove(&house.db, &mailbox, Kind::Temporary).await.unwrap(), None);
     assert_eq!(greetings::of(&house.db, &mailbox).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn greetings_with_labels_are_kept_and_one_of_a_kind_is_chosen() {
+    let house = house().await;
+    let acme = house.tenant("acme", None).await;
+    let mailbox = house.mailbox(&acme, "1000").await.id;
+    let (plain, summer, busy) =
+        (recorded(Kind::Unavailable, 1), recorded(Kind::Unavailable, 2), recorded(Kind::Busy, 3));
+    greetings::set(&house.db, &mailbox, &plain, NOW).await.unwrap();
+    greetings::keep(&house.db, &mailbox, &summer, "Summer", NOW).await.unwrap();
+    greetings::keep(&house.db, &mailbox, &busy, "Busy", NOW).await.unwrap();
+    let heard = async || greetings::of(&house.db, &mailbox).await.unwrap();
+    assert_eq!(heard().await, [busy.clone(), summer.clone()]);
+
+    let all = greetings::all(&house.db, &mailbox).await.unwrap();
+    let told: Vec<_> = all.iter().map(|it| (it.label.as_str(), it.chosen)).collect();
+    assert_eq!(told, [("Busy", true), ("", false), ("Summer", true)]);
+    assert!(greetings::choose(&house.db, &mailbox, &all[1].id).await.unwrap());
+    assert_eq!(heard().await, [busy.clone(), plain.clone()]);
+    let other = house.mailbox(&acme, "2000").await.id;
+    assert!(!greetings::choose(&house.db, &other, &all[2].id).await.unwrap());
+    assert!(!greetings::choose(&house.db, &mailbox, "nothing").await.unwrap());
+    assert_eq!(greetings::discard(&house.db, &other, &all[2].id).await.unwrap(), None);
+
+    // One that is set anew stays who it is, and is chosen.
+    let newer = recorded(Kind::Unavailable, 4);
+    let replaced = greetings::keep(&house.db, &mailbox, &newer, "Summer", NOW).await.unwrap();
+    assert_eq!(replaced.as_deref(), Some("greetings/2.wav"));
+    assert_eq!(greetings::all(&house.db, &mailbox).await.unwrap()[2].id, all[2].id);
+    assert_eq!(heard().await, [busy.clone(), newer]);
+    // Without the chosen one callers hear none of the others unasked.
+    greetings::remove(&house.db, &mailbox, Kind::Unavailable).await.unwrap();
+    assert_eq!(heard().await, [busy]);
+    let gone = greetings::discard(&house.db, &mailbox, &all[1].id).await.unwrap();
+    assert_eq!(gone.as_deref(), Some("greetings/1.wav"));
+}
+
+#[tokio::test]
+async fn a_mailbox_keeps_so_many_greetings_and_no_more() {
+    let house = house().await;
+    let acme = house.tenant("acme", None).await;
+    let mailbox = house.mailbox(&acme, "1000").await.id;
+    for at in 0..greetings::MOST as u64 {
+        let one = recorded(Kind::Busy, at);
+        greetings::keep(&house.db, &mailbox, &one, &at.to_string(), NOW).await.unwrap();
+    }
+    let more = recorded(Kind::Busy, 99);
+    let refused = greetings::keep(&house.db, &mailbox, &more, "more", NOW).await.unwrap_err();
+    assert!(matches!(refused, StoreError::TooMany { .. }), "{refused}");
+    greetings::keep(&house.db, &mailbox, &more, "7", NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_spoken_name_is_set_replaced_and_goes_with_its_mailbox() {
+    let house = house().await;
+    let acme = house.tenant("acme", None).await;
+    let mailbox = house.mailbox(&acme, "1000").await.id;
+    assert_eq!(names::of(&house.db, &mailbox).await.unwrap(), None);
+    let name = |sound: u64| Name {
+        blob: format!("greetings/n{sound}.wav"),
+        length: Duration::from_millis(sound),
+    };
+    assert_eq!(names::set(&house.db, &mailbox, &name(1), NOW).await.unwrap(), None);
+    let old = names::set(&house.db, &mailbox, &name(2), NOW).await.unwrap();
+    assert_eq!(old.as_deref(), Some("greetings/n1.wav"));
+    assert_eq!(names::of(&house.db, &mailbox).await.unwrap(), Some(name(2)));
+    assert_eq!(names::all(&house.db, &acme).await.unwrap(), [("1000".to_owned(), name(2))]);
+    assert!(messages::has_blob(&house.db, "greetings/n2.wav").await.unwrap());
+    let gone = mailboxes::remove(&house.db, &acme, &mailbox).await.unwrap();
+    assert_eq!(gone.unwrap(), ["greetings/n2.wav"]);
+    assert_eq!(names::all(&house.db, &acme).await.unwrap(), []);
+    assert_eq!(names::remove(&house.db, &mailbox).await.unwrap(), None);
 }
 
 fn recorded(kind: Kind, sound: u64) -> Greeting {

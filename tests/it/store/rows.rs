@@ -9,6 +9,7 @@ use afterbeep::{
         Db, StoreError, deliveries,
         greetings::{self, Greeting},
         messages,
+        names::{self, Name},
         people::{self, Person},
         rows::{self, Sum, TABLES},
         transcripts,
@@ -111,6 +112,8 @@ async fn furnished() -> House {
     people::add(&house.db, &owner, Timestamp(i64::MAX)).await.unwrap();
     let greeting = Greeting { blob: "greetings/ab.wav".into(), ..greeting() };
     greetings::set(&house.db, &mailbox.id, &greeting, NOW).await.unwrap();
+    let name = Name { blob: "greetings/cd.wav".into(), length: std::time::Duration::from_secs(1) };
+    names::set(&house.db, &mailbox.id, &name, NOW).await.unwrap();
     for nth in 0..7 {
         let mut filing = house.filing(&mailbox);
         filing.blob = format!("messages/ab/{nth}.wav");

@@ -6,15 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::SpeechError;
-use super::frame::Answer;
-use super::scribe::Scribe;
+use super::WorkerError;
+use super::hand::Hand;
 
 /// Has work done by worker processes of one kind, a few at a time.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(crate) struct Desk {
     limits: Limits,
     /// Our own executable, which also is the worker.
     program: PathBuf,
@@ -23,29 +23,29 @@ pub(super) struct Desk {
     /// Workers that may run at a time.
     seats: Semaphore,
     /// Workers with nothing to do.
-    idle: Mutex<Vec<Scribe>>,
+    idle: Mutex<Vec<Hand>>,
 }
 
 /// What a desk allows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Worker processes at most.
-    pub(super) workers: usize,
+    pub(crate) workers: usize,
     /// How many may wait for one.
-    pub(super) queue: usize,
+    pub(crate) queue: usize,
     /// A job that takes longer is given up.
-    pub(super) longest_job: Duration,
+    pub(crate) longest_job: Duration,
     /// A worker is replaced after so many.
-    pub(super) jobs_per_worker: u32,
+    pub(crate) jobs_per_worker: u32,
 }
 
 /// How a worker is started: two with the same call do the same work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Call(pub(super) Vec<OsString>);
+pub(crate) struct Call(pub(crate) Vec<OsString>);
 
 impl Desk {
     /// `program` is run as `PROGRAM worker ...`; nothing is started before it is needed.
-    pub(super) fn new(limits: Limits, program: PathBuf) -> Self {
+    pub(crate) fn new(limits: Limits, program: PathBuf) -> Self {
         let workers = limits.workers.clamp(1, Semaphore::MAX_PERMITS / 2);
         let waiting = limits.queue.min(Semaphore::MAX_PERMITS / 2);
         Self {
@@ -58,35 +58,35 @@ impl Desk {
     }
 
     /// A place among those who wait or are served, if there is one.
-    pub(super) fn place(&self) -> Result<SemaphorePermit<'_>, SpeechError> {
-        let busy = |_| SpeechError::Busy { waiting: self.limits.queue };
+    pub(crate) fn place(&self) -> Result<SemaphorePermit<'_>, WorkerError> {
+        let busy = |_| WorkerError::Busy { waiting: self.limits.queue };
         self.places.try_acquire().map_err(busy)
     }
 
     /// Waits for a seat and has the job done there; a worker that failed is not seen again.
-    pub(super) async fn serve(
+    pub(crate) async fn serve<T: DeserializeOwned>(
         &self,
         call: &Call,
         job: &impl Serialize,
         body: &[u8],
-    ) -> Result<Answer, SpeechError> {
+    ) -> Result<(T, Vec<u8>), WorkerError> {
         let longest = self.limits.longest_job;
-        let _seat = self.seats.acquire().await.map_err(|closed| SpeechError::Lost {
+        let _seat = self.seats.acquire().await.map_err(|closed| WorkerError::Lost {
             ending: "nobody works here any more".to_owned(),
             cause: std::io::Error::other(closed),
         })?;
-        let (scribe, answer) = tokio::time::timeout(longest, async {
-            let mut scribe = match self.fetch(call) {
+        let (hand, answer) = tokio::time::timeout(longest, async {
+            let mut hand = match self.fetch(call) {
                 Some(idle) => idle,
-                None => Scribe::hire(&self.program, call).await?,
+                None => Hand::hire(&self.program, call).await?,
             };
-            let answer = scribe.ask(job, body).await?;
-            Ok((scribe, answer))
+            let answer = hand.ask(job, body).await?;
+            Ok((hand, answer))
         })
         .await
-        .unwrap_or(Err(SpeechError::TimedOut(longest)))?;
+        .unwrap_or(Err(WorkerError::TimedOut(longest)))?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(scribe);
+        idle.push(hand);
         // Whoever works with another model now makes room.
         let surplus = idle.len().saturating_sub(self.limits.workers.max(1));
         idle.drain(..surplus);
@@ -94,10 +94,10 @@ impl Desk {
     }
 
     /// A worker that waits, if it may do another job of this kind.
-    fn fetch(&self, call: &Call) -> Option<Scribe> {
+    fn fetch(&self, call: &Call) -> Option<Hand> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let at = idle.iter().rposition(|it| it.answers(call))?;
-        let mut scribe = idle.remove(at);
-        scribe.fit(self.limits.jobs_per_worker).then_some(scribe)
+        let mut hand = idle.remove(at);
+        hand.fit(self.limits.jobs_per_worker).then_some(hand)
     }
 }

@@ -5,16 +5,16 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::SpeechError;
 use super::desk::Call;
-use super::frame::{self, Answer};
+use super::{Answer, WorkerError, frame};
 
-/// A worker with its model loaded, ready for a job. Dropping it ends the process.
+/// A worker that is ready for a job. Dropping it ends the process.
 #[derive(Debug)]
-pub(super) struct Scribe {
+pub(super) struct Hand {
     child: Child,
     to: ChildStdin,
     from: ChildStdout,
@@ -22,31 +22,31 @@ pub(super) struct Scribe {
     jobs: u32,
 }
 
-impl Scribe {
-    /// Starts a worker of `program` and waits until it has loaded the model.
-    pub(super) async fn hire(program: &Path, call: &Call) -> Result<Self, SpeechError> {
-        let mut scribe = Self::start(program, call).map_err(|cause| SpeechError::Lost {
+impl Hand {
+    /// Starts a worker of `program` and waits until it is ready.
+    pub(super) async fn hire(program: &Path, call: &Call) -> Result<Self, WorkerError> {
+        let mut hand = Self::start(program, call).map_err(|cause| WorkerError::Lost {
             ending: "it could not be started".to_owned(),
             cause,
         })?;
-        match frame::read_header(&mut scribe.from).await {
-            Ok(Answer::Ready) => Ok(scribe),
-            Ok(Answer::Refused(reason)) => Err(SpeechError::Refused(reason)),
-            Ok(_) => Err(scribe.lost(out_of_turn()).await),
-            Err(cause) => Err(scribe.lost(cause).await),
+        match frame::hear::<Answer<()>>(&mut hand.from).await {
+            Ok((Answer::Ready, _)) => Ok(hand),
+            Ok((Answer::Refused(reason), _)) => Err(WorkerError::Refused(reason)),
+            Ok(_) => Err(hand.lost(out_of_turn()).await),
+            Err(cause) => Err(hand.lost(cause).await),
         }
     }
 
-    /// One job; the answer is `Heard` or `Translated`. After an error this worker is of no more use.
-    pub(super) async fn ask(
+    /// One job: its answer, and what comes with it. After an error this worker is of no more use.
+    pub(super) async fn ask<T: DeserializeOwned>(
         &mut self,
         job: &impl Serialize,
         body: &[u8],
-    ) -> Result<Answer, SpeechError> {
+    ) -> Result<(T, Vec<u8>), WorkerError> {
         self.jobs += 1;
         match self.say(job, body).await {
-            Ok(answer @ (Answer::Heard(_) | Answer::Translated(_))) => Ok(answer),
-            Ok(Answer::Failed(reason)) => Err(SpeechError::Failed(reason)),
+            Ok((Answer::Done(answer), body)) => Ok((answer, body)),
+            Ok((Answer::Failed(reason), _)) => Err(WorkerError::Failed(reason)),
             Ok(_) => Err(self.lost(out_of_turn()).await),
             Err(cause) => Err(self.lost(cause).await),
         }
@@ -80,23 +80,27 @@ impl Scribe {
         let to = child.stdin.take().ok_or_else(missing)?;
         let from = child.stdout.take().ok_or_else(missing)?;
         tokio::spawn(forward(child.stderr.take().ok_or_else(missing)?));
-        tracing::debug!(pid = child.id(), "a speech worker was started");
+        tracing::debug!(pid = child.id(), "a worker was started");
         Ok(Self { child, to, from, call: call.clone(), jobs: 0 })
     }
 
-    async fn say(&mut self, job: &impl Serialize, body: &[u8]) -> io::Result<Answer> {
+    async fn say<T: DeserializeOwned>(
+        &mut self,
+        job: &impl Serialize,
+        body: &[u8],
+    ) -> io::Result<(Answer<T>, Vec<u8>)> {
         self.to.write_all(&frame::encode(job, body.len())?).await?;
         self.to.write_all(body).await?;
-        frame::read_header(&mut self.from).await
+        frame::hear(&mut self.from).await
     }
 
-    async fn lost(&mut self, cause: io::Error) -> SpeechError {
+    async fn lost(&mut self, cause: io::Error) -> WorkerError {
         // It may hang rather than be gone; a process that is gone keeps its own ending.
         let ending = match self.child.kill().await {
             Ok(()) => self.child.wait().await.map(|it| it.to_string()),
             Err(cause) => Err(cause),
         };
-        SpeechError::Lost { ending: ending.unwrap_or_else(|it| it.to_string()), cause }
+        WorkerError::Lost { ending: ending.unwrap_or_else(|it| it.to_string()), cause }
     }
 }
 
@@ -109,6 +113,6 @@ async fn forward(mut stderr: impl AsyncRead + Unpin) {
     let mut buffer = vec![0; 1024];
     while let Ok(length @ 1..) = stderr.read(&mut buffer).await {
         let said = String::from_utf8_lossy(&buffer[..length]);
-        tracing::debug!(said = %said.trim_end().escape_debug(), "the speech worker complains");
+        tracing::debug!(said = %said.trim_end().escape_debug(), "a worker complains");
     }
 }
