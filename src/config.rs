@@ -152,6 +152,8 @@ impl Config {
         let section = |section| move |problem| ConfigError::Section { section, problem };
         config.rtp.check().map_err(section("rtp"))?;
         config.sip.codecs.clone_from(&config.rtp.codecs);
+        config.sip.srtp = config.rtp.srtp;
+        config.sip.srtp_without_tls = config.rtp.srtp_without_tls;
         config.sip.check().map_err(section("sip"))?;
         config.deposit.check().map_err(section("deposit"))?;
         config.retrieval.check().map_err(section("retrieval"))?;

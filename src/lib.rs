@@ -8,6 +8,7 @@ pub mod audio;
 pub mod flow;
 pub mod mailbox;
 pub mod say;
+pub mod srtp;
 
 // Edges: one outside system each. They use the core, never one another.
 pub mod blobs;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{
     Codec,
+    dtmf::Detector,
     level::{FRAME, Level},
     tones::Tones,
 };
@@ -20,6 +21,8 @@ pub struct Rules {
     pub longest: Duration,
     /// Whether dial, busy and other call-progress tones end it.
     pub tones: bool,
+    /// Whether keys are pressed as tones: the one that ends it is no part of it.
+    pub keys: bool,
 }
 
 /// Why a recording is over.
@@ -48,6 +51,7 @@ pub struct Verdict {
 pub struct Listener {
     level: Level,
     tones: Option<Tones>,
+    keys: Option<Detector>,
     silence: u64,
     longest: u64,
     frame: [i16; FRAME],
@@ -65,7 +69,7 @@ const PAUSE: Duration = Duration::from_millis(750);
 impl Rules {
     /// Listens on without ever ending the recording.
     pub fn endless() -> Self {
-        Self { end_of_message_silence: None, longest: Duration::MAX, tones: false }
+        Self { end_of_message_silence: None, longest: Duration::MAX, tones: false, keys: false }
     }
 }
 
@@ -76,6 +80,7 @@ impl Listener {
         Self {
             level: Level::default(),
             tones: rules.tones.then(Tones::default),
+            keys: rules.keys.then(Detector::default),
             silence: silence.map_or(u64::MAX, samples_in),
             longest: samples_in(rules.longest),
             frame: [0; FRAME],
@@ -93,6 +98,9 @@ impl Listener {
             let (some, rest) = samples.split_at(samples.len().min(FRAME - self.filled));
             self.frame[self.filled..][..some.len()].copy_from_slice(some);
             self.filled += some.len();
+            if let Some(keys) = &mut self.keys {
+                some.iter().for_each(|it| _ = keys.hear(*it));
+            }
             samples = rest;
             if let Some(verdict) = self.judge() {
                 self.over = true;
@@ -100,6 +108,11 @@ impl Listener {
             }
         }
         None
+    }
+
+    /// How many samples come before the key that ended the recording, if one did.
+    pub fn before_key(&self) -> Option<u64> {
+        self.keys.as_ref()?.before_key()
     }
 
     /// How much of the first `keep` samples was voice.

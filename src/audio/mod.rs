@@ -5,6 +5,7 @@
 mod clip;
 mod codec;
 pub mod decoder;
+pub mod dtmf;
 pub mod g711;
 pub mod g722;
 pub mod gate;

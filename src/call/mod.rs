@@ -2,6 +2,7 @@
 
 mod errand;
 mod file;
+mod keypad;
 mod listening;
 mod opening;
 mod session;
@@ -109,6 +110,7 @@ pub fn stream(media: &Media, peer: IpAddr) -> Stream {
         ptime_ms: media.ptime_ms,
         send: media.send,
         receive: media.receive,
+        keys: media.keys,
     }
 }
 
@@ -349,11 +351,12 @@ fn count_answered() {
 
 impl Desk {
     /// When a recording is over without anybody saying so.
-    fn rules(policy: &Policy) -> Rules {
+    fn rules(policy: &Policy, media: &Media) -> Rules {
         Rules {
             end_of_message_silence: Some(policy.silence).filter(|it| !it.is_zero()),
             longest: policy.longest,
             tones: true,
+            keys: media.telephone_event_in.is_none(),
         }
     }
 

@@ -37,7 +37,10 @@ pub(super) async fn run(
                     stage.connect(&media);
                     continue;
                 }
-                Signal::Digit(key) => Event::Key(key),
+                Signal::Digit(key) => match stage.told(key) {
+                    Some(key) => Event::Key(key),
+                    None => continue,
+                },
                 Signal::Bye(bye) => {
                     farewell = Some(bye);
                     left = true;

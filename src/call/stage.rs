@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Timeout, sleep_until, timeout};
 
+use super::keypad::Keypad;
 use super::listening::Listening;
 use super::opening::{self, Opening};
 use super::spool::{Kept, Label, Recording, TakeEvent};
@@ -52,6 +53,7 @@ pub(super) struct Stage {
     discarding: Option<JoinHandle<()>>,
     /// The message its owner hears, or has just heard.
     listening: Option<Listening>,
+    keypad: Keypad,
     idle_told: bool,
     caller_left: bool,
     hung_up: bool,
@@ -161,6 +163,7 @@ impl Stage {
             filing: None,
             discarding: None,
             listening: None,
+            keypad: Keypad::default(),
             idle_told: false,
             caller_left: false,
             hung_up: false,
@@ -186,6 +189,11 @@ impl Stage {
             self.codec = media.codec;
             self.prepare();
         }
+    }
+
+    /// A key that came by SIP INFO, unless it was heard before.
+    pub(super) fn told(&mut self, key: char) -> Option<char> {
+        self.keypad.told(key)
     }
 
     /// Where a recording goes on, if its caller speaks what it cannot be translated from.
@@ -464,6 +472,10 @@ impl Stage {
 
     fn heard(&mut self, heard: Heard) -> Option<Event> {
         match heard {
+            // Without telephone events it was a tone.
+            Heard::Digit(key) if self.media.telephone_event_in.is_none() => {
+                return self.keypad.sounded(key).map(Event::Key);
+            }
             Heard::Digit(key) => return Some(Event::Key(key)),
             Heard::Played(mark) => {
                 if matches!(self.sounding, Sounding::Playing(it) if it == mark) {
@@ -551,7 +563,7 @@ impl Stage {
             said: Said::default(),
         };
         let id = self.desk.app.clock.message_id();
-        match self.desk.spool.begin(id, label, self.codec, Desk::rules(policy)) {
+        match self.desk.spool.begin(id, label, self.codec, Desk::rules(policy, &self.media)) {
             Ok((ring, recording)) => {
                 self.leg.record(Recorder { ring, codec: self.codec, at_most: u64::MAX });
                 let codec = self.codec;

@@ -52,6 +52,7 @@ fn signalling(endpoint: &Endpoint) {
         ("scanner", counted.scanners),
         ("malformed", counted.malformed),
         ("overflow", counted.overflowed),
+        ("rate", counted.hurried),
     ];
     for (reason, count) in refused {
         counter!("afterbeep_sip_refused_total", "reason" => reason).absolute(count);
@@ -71,6 +72,7 @@ fn sound(plane: &Plane) {
         ("unsent", counted.unsent),
         ("malformed", counted.malformed),
         ("stranger", counted.strangers),
+        ("forged", counted.forged),
         ("unexpected", counted.unexpected),
         ("late", counted.late),
     ];

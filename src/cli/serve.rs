@@ -171,9 +171,15 @@ impl House {
     fn tell(&self, out: &mut impl Write) -> io::Result<()> {
         let app = &self.desk.app;
         let sip = self.endpoint.addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (sip, tls) = sip.split_at(app.config.sip.listen.len());
         let allowed = app.config.sip.allow.join(", ");
         writeln!(out, "Afterbeep {} takes calls.\n", env!("CARGO_PKG_VERSION"))?;
-        writeln!(out, "  Calls      sip:NUMBER@{} (UDP and TCP)", sip.join(", "))?;
+        if !sip.is_empty() {
+            writeln!(out, "  Calls      sip:NUMBER@{} (UDP and TCP)", sip.join(", "))?;
+        }
+        if !tls.is_empty() {
+            writeln!(out, "  Calls      sips:NUMBER@{} (TLS)", tls.join(", "))?;
+        }
         writeln!(out, "  From       {allowed} ([sip] allow)")?;
         writeln!(out, "  Data       {}", app.config.data.display())?;
         if app.config.store.url.is_some() {

@@ -8,6 +8,7 @@ use std::sync::{
 use tokio::sync::mpsc;
 
 use super::{
+    in_band::InBand,
     jitter::Audio,
     leg::{Heard, Kind, Stream},
     packet::Packet,
@@ -27,6 +28,7 @@ pub(super) struct Ear {
     pub(super) reception: Reception,
     events: mpsc::Sender<Heard>,
     digits: Digits,
+    in_band: Option<InBand>,
     recording: Option<Box<Recording>>,
 }
 
@@ -37,6 +39,7 @@ impl Ear {
             reception: Reception::default(),
             events,
             digits: Digits::default(),
+            in_band: None,
             recording: None,
         }
     }
@@ -45,6 +48,7 @@ impl Ear {
     pub(super) fn begin(&mut self, stream: &Stream) {
         self.reception.clock(stream.codec.clock());
         self.digits.clock(stream.event_clock);
+        self.in_band = InBand::renewed(self.in_band.take(), stream);
     }
 
     /// A packet that is the call's.
@@ -57,14 +61,19 @@ impl Ear {
         let timestamp = is_sound.then_some(header.timestamp);
         self.reception.count(now, header.ssrc, header.sequence, timestamp);
         self.count(tally);
+        let mut digit = None;
         if is_sound {
             self.record_packet(now, stream, packet, tally);
+            let Packet { header, payload } = packet;
+            let ear = self.in_band.as_mut();
+            digit = ear.and_then(|it| it.hear(header.sequence, header.timestamp, payload));
         } else if let Some(recording) = &mut self.recording {
             recording.skip(header.sequence);
         }
-        if kind == Kind::Event
-            && let Some(digit) = self.digits.hear(now, header.timestamp, packet.payload)
-        {
+        if kind == Kind::Event {
+            digit = self.digits.hear(now, header.timestamp, packet.payload);
+        }
+        if let Some(digit) = digit {
             let heard = self.events.capacity() > KEPT_FREE && self.tell(Heard::Digit(digit));
             add(&tally.unheard, u64::from(!heard));
         }
@@ -79,6 +88,7 @@ impl Ear {
     /// Another SSRC: clocks begin anew.
     pub(super) fn restart(&mut self) {
         self.digits.restart();
+        self.in_band.iter_mut().for_each(InBand::restart);
         if let Some(recording) = &mut self.recording {
             recording.restart();
         }

@@ -16,7 +16,10 @@ use super::{
     telephone_event::Press,
     thread::{Command, Order},
 };
-use crate::audio::{Clip, Codec};
+use crate::{
+    audio::{Clip, Codec},
+    srtp::Keys,
+};
 
 /// What offer and answer agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct Stream {
     pub send: bool,
     /// Whether the other side may be heard. If not, its packets are dropped.
     pub receive: bool,
+    /// What encrypts both directions, if that was agreed on. Nothing else is taken or sent then.
+    pub keys: Option<Keys>,
 }
 
 /// What a leg tells.
@@ -299,6 +304,7 @@ mod tests {
             ptime_ms: 20,
             send: true,
             receive: true,
+            keys: None,
         }
     }
 

@@ -14,6 +14,7 @@ use super::{
     ports::{Pair, Sockets},
     recording::Recording,
     reports::{Reports, Subject},
+    secret::Secret,
     source::{Source, Verdict},
     speaker::{LARGEST, Speaker},
     tally::{LiveStats, Tally, add},
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::{
     audio::Clip,
+    srtp::OVERHEAD,
     sys::media::{BATCH, Batch},
 };
 
@@ -58,6 +60,7 @@ pub(super) struct Line {
 pub(super) struct Call {
     pub(super) stream: Stream,
     pub(super) source: Source,
+    pub(super) secret: Secret,
 }
 
 impl Line {
@@ -112,12 +115,15 @@ impl Line {
         match &mut self.call {
             Some(call) => {
                 call.source.renew(stream.remote, stream.signalling);
+                call.secret.renew(stream.keys);
                 call.stream = stream;
             }
             None => {
                 let strict = self.manners.strict;
                 let source = Source::new(stream.remote, stream.signalling, strict);
-                self.call = Some(Call { stream, source });
+                let mut secret = Secret::default();
+                secret.renew(stream.keys);
+                self.call = Some(Call { stream, source, secret });
             }
         }
         self.reports.begin(now);
@@ -160,7 +166,7 @@ impl Line {
     /// Ends the recording, and says so to the other side.
     pub(super) fn close(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
         self.stop_recording(now, batch, tally);
-        if let Some(call) = &self.call {
+        if let Some(call) = &mut self.call {
             let (speaker, reception) = (&self.speaker, &mut self.ear.reception);
             self.reports.bye(now, Subject { call, speaker, reception });
         }
@@ -170,8 +176,8 @@ impl Line {
         for _ in 0..BATCHES {
             let count = batch.receive(&self.socket);
             for at in 0..count {
-                match batch.datagram(at).and_then(|(from, it)| Some((from, Packet::parse(it)?))) {
-                    Some((from, packet)) => self.take(now, from, &packet, tally),
+                match batch.datagram(at) {
+                    Some((from, datagram)) => self.take(now, from, datagram, tally),
                     None => self.ear.refuse(&tally.malformed),
                 }
             }
@@ -181,29 +187,38 @@ impl Line {
         }
     }
 
-    fn take(&mut self, now: u64, from: SocketAddr, packet: &Packet<'_>, tally: &Tally) {
+    fn take(&mut self, now: u64, from: SocketAddr, datagram: &mut [u8], tally: &Tally) {
         let Some(call) = self.call.as_mut().filter(|it| it.stream.receive) else {
             return self.ear.refuse(&tally.unexpected);
         };
-        if !call.stream.reaches(from, self.local) {
+        if !call.stream.reaches(from, self.local) || !call.source.may_be(from) {
             return self.ear.refuse(&tally.strangers);
         }
+        // Before anything is learned from it, an address above all.
+        let Some(plain) = call.secret.open(datagram) else {
+            return self.ear.refuse(&tally.forged);
+        };
+        let Some(packet) = Packet::parse(plain) else {
+            return self.ear.refuse(&tally.malformed);
+        };
         match call.source.admit(from, packet.header.ssrc) {
             Verdict::Stranger => return self.ear.refuse(&tally.strangers),
             Verdict::New => self.ear.restart(),
             Verdict::Ours => {}
         }
         (self.heard_at, self.timed_out) = (now, false);
-        self.ear.hear(now, &call.stream, packet, tally);
+        self.ear.hear(now, &call.stream, &packet, tally);
     }
 
     fn speak(&mut self, now: u64, tally: &Tally) {
-        let Some(call) = self.call.as_ref().filter(|it| it.stream.send) else { return };
-        let mut packet = [0; LARGEST];
+        let Some(call) = self.call.as_mut().filter(|it| it.stream.send) else { return };
+        let mut packet = [0; LARGEST + OVERHEAD];
         let keep_alive = self.manners.keep_alive_ms;
-        let said = self.speaker.say(now, &call.stream, keep_alive, &mut packet);
+        let Some(plain) = packet.first_chunk_mut() else { return };
+        let said = self.speaker.say(now, &call.stream, keep_alive, plain);
         if said.length > 0 {
-            let sent = self.socket.send_to(&packet[..said.length], call.source.send_to());
+            let length = call.secret.seal(&mut packet, said.length);
+            let sent = self.socket.send_to(&packet[..length], call.source.send_to());
             add(if sent.is_ok() { &tally.sent } else { &tally.unsent }, 1);
             add(&self.ear.stats.sent, 1);
         }
@@ -213,7 +228,7 @@ impl Line {
     }
 
     fn report(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
-        let Some(call) = &self.call else { return };
+        let Some(call) = &mut self.call else { return };
         let (speaker, reception) = (&self.speaker, &mut self.ear.reception);
         let mut subject = Subject { call, speaker, reception };
         if self.reports.read(now, &mut subject, &self.ear.stats, batch, tally) {

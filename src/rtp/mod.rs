@@ -4,12 +4,13 @@
 //! a call on it: it plays [`Clip`](crate::audio::Clip)s, hears digits, and records into a ring that
 //! somebody else empties. Nothing is decoded here: G.711 goes into the ring a byte a sample, G.722 and
 //! Opus in [pieces](crate::audio::piece). Packets are taken from where signalling and SDP say, and from
-//! nobody else.
+//! nobody else; of an encrypted call, only what its key made ([`crate::srtp`]).
 //!
 //! What a packet means is decided in files without sockets or clocks: `packet`, `rtcp`,
 //! `reception`, `telephone_event`, `jitter`, `parcels`, `source`.
 
 mod ear;
+mod in_band;
 pub mod jitter;
 mod leg;
 mod line;
@@ -21,6 +22,7 @@ pub mod reception;
 mod recording;
 mod reports;
 pub mod rtcp;
+mod secret;
 pub mod source;
 mod speaker;
 mod tally;

@@ -23,7 +23,7 @@ use super::{
     tally::{Counters, LiveStats, Tally},
     thread::{self, Command},
 };
-use crate::audio::Codec;
+use crate::{audio::Codec, srtp};
 
 /// Orders that may wait for a thread; it takes them every millisecond.
 const ORDERS: usize = 1_024;
@@ -62,6 +62,12 @@ pub struct Settings {
     pub strict: bool,
     /// Ask the system to run the media threads before all others.
     pub realtime: bool,
+    /// Whether sound is encrypted (SRTP with SDES keys, RFC 4568): `off`, `offered` takes it where a
+    /// caller offers it, `required` refuses all other calls.
+    pub srtp: srtp::Policy,
+    /// Keys are also taken from callers whose signalling is not encrypted, where whoever hears the call
+    /// set up can hear the call as well.
+    pub srtp_without_tls: bool,
 }
 
 impl Default for Settings {
@@ -76,6 +82,8 @@ impl Default for Settings {
             keep_alive: Duration::from_secs(5),
             strict: true,
             realtime: true,
+            srtp: srtp::Policy::default(),
+            srtp_without_tls: false,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
     speaker::Speaker,
     tally::{LiveStats, Tally, add},
 };
-use crate::{clock::Clock, sys::media::Batch};
+use crate::{clock::Clock, srtp::RTCP_OVERHEAD, sys::media::Batch};
 
 /// How often the socket is looked at.
 const LOOK_MS: u64 = 100;
@@ -35,7 +35,7 @@ pub(super) struct Reports {
 
 /// What a report speaks of.
 pub(super) struct Subject<'a> {
-    pub(super) call: &'a Call,
+    pub(super) call: &'a mut Call,
     pub(super) speaker: &'a Speaker,
     pub(super) reception: &'a mut Reception,
 }
@@ -82,6 +82,10 @@ impl Reports {
                 add(&tally.strangers, 1);
                 continue;
             }
+            let Some(datagram) = subject.call.secret.open_report(datagram) else {
+                add(&tally.forged, 1);
+                continue;
+            };
             let reception = &mut *subject.reception;
             let whole = rtcp::read(datagram, |it| match it {
                 Heard::Sender(ssrc, middle) => reception.sender_report(now, ssrc, middle),
@@ -118,7 +122,8 @@ impl Reports {
         let sent = subject.speaker.sent(now, rtcp::ntp(Clock::Real.now().0));
         let any = sent.packets != self.packets_reported;
         self.packets_reported = sent.packets;
-        let mut bytes = [0; LONGEST];
+        let mut bytes = [0; LONGEST + RTCP_OVERHEAD];
+        let Some(plain) = bytes.first_chunk_mut() else { return };
         let report = Report {
             ssrc: subject.speaker.ssrc,
             cname: &self.cname,
@@ -126,7 +131,8 @@ impl Reports {
             block: subject.reception.report(now),
             bye,
         };
-        let length = report.write(&mut bytes);
+        let length = report.write(plain);
+        let length = subject.call.secret.seal_report(&mut bytes, length);
         // A lost report is made up for by the next.
         let _ = self.socket.send_to(&bytes[..length], to);
     }

@@ -53,6 +53,11 @@ impl Source {
         self.streams = 0;
     }
 
+    /// Whether a packet from there could be the call's at all. Nothing is learned.
+    pub fn may_be(&self, from: SocketAddr) -> bool {
+        self.expects(plain(from))
+    }
+
     /// Judges a packet's sender, and learns from it.
     pub fn admit(&mut self, from: SocketAddr, ssrc: u32) -> Verdict {
         if !self.knows(plain(from)) {
@@ -80,13 +85,16 @@ impl Source {
         ip == self.send_to().ip() || self.latched.is_none() && ip == self.signalling
     }
 
-    fn knows(&mut self, from: SocketAddr) -> bool {
-        let learning = self.heard < LEARNING;
-        let known = match self.latched {
-            Some(latched) => from == latched || learning && from == self.told,
+    fn expects(&self, from: SocketAddr) -> bool {
+        match self.latched {
+            Some(latched) => from == latched || self.heard < LEARNING && from == self.told,
             None => from == self.told || from.ip() == self.signalling || !self.strict,
-        };
-        if known && learning {
+        }
+    }
+
+    fn knows(&mut self, from: SocketAddr) -> bool {
+        let known = self.expects(from);
+        if known && self.heard < LEARNING {
             self.latched = Some(from);
             self.heard += 1;
         }
@@ -114,6 +122,7 @@ mod tests {
     #[test]
     fn strangers_are_refused_first_and_last() {
         let mut source = source();
+        assert!(!source.may_be(at("203.0.113.9:4000")) && source.may_be(at("192.0.2.1:4000")));
         assert_eq!(source.admit(at("203.0.113.9:4000"), 1), Verdict::Stranger);
         assert_eq!(source.admit(at("192.0.2.1:4002"), 1), Verdict::Stranger);
         assert_eq!(source.admit(at("192.0.2.1:4000"), 1), Verdict::New);

@@ -20,6 +20,8 @@ pub struct Counters {
     pub malformed: u64,
     /// Packets from somebody else than the call's other side.
     pub strangers: u64,
+    /// Packets of an encrypted call that its key did not make, or that came a second time.
+    pub forged: u64,
     /// Packets of a payload type nobody agreed on, or while on hold.
     pub unexpected: u64,
     /// Packets too late for a recording, or its copies.
@@ -45,6 +47,7 @@ pub(super) struct Tally {
     pub(super) unsent: AtomicU64,
     pub(super) malformed: AtomicU64,
     pub(super) strangers: AtomicU64,
+    pub(super) forged: AtomicU64,
     pub(super) unexpected: AtomicU64,
     pub(super) late: AtomicU64,
     pub(super) concealed: AtomicU64,
@@ -102,6 +105,7 @@ impl Tally {
         sum.unsent += self.unsent.load(Relaxed);
         sum.malformed += self.malformed.load(Relaxed);
         sum.strangers += self.strangers.load(Relaxed);
+        sum.forged += self.forged.load(Relaxed);
         sum.unexpected += self.unexpected.load(Relaxed);
         sum.late += self.late.load(Relaxed);
         sum.concealed += self.concealed.load(Relaxed);

@@ -35,7 +35,7 @@ fn default_tenant() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
-    /// The registrar: `sip:pbx.example:5060`, or `sip:pbx.example;transport=tcp`.
+    /// The registrar: `sip:pbx.example:5060`, or with `;transport=tcp` or `;transport=tls` behind it.
     pub server: String,
     /// Who we are there.
     pub user: String,

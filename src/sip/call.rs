@@ -74,7 +74,7 @@ impl Endpoint {
             Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
             _ => TransportKind::Udp,
         };
-        let near = |it: &&Wire| it.bound().is_ipv4() == address.is_ipv4();
+        let near = |it: &&Wire| !it.is_secure() && it.bound().is_ipv4() == address.is_ipv4();
         let wire = self.wires.iter().find(near).ok_or(CallError::NoWay(address))?.clone();
         let local = wire.local_for(address.ip());
         let tag = new_tag();
@@ -120,7 +120,7 @@ impl Placed {
     }
 
     async fn take_up(
-        self,
+        mut self,
         endpoint: &Endpoint,
         answer: Response,
         responses: mpsc::Receiver<TuEvent>,

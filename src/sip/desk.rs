@@ -31,9 +31,10 @@ use super::{
     invitation::Invitation,
     lamp::{self, Subscribe},
     reply::{self, new_tag, reply, with, with_abilities},
+    sdp::{Secrecy, Terms},
     wire::Wire,
 };
-use crate::audio::Codec;
+use crate::{audio::Codec, srtp};
 
 /// A request that came in and waits for its answer.
 #[derive(Debug)]
@@ -78,8 +79,10 @@ pub struct Counters {
     pub scanners: u64,
     /// Datagrams and streams that are not SIP.
     pub malformed: u64,
-    /// Requests dropped because there were too many transactions.
+    /// Requests and connections refused because there were too many.
     pub overflowed: u64,
+    /// Requests refused because one source had too many within a short time.
+    pub hurried: u64,
     /// Calls up, and those not answered yet.
     pub calls: u64,
 }
@@ -95,6 +98,7 @@ pub(super) struct Counts {
     pub(super) scanners: AtomicU64,
     pub(super) malformed: AtomicU64,
     pub(super) overflowed: AtomicU64,
+    pub(super) hurried: AtomicU64,
 }
 
 /// The dialogs, the calls not answered yet, and the room for more.
@@ -111,6 +115,8 @@ pub(super) struct Desk {
     pub(super) wish: Wish,
     /// What may be spoken.
     pub(super) codecs: Vec<Codec>,
+    /// What may be encrypted, and whether keys may come where they can be read.
+    srtp: (srtp::Policy, bool),
     /// Whose word counts on whose phone it is.
     believed: Vec<Network>,
     draining: AtomicBool,
@@ -183,6 +189,7 @@ impl Desk {
             prack: settings.prack,
             wish: Wish { usual: settings.session, least: settings.shortest_session() },
             codecs: settings.codecs.clone(),
+            srtp: (settings.srtp, settings.srtp_without_tls),
             believed,
             draining: AtomicBool::new(false),
             counters: Counts::default(),
@@ -206,6 +213,7 @@ impl Desk {
             scanners: read(&counts.scanners),
             malformed: read(&counts.malformed),
             overflowed: read(&counts.overflowed),
+            hurried: read(&counts.hurried),
             calls: self.most_calls.saturating_sub(self.room.available_permits()) as u64,
         }
     }
@@ -250,6 +258,21 @@ impl Desk {
     pub(super) fn is_within(&self, request: &Request, from: IpAddr) -> bool {
         let id = DialogId::of(request);
         id.is_some_and(|id| self.table().dialogs.get(&id).is_some_and(|it| it.peer == from))
+    }
+
+    /// Whether sound may be encrypted whose description comes that way.
+    pub(super) fn secrecy(&self, transport: TransportKind) -> Secrecy {
+        let (policy, without_tls) = self.srtp;
+        let is_safe = transport.is_secure() || without_tls;
+        Secrecy {
+            plain: policy != srtp::Policy::Required,
+            secret: policy != srtp::Policy::Off && is_safe,
+        }
+    }
+
+    /// What may be agreed on in descriptions that come that way.
+    pub(super) fn terms(&self, transport: TransportKind) -> Terms<'_> {
+        Terms { codecs: &self.codecs, secrecy: self.secrecy(transport) }
     }
 
     /// Whether what comes before the answer to this INVITE has to be acknowledged (RFC 3262 §3).

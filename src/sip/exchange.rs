@@ -1,13 +1,17 @@
-//! One of our addresses at work: its UDP and TCP sockets, and the transactions on them.
+//! One of our addresses at work: its sockets, UDP and TCP or TLS, and the transactions on them.
 //!
 //! One task owns all of it, so nothing here is locked and no timer can be missed by somebody else's
 //! waiting. Requests go to the [`Desk`], which never waits either. Strangers are refused before
 //! anything is remembered about them.
 
+mod connections;
 mod door;
+mod pace;
+mod shake;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
+    io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -15,7 +19,7 @@ use std::{
 
 use bytes::Bytes;
 use sipx_sip::{
-    HeaderName, Limits, Message, Method, Output, Request, Response, Timer, TransactionKey,
+    HeaderName, Limits, Message, Output, Request, Response, Timer, TransactionKey,
     TransactionLayer, TuEvent, Via, parse_datagram, transaction::Dispatch,
 };
 use sipx_transport::{
@@ -31,16 +35,20 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
-use self::door::Admission;
+use self::{
+    connections::Connections,
+    door::Admission,
+    pace::Pace,
+    shake::{Shaking, dial_secretly},
+};
 use super::{
     desk::{Arrival, Desk},
     digest::Guard,
-    gate::{Gate, is_scanner},
-    wire::{COMMANDS, Command, Way, Wire},
+    gate::Gate,
+    tls::Identity,
+    wire::{Bounds, COMMANDS, Command, Way, Wire},
 };
 
-/// Transactions at once, answered ones included: those are remembered for 32 s.
-const MOST_TRANSACTIONS: usize = 10_000;
 /// TCP connections at once; the one longest unused makes room.
 const MOST_CONNECTIONS: usize = 512;
 /// A connection nothing was sent on for so long is closed.
@@ -78,8 +86,12 @@ type Id = (Role, TransactionKey);
 
 pub(super) struct Exchange {
     wire: Wire,
-    udp: UdpSocket,
+    /// None where TLS is spoken.
+    udp: Option<UdpSocket>,
     tcp: TcpListener,
+    identity: Option<Arc<Identity>>,
+    /// Those with whom TLS is being agreed on.
+    shaking: Shaking,
     accepting: bool,
     net: mpsc::Receiver<Event>,
     pool: Pool,
@@ -93,17 +105,18 @@ pub(super) struct Exchange {
     gate: Gate,
     /// Accounts, if there are any: strangers are then asked for a password.
     guard: Option<Arc<Guard>>,
-    /// Connections of strangers.
-    guests: HashSet<SocketAddr>,
+    connections: Connections,
+    pace: Pace,
+    bounds: Bounds,
     desk: Arc<Desk>,
 }
 
 impl Exchange {
     pub(super) fn new(
         wire: Wire,
-        (udp, tcp): (UdpSocket, TcpListener),
-        gate: Gate,
-        guard: Option<Arc<Guard>>,
+        (udp, tcp, identity): (Option<UdpSocket>, TcpListener, Option<Arc<Identity>>),
+        bounds: Bounds,
+        (gate, guard): (Gate, Option<Arc<Guard>>),
         desk: Arc<Desk>,
     ) -> Self {
         let (events, net) = mpsc::channel(COMMANDS);
@@ -117,6 +130,8 @@ impl Exchange {
             wire,
             udp,
             tcp,
+            identity,
+            shaking: Shaking::new(),
             accepting: true,
             net,
             pool: Pool::new(pool, Limits::datagram(), events),
@@ -128,7 +143,9 @@ impl Exchange {
             replies: HashMap::new(),
             gate,
             guard,
-            guests: HashSet::new(),
+            connections: Connections::new(timers.t1),
+            pace: Pace::new(bounds.requests, crate::clock::instant()),
+            bounds,
             desk,
         }
     }
@@ -140,7 +157,7 @@ impl Exchange {
         loop {
             let deadline = self.timers.next_deadline();
             tokio::select! {
-                received = self.udp.recv_from(&mut buffer) => match received {
+                received = receive(self.udp.as_ref(), &mut buffer) => match received {
                     Ok((length, source)) => {
                         let first = Bytes::copy_from_slice(&buffer[..length]);
                         self.datagram(first, source).await;
@@ -159,6 +176,7 @@ impl Exchange {
                     None => return,
                 },
                 Some(event) = self.net.recv() => self.stream(event).await,
+                Some(shaken) = self.shaking.join_next() => self.shaken(shaken),
                 accepted = self.tcp.accept(), if self.accepting => match accepted {
                     Ok((stream, source)) => self.accept(stream, source),
                     Err(error) => {
@@ -180,7 +198,8 @@ impl Exchange {
 
     async fn burst(&mut self, buffer: &mut [u8]) {
         for _ in 1..BURST {
-            let Ok((length, source)) = self.udp.try_recv_from(buffer) else { return };
+            let received = self.udp.as_ref().map(|it| it.try_recv_from(buffer));
+            let Some(Ok((length, source))) = received else { return };
             self.datagram(Bytes::copy_from_slice(&buffer[..length]), source).await;
         }
     }
@@ -206,7 +225,9 @@ impl Exchange {
             Event::FramingFailed { .. } => {
                 self.desk.counters.malformed.fetch_add(1, Relaxed);
             }
-            Event::ConnectFailed { key, id, .. } | Event::Closed { key, id } => {
+            Event::ConnectFailed { key, id, .. }
+            | Event::HandshakeFailed { key, id, .. }
+            | Event::Closed { key, id } => {
                 self.lost(&key, id).await;
             }
             _ => {}
@@ -219,6 +240,7 @@ impl Exchange {
         if !self.pool.remove(connection, id) {
             return;
         }
+        self.connections.forget(connection.peer);
         let waits = |id: &&Id, peer: &Peer| {
             id.0 == Role::Asking
                 && peer.target.transport == connection.transport
@@ -235,6 +257,7 @@ impl Exchange {
         match message {
             Message::Request(request) => match self.admit(&request, source.ip()) {
                 Admission::Welcome(account) => {
+                    self.connections.welcome(source);
                     self.request(request, (source, transport), account).await;
                 }
                 Admission::Refused(verdict) => {
@@ -266,7 +289,7 @@ impl Exchange {
         (source, kind): (SocketAddr, TransportKind),
         account: Option<Arc<str>>,
     ) {
-        if scans(&request) {
+        if self.scans(&request) {
             self.desk.counters.scanners.fetch_add(1, Relaxed);
             return;
         }
@@ -276,13 +299,8 @@ impl Exchange {
         }
         let via = request.headers.typed::<Via>().and_then(Result::ok);
         apply_received_and_rport(&mut request, source);
-        let full = self.serving.len().1 >= MOST_TRANSACTIONS;
-        let known = TransactionKey::from_request(&request)
-            .is_some_and(|key| self.serving.server_request(&key).is_some());
-        if full && !known && request.method != Method::Ack {
-            // Not even refused: an answer would need a transaction. The peer asks again.
-            self.desk.counters.overflowed.fetch_add(1, Relaxed);
-            return;
+        if !self.has_room_for(&request, source.ip()) {
+            return self.turn_away(&request, source, kind).await;
         }
         let received = request
             .headers
@@ -446,7 +464,8 @@ impl Exchange {
         fallback: Option<Target>,
     ) -> sipx_transport::Result<()> {
         if target.transport == TransportKind::Udp {
-            self.udp.send_to(&bytes, target.addr).await?;
+            let udp = self.udp.as_ref().ok_or(sipx_transport::Error::ConnectionClosed)?;
+            udp.send_to(&bytes, target.addr).await?;
             return Ok(());
         }
         let open = match (&fallback, reuse) {
@@ -462,7 +481,10 @@ impl Exchange {
         let sent = timeout(STALL, async {
             match &open {
                 Some(open) if self.pool.send_on_existing(open, bytes.clone()).await => Ok(()),
-                _ => self.pool.send(&dial, bytes).await,
+                _ => match &self.identity {
+                    None => self.pool.send(&dial, bytes).await,
+                    Some(identity) => dial_secretly(&mut self.pool, identity, &dial, bytes).await,
+                },
             }
         });
         match sent.await {
@@ -495,10 +517,9 @@ impl Exchange {
     fn sweep(&mut self) {
         self.accepting = true;
         self.pool.evict_idle();
-        let pool = &self.pool;
-        let is_open =
-            |it: &SocketAddr| pool.holds(&Target::new(*it, TransportKind::Tcp).connection());
-        self.guests.retain(is_open);
+        let (pool, kind) = (&self.pool, self.kind());
+        self.connections.sweep(|it| pool.holds(&ConnectionKey::new(*it, kind)));
+        self.refresh_identity();
         let now = Instant::now();
         self.stalled.retain(|_, since| now.duration_since(*since) < REST);
         let stale = |peer: &Peer| !peer.answered && now.duration_since(peer.since) > UNANSWERED;
@@ -516,6 +537,10 @@ fn is_answerable(request: &Request) -> bool {
     [Via, From, To, CallId, CSeq].iter().all(|it| request.headers.get(it).is_some())
 }
 
-fn scans(request: &Request) -> bool {
-    request.headers.value(&HeaderName::UserAgent).is_some_and(|it| is_scanner(&it))
+/// The next datagram, where there are any.
+async fn receive(udp: Option<&UdpSocket>, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    match udp {
+        Some(udp) => udp.recv_from(buffer).await,
+        None => std::future::pending().await,
+    }
 }

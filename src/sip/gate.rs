@@ -33,7 +33,19 @@ pub(super) enum Verdict {
 pub(super) struct Gate {
     allowed: Vec<Network>,
     registrars: Arc<Registrars>,
+    rules: Rules,
     strangers: HashMap<IpAddr, Visits>,
+}
+
+/// What strangers may do.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// Wrong passwords of one of them before none is heard any more.
+    pub(super) guesses: u32,
+    /// How long the silence lasts after the last answer counted.
+    pub(super) silence: Duration,
+    /// Whose `User-Agent` has one of these in it is not answered at all.
+    pub(super) scanners: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -52,15 +64,10 @@ pub(super) struct Registrars(Mutex<Vec<IpAddr>>);
 const MOST_STRANGERS: usize = 4096;
 /// Answers to one stranger before silence.
 const MOST_ANSWERS: u32 = 5;
-/// Wrong passwords of one stranger before none is heard any more.
-const MOST_GUESSES: u32 = 5;
 /// Answers are counted over this long.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How long the silence lasts after the last answer counted.
-const SILENCE: Duration = Duration::from_secs(600);
-
 /// User agents of programs that look for telephone systems to abuse.
-const SCANNERS: [&str; 8] = [
+pub(super) const SCANNERS: [&str; 8] = [
     "friendly-scanner",
     "sipvicious",
     "sipcli",
@@ -72,8 +79,17 @@ const SCANNERS: [&str; 8] = [
 ];
 
 impl Gate {
-    pub(super) fn new(allowed: Vec<Network>, registrars: Arc<Registrars>) -> Self {
-        Self { allowed, registrars, strangers: HashMap::new() }
+    pub(super) fn new(allowed: Vec<Network>, registrars: Arc<Registrars>, rules: Rules) -> Self {
+        Self { allowed, registrars, rules, strangers: HashMap::new() }
+    }
+
+    /// Whether a `User-Agent` is that of a known scanner.
+    pub(super) fn is_scanner(&self, agent: &[u8]) -> bool {
+        let agent = String::from_utf8_lossy(agent).to_ascii_lowercase();
+        self.rules
+            .scanners
+            .iter()
+            .any(|it| !it.is_empty() && agent.contains(&it.to_ascii_lowercase()))
     }
 
     pub(super) fn admits(&self, from: IpAddr) -> bool {
@@ -82,12 +98,12 @@ impl Gate {
 
     /// A stranger whose password was right starts anew.
     pub(super) fn forgive(&mut self, from: IpAddr) {
-        self.strangers.remove(&from);
+        self.strangers.remove(&household(from));
     }
 
     /// Counts a wrong password; the visit itself is judged as any other.
     pub(super) fn guessed(&mut self, from: IpAddr) {
-        if let Some(visits) = self.strangers.get_mut(&from) {
+        if let Some(visits) = self.strangers.get_mut(&household(from)) {
             visits.wrong = visits.wrong.saturating_add(1);
         }
     }
@@ -95,7 +111,7 @@ impl Gate {
     /// Whether the passwords of a stranger who was just judged are still listened to: of those we
     /// cannot keep in mind none is.
     pub(super) fn listens(&self, from: IpAddr) -> bool {
-        self.strangers.get(&from).is_some_and(|it| it.wrong < MOST_GUESSES)
+        self.strangers.get(&household(from)).is_some_and(|it| it.wrong < self.rules.guesses)
     }
 
     pub(super) fn judge(&mut self, from: IpAddr, now: Instant) -> Verdict {
@@ -104,15 +120,16 @@ impl Gate {
 
     /// Counts a visit as a stranger's, for those who have to know a password wherever they are.
     pub(super) fn visit(&mut self, from: IpAddr, now: Instant) -> Verdict {
+        let (from, rules) = (household(from), &self.rules);
         if self.strangers.len() >= MOST_STRANGERS && !self.strangers.contains_key(&from) {
-            self.strangers.retain(|_, it| !it.forgotten(now));
+            self.strangers.retain(|_, it| !it.forgotten(now, rules));
             if self.strangers.len() >= MOST_STRANGERS {
                 return Verdict::Ignore;
             }
         }
         let visits =
             self.strangers.entry(from).or_insert(Visits { since: now, count: 0, wrong: 0 });
-        if visits.forgotten(now) {
+        if visits.forgotten(now, rules) {
             *visits = Visits { since: now, count: 0, wrong: 0 };
         }
         visits.count = visits.count.saturating_add(1);
@@ -125,10 +142,10 @@ impl Gate {
 }
 
 impl Visits {
-    fn forgotten(&self, now: Instant) -> bool {
+    fn forgotten(&self, now: Instant, rules: &Rules) -> bool {
         let age = now.saturating_duration_since(self.since);
-        let stops = self.count <= MOST_ANSWERS && self.wrong < MOST_GUESSES;
-        age > if stops { WINDOW } else { SILENCE }
+        let stops = self.count <= MOST_ANSWERS && self.wrong < rules.guesses;
+        age > if stops { WINDOW } else { rules.silence }
     }
 }
 
@@ -147,10 +164,14 @@ impl Registrars {
     }
 }
 
-/// Whether a `User-Agent` is that of a known scanner.
-pub(super) fn is_scanner(agent: &[u8]) -> bool {
-    let agent = String::from_utf8_lossy(agent).to_ascii_lowercase();
-    SCANNERS.iter().any(|it| agent.contains(it))
+/// What counts as one source: of IPv6 a whole network, for whoever has one address there has all.
+pub(super) fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(it) if !it.is_loopback() => {
+            IpAddr::V6((u128::from(it) & (u128::MAX << 64)).into())
+        }
+        other => other,
+    }
 }
 
 impl Network {
@@ -193,8 +214,16 @@ mod tests {
         text.parse().unwrap()
     }
 
+    const MOST_GUESSES: u32 = 5;
+    const SILENCE: Duration = Duration::from_secs(600);
+
+    fn rules() -> Rules {
+        let scanners = vec!["sipvicious".into(), String::new()];
+        Rules { guesses: MOST_GUESSES, silence: SILENCE, scanners }
+    }
+
     fn gate(allowed: &[&str]) -> Gate {
-        Gate::new(allowed.iter().map(|it| it.parse().unwrap()).collect(), Arc::default())
+        Gate::new(allowed.iter().map(|it| it.parse().unwrap()).collect(), Arc::default(), rules())
     }
 
     #[test]
@@ -261,7 +290,7 @@ mod tests {
     #[test]
     fn where_we_are_registered_calls_may_come_from_until_it_moves() {
         let registrars = Arc::new(Registrars::default());
-        let gate = Gate::new(vec![], registrars.clone());
+        let gate = Gate::new(vec![], registrars.clone(), rules());
         let (old, new) = (ip("192.0.2.1"), ip("192.0.2.2"));
         registrars.replace(None, old);
         registrars.replace(None, old);
@@ -269,6 +298,25 @@ mod tests {
         assert!(gate.admits(old) && gate.admits(new), "the other registration is still there");
         registrars.replace(Some(old), new);
         assert!(!gate.admits(old) && gate.admits(new));
+    }
+
+    #[test]
+    fn who_has_a_network_of_ipv6_has_no_more_tries_than_others() {
+        let mut gate = gate(&[]);
+        let now = Instant::now();
+        for host in 1..=MOST_ANSWERS {
+            let verdict = gate.judge(ip(&format!("2001:db8::{host:x}")), now);
+            assert_ne!(verdict, Verdict::Ignore);
+        }
+        assert_eq!(gate.judge(ip("2001:db8::ffff"), now), Verdict::Ignore);
+        assert_ne!(gate.judge(ip("2001:db8:0:1::1"), now), Verdict::Ignore);
+    }
+
+    #[test]
+    fn scanners_are_known_by_what_they_call_themselves() {
+        let gate = gate(&[]);
+        assert!(gate.is_scanner(b"SIPVicious 0.3"));
+        assert!(!gate.is_scanner(b"baresip v1.0.0"));
     }
 
     #[test]

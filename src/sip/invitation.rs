@@ -12,11 +12,11 @@ use super::{
     dialog::{Caught, Dialog, Leg, Manner},
     identity::{self, Called},
     reply::{Refusal, refuse, reply},
-    sdp::{Media, NotAcceptable, Offer, Session},
+    sdp::{Media, NotAcceptable, Offer, Session, Terms},
 };
 use crate::{
-    audio::Codec,
     mailbox::{Caller, Redirected},
+    srtp::Seed,
 };
 
 /// A call that waits for an answer. Dropping it refuses the call with 480.
@@ -52,7 +52,7 @@ pub enum Gone {
     #[error("the caller hung up before the call was answered")]
     Cancelled,
     /// It was refused with 488.
-    #[error("the call cannot be spoken")]
+    #[error("the call cannot be spoken: {0}")]
     NotAcceptable(#[from] NotAcceptable),
     /// It was answered, and the caller never said what is to be spoken, or nothing we could.
     #[error("the caller did not complete the call")]
@@ -80,7 +80,7 @@ impl Invitation {
             local: arrival.local,
             own: arrival.wire.own_for(arrival.source.ip()),
             call_id: String::from_utf8_lossy(&call_id).into_owned(),
-            offer: offer(request.body(), arrival.source.ip(), &desk.codecs),
+            offer: offer(request.body(), arrival.source.ip(), desk.terms(arrival.transport)),
             held: Some(Caught { arrival, tag, desk, place, cancelled }),
         }
     }
@@ -129,11 +129,8 @@ impl Invitation {
         if offer.as_ref().is_ok_and(|it| !it.reaches(local_media)) {
             offer = Err(NotAcceptable::Address);
         }
-        if let Err(
-            fault @ (NotAcceptable::Malformed
-            | NotAcceptable::NoCommonCodec
-            | NotAcceptable::Address),
-        ) = offer
+        if let Err(fault) = offer
+            && fault != NotAcceptable::NoOffer
         {
             self.reject(Refusal::NotAcceptable).await;
             return Err(Gone::NotAcceptable(fault));
@@ -142,7 +139,9 @@ impl Invitation {
         let held = held.ok_or(Gone::Cancelled)?;
         let is_reliable = held.desk.is_reliable(&held.arrival.request);
         let manner = Manner { is_early: early && (offer.is_ok() || is_reliable), is_reliable };
+        let secrecy = held.desk.secrecy(held.arrival.transport);
         let session = Session::new(rand::random(), local_media);
+        let session = session.secretly(secrecy, Seed::new(rand::random()));
         Leg::answer(held, session, offer.ok(), manner).await
     }
 }
@@ -159,6 +158,6 @@ impl Drop for Invitation {
     }
 }
 
-fn offer(body: &[u8], source: IpAddr, codecs: &[Codec]) -> Result<Offer, NotAcceptable> {
-    if body.is_empty() { Err(NotAcceptable::NoOffer) } else { Offer::read(body, source, codecs) }
+fn offer(body: &[u8], source: IpAddr, terms: Terms<'_>) -> Result<Offer, NotAcceptable> {
+    if body.is_empty() { Err(NotAcceptable::NoOffer) } else { Offer::read(body, source, terms) }
 }

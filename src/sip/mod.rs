@@ -1,9 +1,9 @@
-//! Signalling: calls that come in over SIP (RFC 3261), on UDP and TCP, IPv4 and IPv6.
+//! Signalling: calls that come in over SIP (RFC 3261), on UDP, TCP and TLS, IPv4 and IPv6.
 //!
 //! An [`Endpoint`] listens and hands out [`Invitation`]s; an accepted one becomes a [`Dialog`], which
 //! tells what happens in it. Messages and transactions are sipx's, the sockets and everything above
 //! transactions are ours; only this module knows sipx. No sound passes here: [`Media`] says where it
-//! goes. [`lamp`] tells phones what waits. Left out: TLS, transfers.
+//! goes. [`lamp`] tells phones what waits.
 
 mod accounts;
 mod call;
@@ -22,6 +22,7 @@ mod register;
 mod reply;
 pub mod sdp;
 mod sockets;
+mod tls;
 mod wire;
 
 use std::{
@@ -38,6 +39,7 @@ use tokio::sync::mpsc;
 use crate::{
     audio::Codec,
     mailbox::{Caller, Redirected},
+    srtp,
 };
 
 pub use accounts::{Account, PasswordError, Registration};
@@ -49,6 +51,7 @@ pub use invitation::{Gone, Invitation};
 pub use register::Registered;
 pub use reply::Refusal;
 pub use sdp::{Media, NotAcceptable};
+pub use tls::{Tls, TlsError};
 
 /// `[sip]`: where we listen, and to whom.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +72,20 @@ pub struct Settings {
     pub access_numbers: Vec<String>,
     /// Calls at once; further ones are refused with 503 until there is room.
     pub most_calls: usize,
+    /// Requests at once that are being answered, or were within the last half minute; further ones are
+    /// refused with 503.
+    pub most_transactions: usize,
+    /// Requests a second from one address (of IPv6 one /64) that begin something; further ones are refused
+    /// with 503. Five seconds' worth may come at once. 0 is any number.
+    pub most_requests: u32,
+    /// Wrong passwords from one address within a minute before it is not heard any more,
+    pub most_wrong_passwords: u32,
+    /// for so long.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub silence: Duration,
+    /// Requests with one of these in their `User-Agent` are not answered.
+    pub scanners: Vec<String>,
     /// T1, the estimated round trip that all repetitions are timed by (RFC 3261 §17.1.1.1).
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -84,6 +101,8 @@ pub struct Settings {
     /// Callers that can are asked to acknowledge what comes before the answer (RFC 3262). Those that
     /// insist on it always get their way.
     pub prack: bool,
+    /// `[sip.tls]`: where calls are taken over TLS.
+    pub tls: Option<Tls>,
     /// `[[sip.accounts]]`: who may call from any address, by a password.
     pub accounts: Vec<Account>,
     /// `[[sip.register]]`: telephone systems that want us to log in to them.
@@ -93,6 +112,12 @@ pub struct Settings {
     /// What may be spoken: that of `[rtp] codecs`, for which there is no second setting here.
     #[serde(skip)]
     pub codecs: Vec<Codec>,
+    /// What may be encrypted: that of `[rtp] srtp`.
+    #[serde(skip)]
+    pub srtp: srtp::Policy,
+    /// That of `[rtp] srtp_without_tls`.
+    #[serde(skip)]
+    pub srtp_without_tls: bool,
 }
 
 impl Default for Settings {
@@ -104,14 +129,22 @@ impl Default for Settings {
             identity_from: Vec::new(),
             access_numbers: vec!["voicemail".into()],
             most_calls: 500,
+            most_transactions: 10_000,
+            most_requests: 100,
+            most_wrong_passwords: 5,
+            silence: Duration::from_secs(600),
+            scanners: gate::SCANNERS.map(str::to_owned).to_vec(),
             t1: Duration::from_millis(500),
             session: Duration::from_secs(1_800),
             early_media: false,
             prack: false,
+            tls: None,
             accounts: Vec::new(),
             register: Vec::new(),
             lamp: lamp::Settings::default(),
             codecs: Codec::SPOKEN.to_vec(),
+            srtp: srtp::Policy::default(),
+            srtp_without_tls: false,
         }
     }
 }
@@ -124,6 +157,12 @@ impl Settings {
             return Err(format!("session: must be {least:?} or longer, or 0s"));
         }
         self.lamp.check()?;
+        if self.most_transactions == 0 || self.most_wrong_passwords == 0 {
+            return Err("most_transactions and most_wrong_passwords must be 1 or more".into());
+        }
+        if self.tls.as_ref().is_some_and(|it| it.listen.is_empty()) {
+            return Err("tls: listen names no address".into());
+        }
         let mut users: Vec<_> = self.accounts.iter().map(|it| &it.user).collect();
         users.sort_unstable();
         if let Some(twice) = users.windows(2).find(|it| it[0] == it[1]) {
@@ -144,14 +183,14 @@ impl Settings {
 pub enum ListenError {
     /// Somebody else has the port.
     #[error(
-        "{transport} port {} on {} is in use by another program; give sip.listen another one",
+        "{transport} port {} on {} is in use by another program; give sip.listen (or sip.tls) another one",
         address.port(),
         address.ip()
     )]
     InUse {
         /// As in the settings.
         address: SocketAddr,
-        /// `UDP` or `TCP`.
+        /// `UDP`, `TCP` or `TLS`.
         transport: &'static str,
     },
     /// The system does not give us the address.
@@ -159,7 +198,7 @@ pub enum ListenError {
     Address {
         /// As in the settings.
         address: SocketAddr,
-        /// `UDP` or `TCP`.
+        /// `UDP`, `TCP` or `TLS`.
         transport: &'static str,
         /// What the system says.
         source: io::Error,
@@ -185,6 +224,9 @@ pub enum ListenError {
         /// What is wrong with it.
         source: PasswordError,
     },
+    /// TLS cannot be spoken.
+    #[error("[sip.tls] cannot be used")]
+    Tls(#[from] TlsError),
     /// No address we listen on is of the kind a registrar needs.
     #[error("{0:?} in sip.register is not a server such as sip:pbx.example:5060")]
     Registrar(String),
@@ -195,20 +237,30 @@ pub enum ListenError {
 /// # Errors
 /// As there; [`ListenError::InUse`] comes last, when all else is right.
 pub fn rehearse(settings: &Settings) -> Result<(), ListenError> {
-    if settings.listen.is_empty() {
+    if settings.listen.is_empty() && settings.tls.is_none() {
         return Err(ListenError::Nowhere);
     }
     networks("allow", &settings.allow)?;
     networks("identity_from", &settings.identity_from)?;
     accounts::guard(&settings.accounts)?;
     accounts::logins(&settings.register)?;
+    identity(settings)?;
     let tried = settings.listen.iter().map(|&address| {
         let failed = |(transport, source)| ListenError::new(address, transport, source);
         sockets::bind(address).map(drop).map_err(failed)
     });
+    let secure = settings.tls.iter().flat_map(|it| &it.listen).map(|&address| {
+        let failed = |(transport, source)| ListenError::new(address, transport, source);
+        sockets::bind_tls(address).map(drop).map_err(failed)
+    });
+    let tried = tried.chain(secure);
     let (taken, wrong): (Vec<_>, Vec<_>) =
         tried.filter_map(Result::err).partition(|it| matches!(it, ListenError::InUse { .. }));
     wrong.into_iter().chain(taken).next().map_or(Ok(()), Err)
+}
+
+fn identity(settings: &Settings) -> Result<Option<Arc<tls::Identity>>, TlsError> {
+    settings.tls.as_ref().map(tls::Identity::read).transpose().map(|it| it.map(Arc::new))
 }
 
 fn networks(setting: &'static str, said: &[String]) -> Result<Vec<gate::Network>, ListenError> {
@@ -235,7 +287,7 @@ impl Endpoint {
     pub async fn listen(
         settings: &Settings,
     ) -> Result<(Self, mpsc::Receiver<Invitation>), ListenError> {
-        if settings.listen.is_empty() {
+        if settings.listen.is_empty() && settings.tls.is_none() {
             return Err(ListenError::Nowhere);
         }
         let allowed = networks("allow", &settings.allow)?;
@@ -247,11 +299,24 @@ impl Endpoint {
         let (sender, invitations) = mpsc::channel(INVITATIONS);
         let desk = Arc::new(desk::Desk::new(sender, settings, believed));
         let registrars = Arc::new(gate::Registrars::default());
+        let rules = gate::Rules {
+            guesses: settings.most_wrong_passwords,
+            silence: settings.silence,
+            scanners: settings.scanners.clone(),
+        };
+        let identity = identity(settings)?;
+        let plain = settings.listen.iter().map(|it| (*it, None));
+        let secure = settings.tls.iter().flat_map(|it| &it.listen);
         let mut wires = Vec::new();
-        for &address in &settings.listen {
-            let gate = gate::Gate::new(allowed.clone(), registrars.clone());
+        for (address, identity) in plain.chain(secure.map(|it| (*it, identity.clone()))) {
+            let gate = gate::Gate::new(allowed.clone(), registrars.clone(), rules.clone());
             let guards = (gate, guard.clone());
-            match wire::Wire::open(address, settings.advertise, timers, guards, desk.clone()) {
+            let bounds = wire::Bounds {
+                transactions: settings.most_transactions,
+                requests: settings.most_requests,
+            };
+            let means = (timers, bounds, identity);
+            match wire::Wire::open(address, settings.advertise, means, guards, desk.clone()) {
                 Ok(wire) => wires.push(wire),
                 Err((transport, source)) => {
                     // The ones opened before must not stay open behind an error.
@@ -267,7 +332,7 @@ impl Endpoint {
         Ok((Self { wires, addresses, desk, registrations }, invitations))
     }
 
-    /// The addresses we really listen on, in the order of the settings.
+    /// The addresses we really listen on, in the order of the settings; those for TLS come last.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }

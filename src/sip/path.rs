@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use sipx_sip::{
-    HeaderName, Headers, Host, Method, Request, RequestBuilder, Uri,
+    HeaderName, Headers, Host, Method, Request, RequestBuilder, Scheme, Uri,
     headers::{Address, ContactValue, RecordRoute},
 };
 use sipx_transport::{TransportKind, new_branch, target::Target};
@@ -71,6 +71,17 @@ impl Path {
     async fn way(&self) -> Way {
         let hop = self.routes.first().map_or(&self.target, |it| &it.uri);
         let address = resolve(hop, self.source.ip()).await.unwrap_or(self.source);
+        if self.transport == TransportKind::Tls {
+            // Phones can be reached by the connection they made and by no other way; who is dialled
+            // all the same has to prove its name.
+            let target = Target::new(address, TransportKind::Tls);
+            let reuse = self.routes.is_empty() || address.ip() == self.source.ip();
+            let target = match hop.host() {
+                Some(host) => target.verifying(host_name(host)),
+                None => target,
+            };
+            return Way { target, reuse: reuse.then_some(self.source) };
+        }
         let came = self.transport == TransportKind::Tcp && address.ip() == self.source.ip();
         let transport = match hop.transport() {
             Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
@@ -84,7 +95,7 @@ impl Path {
 
 /// The address a URI names, of the same family as `near`.
 pub(super) async fn resolve(uri: &Uri, near: IpAddr) -> Option<SocketAddr> {
-    let port = uri.port().unwrap_or(5060);
+    let port = uri.port().unwrap_or(if is_secure(uri) { 5061 } else { 5060 });
     match uri.host()? {
         Host::Ip(ip) => Some(SocketAddr::new(*ip, port)),
         Host::Name(name) => {
@@ -92,6 +103,20 @@ pub(super) async fn resolve(uri: &Uri, near: IpAddr) -> Option<SocketAddr> {
             let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((name, port)));
             found.await.ok()?.ok()?.find(|it| it.is_ipv4() == near.is_ipv4())
         }
+    }
+}
+
+/// Whether an address is to be reached over TLS.
+pub(super) fn is_secure(uri: &Uri) -> bool {
+    let named = uri.transport().is_some_and(|it| it.eq_ignore_ascii_case(b"tls"));
+    named || matches!(uri.scheme(), Scheme::Sips)
+}
+
+/// A host as its certificate names it.
+pub(super) fn host_name(host: &Host) -> String {
+    match host {
+        Host::Ip(ip) => ip.to_string(),
+        Host::Name(name) => String::from_utf8_lossy(name.as_bytes()).into_owned(),
     }
 }
 
@@ -104,8 +129,21 @@ pub(super) fn via(target: &Target, local: SocketAddr) -> String {
 pub(super) fn contact(user: Option<&[u8]>, local: SocketAddr, transport: TransportKind) -> String {
     let user = user.and_then(|it| std::str::from_utf8(it).ok());
     let user = user.map(|it| format!("{it}@")).unwrap_or_default();
-    let tail = if transport == TransportKind::Tcp { ";transport=tcp" } else { "" };
+    let tail = match transport {
+        TransportKind::Tcp => ";transport=tcp",
+        TransportKind::Tls => ";transport=tls",
+        _ => "",
+    };
     format!("<sip:{user}{local}{tail}>")
+}
+
+/// Our `Contact` in the answer to a request: who calls `sips:` is told a `sips:` (RFC 5630 §5.1.2).
+pub(super) fn contact_in(request: &Request, local: SocketAddr, transport: TransportKind) -> String {
+    let ours = contact(request.uri.user(), local, transport);
+    match request.uri.scheme() {
+        Scheme::Sips => ours.replacen("<sip:", "<sips:", 1),
+        _ => ours,
+    }
 }
 
 /// The URI of the `Contact` header.

@@ -27,7 +27,7 @@ use tokio::{
 use super::{
     accounts::Registration,
     gate::Registrars,
-    path::{contact, resolve, via},
+    path::{contact, host_name, is_secure, resolve, via},
     reply::new_tag,
     wire::{Way, Wire},
 };
@@ -67,7 +67,7 @@ pub(super) struct Registrations {
 enum Failure {
     #[error("its address cannot be found")]
     Lookup,
-    #[error("it is reached by no address of sip.listen")]
+    #[error("it is reached by no address of sip.listen, or over TLS by none of sip.tls")]
     NoWay,
     #[error("it does not answer")]
     NoAnswer,
@@ -228,6 +228,9 @@ impl Agent {
         for wire in self.wires.iter() {
             let Some(address) = resolve(uri, wire.bound().ip()).await else { continue };
             is_known = true;
+            if wire.is_secure() != is_secure(uri) {
+                continue;
+            }
             // An address written out is what it is, whatever we would like.
             if address.is_ipv4() == wire.bound().is_ipv4() {
                 found = Some((wire.clone(), address));
@@ -241,10 +244,15 @@ impl Agent {
             self.admitted = Some(address.ip());
         }
         let transport = match uri.transport() {
+            _ if is_secure(uri) => TransportKind::Tls,
             Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
             _ => TransportKind::Udp,
         };
-        Ok((wire, Way { target: Target::new(address, transport), reuse: None }))
+        let mut target = Target::new(address, transport);
+        if let Some(host) = uri.host().filter(|_| is_secure(uri)) {
+            target = target.verifying(host_name(host));
+        }
+        Ok((wire, Way { target, reuse: None }))
     }
 
     fn request(&mut self, wire: &Wire, way: &Way, expires: Duration) -> Option<Request> {

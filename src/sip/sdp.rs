@@ -1,16 +1,25 @@
 //! Offers and answers (RFC 3264): one audio stream in Opus, G.722 or G.711, keys as telephone events.
 //!
 //! Pure: bytes and addresses in, bytes and [`Media`] out. What is not spoken here (video, fax,
-//! encrypted or second audio) is answered with port 0 and never fails a call that has a stream we
-//! can take.
+//! second audio) is answered with port 0 and never fails a call that has a stream we can take.
+//! Sound may be encrypted (`a=crypto`): over RTP/SAVP, or over RTP/AVP with a key beside it (RFC 8643).
 
-use std::net::{IpAddr, SocketAddr};
+mod crypto;
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use sipx_sdp::{
     Attribute, Direction, MediaDescription, SessionDescription, parse, rtpmap::same_format,
 };
 
-use crate::audio::Codec;
+use self::crypto::Line;
+use crate::{
+    audio::Codec,
+    srtp::{Key, Keys, Seed, Suite},
+};
 
 /// What two sides agreed on for the sound of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +46,8 @@ pub struct Media {
     pub send: bool,
     /// The other side may send.
     pub receive: bool,
+    /// What the sound is encrypted with, if it is.
+    pub keys: Option<Keys>,
 }
 
 /// Why no answer can be made.
@@ -48,25 +59,52 @@ pub enum NotAcceptable {
     /// It is no session description.
     #[error("the session description cannot be read")]
     Malformed,
-    /// No stream over plain RTP in a codec that is spoken here.
+    /// No stream over RTP in a codec that is spoken here.
     #[error("no audio in a codec that is spoken here is offered")]
     NoCommonCodec,
     /// The address is one that nobody who means well receives sound at.
     #[error("sound would have to go to an address that is not a peer's")]
     Address,
+    /// All that is offered is encrypted, and not taken like this.
+    #[error(
+        "only encrypted sound is offered; it is taken if its key comes over TLS and [rtp] srtp allows it"
+    )]
+    Encrypted,
+    /// What is offered is not encrypted, or in no way that is spoken here.
+    #[error("[rtp] srtp requires encrypted sound, and none that can be taken is offered")]
+    Unencrypted,
+}
+
+/// Whether sound may be encrypted, and whether it may be plain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secrecy {
+    /// Plain sound is taken.
+    pub plain: bool,
+    /// Encrypted sound is taken, with keys that come the way the description came.
+    pub secret: bool,
+}
+
+/// What may be agreed on.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Codecs; of several that are offered it is the one the offer names first.
+    pub codecs: &'a [Codec],
+    /// Encryption.
+    pub secrecy: Secrecy,
 }
 
 /// An offer that can be answered.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Offer {
     description: SessionDescription,
     stream: usize,
     direction: Direction,
     media: Media,
+    crypto: Option<Line>,
 }
 
 /// Our side of the description: what stays the same from one answer to the next.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Session {
     id: u64,
     version: u64,
@@ -74,6 +112,14 @@ pub struct Session {
     last: String,
     /// What was last agreed on or offered: numbers of this session keep their meaning.
     formats: Vec<(u8, Format)>,
+    secrecy: Secrecy,
+    /// What our keys are made from, and how many were.
+    seed: Seed,
+    keys: u32,
+    /// The one we encrypt with, if we do.
+    key: Option<Key>,
+    /// The stream is one of RTP/SAVP.
+    is_savp: bool,
 }
 
 /// What a payload type stands for.
@@ -86,6 +132,10 @@ enum Format {
 
 /// Milliseconds in a packet when nobody says (RFC 3551 §4.5).
 const PTIME: u8 = 20;
+/// What is offered where nothing was agreed on: what everybody has to speak (RFC 4568 §6.2).
+const USUAL_SUITE: Suite = Suite::Aes128Tag80;
+/// How a stream that must be encrypted is called.
+const SAVP: &str = "RTP/SAVP";
 /// Streams looked at; an offer of more is cut in the answer and so refused by its sender.
 const MOST_STREAMS: usize = 16;
 /// Telephone events' clocks, those of Opus first.
@@ -95,15 +145,16 @@ const OPUS_WISHES: &str = "maxplaybackrate=16000;sprop-maxcapturerate=16000;usei
 
 impl Offer {
     /// Reads an offer that came from `source`, which also stands for a host name in `c=`: names
-    /// are not looked up. Of `codecs` it is the one that the offer names first.
-    pub fn read(body: &[u8], source: IpAddr, codecs: &[Codec]) -> Result<Self, NotAcceptable> {
+    /// are not looked up.
+    pub fn read<'a>(
+        body: &[u8],
+        source: IpAddr,
+        terms: impl Into<Terms<'a>>,
+    ) -> Result<Self, NotAcceptable> {
         let text = String::from_utf8_lossy(body);
         let description = parse(&text).map_err(|_| NotAcceptable::Malformed)?;
-        let chosen =
-            description.media.iter().take(MOST_STREAMS).enumerate().find_map(|(index, stream)| {
-                speakable(stream, codecs).map(|spoken| (index, stream, spoken))
-            });
-        let (index, stream, (payload_type, codec)) = chosen.ok_or(NotAcceptable::NoCommonCodec)?;
+        let (index, (payload_type, codec), crypto) = chosen(&description, terms.into())?;
+        let stream = &description.media[index];
 
         let remote = SocketAddr::new(address(&description, stream, source)?, stream.port);
         let events = events(stream, codec);
@@ -122,13 +173,21 @@ impl Offer {
             // An unspecified address is how RFC 2543 spelled hold (RFC 3264 §8.4).
             send: direction.receives() && !remote.ip().is_unspecified(),
             receive: direction.sends(),
+            keys: None,
         };
-        Ok(Self { description, stream: index, direction, media })
+        Ok(Self { description, stream: index, direction, media, crypto })
     }
 
-    /// What an answer to this agrees on.
+    /// What an answer to this agrees on, except for keys: ours are the session's.
     pub fn media(&self) -> Media {
         self.media
+    }
+
+    /// What the session's answer to this agrees on.
+    pub fn agreed(&self, session: &mut Session) -> Media {
+        let theirs = self.crypto.map(|it| it.key);
+        let keys = theirs.map(|theirs| Keys { ours: session.key(theirs.suite()), theirs });
+        Media { keys, ..self.media }
     }
 
     /// Whether sound can pass between `local` and the other side: both IPv4, or both IPv6.
@@ -140,22 +199,30 @@ impl Offer {
     /// Writes the answer. Its version goes up when it says something other than the last.
     pub fn answer(&self, session: &mut Session) -> String {
         session.formats = self.formats();
+        let key = self.crypto.map(|it| (it.tag, session.key(it.key.suite())));
+        session.settle(key.is_some(), is_savp(&self.description.media[self.stream]));
         let streams = self.description.media.iter().take(MOST_STREAMS).enumerate();
         let streams = streams
             .map(|(index, offered)| match index == self.stream {
-                true => self.accepted(offered, session.local),
+                true => self.accepted(offered, session.local, key),
                 false => refused(offered),
             })
             .collect();
         session.write(streams)
     }
 
-    fn accepted(&self, offered: &MediaDescription, local: SocketAddr) -> MediaDescription {
+    fn accepted(
+        &self,
+        offered: &MediaDescription,
+        local: SocketAddr,
+        key: Option<(u32, Key)>,
+    ) -> MediaDescription {
         let mut direction = self.direction.mirrored();
         if self.media.remote.ip().is_unspecified() && direction == Direction::SendRecv {
             direction = Direction::RecvOnly;
         }
         let mut stream = audio(local.port(), &self.formats(), self.media.ptime_ms, direction);
+        encrypt(&mut stream, key);
         stream.protocol.clone_from(&offered.protocol);
         stream
     }
@@ -171,7 +238,23 @@ impl Session {
     /// A new session at the address where we receive sound; `id` is any number, unique enough.
     pub fn new(id: u64, local: SocketAddr) -> Self {
         // Some readers keep it in a signed number.
-        Self { id: id >> 2, version: id >> 2, local, last: String::new(), formats: Vec::new() }
+        Self {
+            id: id >> 2,
+            version: id >> 2,
+            local,
+            last: String::new(),
+            formats: Vec::new(),
+            secrecy: Secrecy::PLAIN,
+            seed: Seed::default(),
+            keys: 0,
+            key: None,
+            is_savp: false,
+        }
+    }
+
+    /// The same where sound may be encrypted, with keys made from a seed of its own.
+    pub fn secretly(self, secrecy: Secrecy, seed: Seed) -> Self {
+        Self { secrecy, seed, is_savp: !secrecy.plain, ..self }
     }
 
     /// An offer of our own: `codecs` in order of preference, and telephone events.
@@ -181,8 +264,36 @@ impl Session {
             formats.push((self.number(format, &formats), format));
         }
         self.formats = formats;
-        let port = self.local.port();
-        self.write(vec![audio(port, &self.formats, PTIME, Direction::SendRecv)])
+        let mut stream = audio(self.local.port(), &self.formats, PTIME, Direction::SendRecv);
+        if self.secrecy.secret {
+            let suite = self.key.map_or(USUAL_SUITE, |it| it.suite());
+            encrypt(&mut stream, Some((1, self.key(suite))));
+            if self.is_savp {
+                stream.protocol = SAVP.into();
+            }
+        }
+        self.write(vec![stream])
+    }
+
+    /// Our key for a suite: the one in use, unless the suite changes.
+    fn key(&mut self, suite: Suite) -> Key {
+        match self.key {
+            Some(key) if key.suite() == suite => key,
+            _ => {
+                let key = Key::derived(suite, &self.seed, self.keys);
+                self.keys += 1;
+                *self.key.insert(key)
+            }
+        }
+    }
+
+    /// It is agreed whether the sound is encrypted; further offers are of the same kind.
+    fn settle(&mut self, is_secret: bool, is_savp: bool) {
+        self.is_savp = is_savp;
+        self.secrecy = Secrecy { plain: !is_secret, secret: is_secret };
+        if !is_secret {
+            self.key = None;
+        }
     }
 
     /// A format's number: the one it has in this session already, else its usual one, else another.
@@ -195,16 +306,23 @@ impl Session {
     }
 
     /// Reads the answer to [`Self::offer`], which came from `source`.
-    pub fn agree(&self, answer: &[u8], source: IpAddr) -> Result<Media, NotAcceptable> {
+    pub fn agree(&mut self, answer: &[u8], source: IpAddr) -> Result<Media, NotAcceptable> {
         // An answer that takes our one stream reads like an offer of what is left of it.
         let offered = |it: &(u8, Format)| match it.1 {
             Format::Sound(codec) => Some(codec),
             Format::Events(_) => None,
         };
         let codecs: Vec<_> = self.formats.iter().filter_map(offered).collect();
-        let Offer { stream: 0, media, .. } = Offer::read(answer, source, &codecs)? else {
+        // Who is offered RTP/SAVP must not answer with less.
+        let secrecy = Secrecy { plain: self.secrecy.plain && !self.is_savp, ..self.secrecy };
+        let offer = Offer::read(answer, source, Terms { codecs: &codecs, secrecy })?;
+        let suite = self.key.map(|it| it.suite());
+        let ours = |it: Line| it.tag == 1 && suite == Some(it.key.suite());
+        if offer.stream != 0 || !offer.crypto.is_none_or(ours) {
             return Err(NotAcceptable::NoCommonCodec);
-        };
+        }
+        let media = offer.agreed(self);
+        self.settle(media.keys.is_some(), self.is_savp);
         let ours = |format: Format| self.formats.iter().find(|it| it.1 == format).map(|it| it.0);
         let payload_type_in = ours(Format::Sound(media.codec)).unwrap_or(media.payload_type);
         let events = ours(Format::Events(media.event_clock));
@@ -240,10 +358,42 @@ fn events_beside(codecs: &[Codec]) -> impl Iterator<Item = Format> {
     EVENT_CLOCKS.iter().rev().copied().filter(beside).map(Format::Events)
 }
 
+/// A stream that can be taken: its place, what is spoken in it, and the key it is encrypted with.
+type Chosen = (usize, (u8, Codec), Option<Line>);
+
+/// The first of them.
+fn chosen(description: &SessionDescription, terms: Terms<'_>) -> Result<Chosen, NotAcceptable> {
+    let mut why = NotAcceptable::NoCommonCodec;
+    for (index, stream) in description.media.iter().take(MOST_STREAMS).enumerate() {
+        let Some(spoken) = speakable(stream, terms.codecs) else { continue };
+        match protection(stream, terms.secrecy) {
+            Ok(crypto) => return Ok((index, spoken, crypto)),
+            Err(fault) => why = fault,
+        }
+    }
+    Err(why)
+}
+
+/// The key a stream is encrypted with, if it is, and if that is how it may be.
+fn protection(stream: &MediaDescription, secrecy: Secrecy) -> Result<Option<Line>, NotAcceptable> {
+    let line = crypto::read(stream).filter(|_| secrecy.secret);
+    match line {
+        Some(line) => Ok(Some(line)),
+        None if is_savp(stream) && !secrecy.secret => Err(NotAcceptable::Encrypted),
+        None if is_savp(stream) => Err(NotAcceptable::NoCommonCodec),
+        None if secrecy.plain => Ok(None),
+        None => Err(NotAcceptable::Unencrypted),
+    }
+}
+
+fn is_savp(stream: &MediaDescription) -> bool {
+    stream.protocol.eq_ignore_ascii_case(SAVP)
+}
+
 /// The first format of a stream that we speak.
 fn speakable(stream: &MediaDescription, codecs: &[Codec]) -> Option<(u8, Codec)> {
-    let plain = stream.protocol.eq_ignore_ascii_case("RTP/AVP");
-    if stream.media != "audio" || stream.is_rejected() || !plain {
+    let known = is_savp(stream) || stream.protocol.eq_ignore_ascii_case("RTP/AVP");
+    if stream.media != "audio" || stream.is_rejected() || !known {
         return None;
     }
     stream.formats.iter().find_map(|format| {
@@ -349,6 +499,38 @@ fn audio(port: u16, formats: &[(u8, Format)], ptime: u8, direction: Direction) -
     say("ptime", ptime.to_string());
     stream.set_direction(direction);
     stream
+}
+
+/// Adds our key under its number.
+fn encrypt(stream: &mut MediaDescription, key: Option<(u32, Key)>) {
+    let line = key.map(|(tag, key)| Attribute::valued("crypto", crypto::write(tag, &key)));
+    stream.attributes.extend(line);
+}
+
+impl Secrecy {
+    /// Nothing may be encrypted.
+    pub const PLAIN: Self = Self { plain: true, secret: false };
+}
+
+impl<'a> From<&'a [Codec]> for Terms<'a> {
+    /// Plain sound in these codecs.
+    fn from(codecs: &'a [Codec]) -> Self {
+        Self { codecs, secrecy: Secrecy::PLAIN }
+    }
+}
+
+impl fmt::Debug for Offer {
+    /// The description has keys in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offer").field("media", &self.media).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Session {
+    /// The same here.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// A stream we do not take, in its place in the answer (RFC 3264 §6).

@@ -31,6 +31,11 @@ pub(super) fn bind(
     Err(("TCP", io::ErrorKind::AddrInUse.into()))
 }
 
+/// TCP for TLS.
+pub(super) fn bind_tls(address: SocketAddr) -> Result<TcpListener, (&'static str, io::Error)> {
+    tcp(address).map_err(|it| ("TLS", it))
+}
+
 fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = socket(address, socket2::Type::DGRAM)?;
     // Room for a burst of calls; what the system grants is enough.

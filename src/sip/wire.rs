@@ -15,7 +15,8 @@ use super::{
     digest::Guard,
     exchange::Exchange,
     gate::Gate,
-    sockets::{bind, route},
+    sockets::{bind, bind_tls, route},
+    tls::Identity,
 };
 
 /// Sends on one address. Cheap to clone.
@@ -25,13 +26,23 @@ pub(super) struct Wire {
     bound: SocketAddr,
     advertise: Option<IpAddr>,
     pub(super) timers: Timers,
+    is_secure: bool,
+}
+
+/// How much is taken at an address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Transactions at once.
+    pub(super) transactions: usize,
+    /// New requests a second from one source; 0 is any number.
+    pub(super) requests: u32,
 }
 
 /// Where a request of ours goes.
 #[derive(Debug, Clone)]
 pub(super) struct Way {
     pub(super) target: Target,
-    /// The far end of a TCP connection the dialog already has: used while it is open, since many
+    /// The far end of a TCP or TLS connection the dialog already has: used while it is open, since many
     /// peers cannot be dialled back.
     pub(super) reuse: Option<SocketAddr>,
 }
@@ -53,25 +64,34 @@ pub(super) enum Command {
 pub(super) const COMMANDS: usize = 1024;
 
 impl Wire {
-    /// Opens UDP and TCP on one port; port 0 asks for any that is free for both.
+    /// Opens UDP and TCP on one port, or with an identity TLS; port 0 asks for any that is free.
     pub(super) fn open(
         address: SocketAddr,
         advertise: Option<IpAddr>,
-        timers: Timers,
+        (timers, bounds, identity): (Timers, Bounds, Option<Arc<Identity>>),
         (gate, guard): (Gate, Option<Arc<Guard>>),
         desk: Arc<Desk>,
     ) -> Result<Self, (&'static str, io::Error)> {
-        let (udp, tcp) = bind(address)?;
-        let bound = udp.local_addr().map_err(|it| ("UDP", it))?;
+        let (udp, tcp) = match &identity {
+            None => bind(address).map(|(udp, tcp)| (Some(udp), tcp))?,
+            Some(_) => (None, bind_tls(address)?),
+        };
+        let bound = tcp.local_addr().map_err(|it| ("TCP", it))?;
         let (commands, orders) = mpsc::channel(COMMANDS);
-        let wire = Self { commands, bound, advertise, timers };
-        let exchange = Exchange::new(wire.clone(), (udp, tcp), gate, guard, desk);
+        let wire = Self { commands, bound, advertise, timers, is_secure: identity.is_some() };
+        let sockets = (udp, tcp, identity);
+        let exchange = Exchange::new(wire.clone(), sockets, bounds, (gate, guard), desk);
         tokio::spawn(exchange.run(orders));
         Ok(wire)
     }
 
     pub(super) fn bound(&self) -> SocketAddr {
         self.bound
+    }
+
+    /// Whether it speaks TLS, and nothing else.
+    pub(super) fn is_secure(&self) -> bool {
+        self.is_secure
     }
 
     /// Our address as that peer reaches it.
@@ -138,6 +158,7 @@ mod tests {
             bound: "192.0.2.1:5060".parse().unwrap(),
             advertise: Some("203.0.113.9".parse().unwrap()),
             timers: Timers::default(),
+            is_secure: false,
         };
         let (near, far) = ("127.0.0.1".parse().unwrap(), "198.51.100.7".parse().unwrap());
         assert_eq!(wire.local_for(far), "203.0.113.9:5060".parse().unwrap());

@@ -71,9 +71,9 @@ impl Batch {
     }
 
     /// One of the datagrams last received; `None` when it was too long.
-    pub fn datagram(&self, at: usize) -> Option<(SocketAddr, &[u8])> {
+    pub fn datagram(&mut self, at: usize) -> Option<(SocketAddr, &mut [u8])> {
         let (from, length) = self.received[at]?;
-        Some((from, &self.buffers[at][..length]))
+        Some((from, &mut self.buffers[at][..length]))
     }
 }
 
@@ -208,9 +208,9 @@ mod tests {
             let mut batch = Batch::default();
             assert_eq!(batch.receive(&other), 3);
             let from = one.local_addr().unwrap();
-            assert_eq!(batch.datagram(0), Some((from, &[7; 5][..])));
+            assert_eq!(batch.datagram(0), Some((from, &mut [7; 5][..])));
             assert_eq!(batch.datagram(1), None);
-            assert_eq!(batch.datagram(2), Some((from, &[][..])));
+            assert_eq!(batch.datagram(2), Some((from, &mut [][..])));
             assert_eq!(batch.receive(&other), 0);
         }
     }

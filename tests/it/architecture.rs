@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// Each module may use those of earlier rows; only the core may look sideways.
 const LAYERS: [&[&str]; 7] = [
-    &["audio", "flow", "mailbox", "say"],
+    &["audio", "flow", "mailbox", "say", "srtp"],
     &["clock", "sys"],
     &["worker"],
     &["blobs", "decode", "mail", "prompts", "rtp", "sip", "speech", "store"],

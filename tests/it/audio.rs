@@ -1,6 +1,7 @@
 //! What the listener makes of speech, silence and the tones of many networks; WAV files.
 #![expect(clippy::print_stdout, reason = "figures, seen with --nocapture")]
 
+mod dtmf;
 pub(crate) mod wide;
 
 use std::{path::Path, time::Duration};
@@ -19,6 +20,7 @@ fn rules() -> Rules {
         end_of_message_silence: Some(Duration::from_secs(8)),
         longest: Duration::from_secs(120),
         tones: true,
+        keys: false,
     }
 }
 
@@ -209,7 +211,12 @@ mod tones {
         for folder in ["/usr/share/asterisk/sounds", "/usr/share/pocketsphinx/test/data"] {
             gather(Path::new(folder), &mut clips);
         }
-        let rules = Rules { end_of_message_silence: None, longest: Duration::MAX, tones: true };
+        let rules = Rules {
+            end_of_message_silence: None,
+            longest: Duration::MAX,
+            tones: true,
+            keys: false,
+        };
         let mut taken = Vec::new();
         let started = std::time::Instant::now();
         for (name, samples) in &clips {

@@ -9,6 +9,7 @@ mod own;
 mod owner;
 mod reasons;
 mod room;
+mod secure;
 pub(crate) mod signalling;
 mod spoken;
 mod trouble;

@@ -27,6 +27,8 @@ const PLACES: u32 = 55;
 pub struct House {
     pub dir: TempDir,
     pub sip: SocketAddr,
+    /// Where TLS is spoken, if it is.
+    pub sips: Option<SocketAddr>,
     pub http: SocketAddr,
     ports: u16,
     child: Child,
@@ -73,8 +75,8 @@ impl House {
     pub fn start_after(settings: &str, verb: &[&str]) -> Self {
         let Bare { dir, sip, http, ports } = Bare::new(settings);
         afterbeep(dir.path(), verb);
-        let child = serve(dir.path());
-        Self { dir, sip, http, ports, child }
+        let (child, sips) = serve(dir.path());
+        Self { dir, sip, sips, http, ports, child }
     }
 
     /// Other settings, from its next start on.
@@ -90,7 +92,7 @@ impl House {
 
     /// Starts it again on what is left in its folder.
     pub fn restart(&mut self) {
-        self.child = serve(self.dir.path());
+        (self.child, self.sips) = serve(self.dir.path());
     }
 
     /// Starts it again and does not wait until it is ready.
@@ -263,14 +265,24 @@ fn begin(dir: &Path) -> Child {
     command(dir, &["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
 }
 
-fn serve(dir: &Path) -> Child {
+/// Starts the server, and answers where it speaks TLS.
+fn serve(dir: &Path) -> (Child, Option<SocketAddr>) {
     let mut child = begin(dir);
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let ready = lines.any(|line| line.is_ok_and(|line| line.contains("Health")));
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut ready, mut sips) = (false, None);
+    for line in lines.map_while(Result::ok) {
+        if let Some((_, address)) = line.split_once("sips:NUMBER@") {
+            sips = address.split(' ').next().and_then(|it| it.parse().ok());
+        }
+        ready = line.contains("Health");
+        if ready {
+            break;
+        }
+    }
     if !ready {
         panic!("the server did not start: {}", std::fs::read_to_string(dir.join("log")).unwrap());
     }
-    child
+    (child, sips)
 }
 
 fn afterbeep(dir: &Path, verb: &[&str]) -> String {

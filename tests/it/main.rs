@@ -8,6 +8,7 @@ mod asterisk;
 mod audio;
 mod blobs;
 mod call;
+mod certificate;
 mod cli;
 mod config;
 mod decode;

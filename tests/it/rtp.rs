@@ -71,6 +71,7 @@ impl Phone {
             ptime_ms: 20,
             send: true,
             receive: true,
+            keys: None,
         }
     }
 

@@ -4,14 +4,18 @@
 mod accounts;
 mod calls;
 mod faults;
+mod limits;
 mod offers;
 mod placed;
 mod progress;
 mod registrations;
 mod sdp;
+mod sdp_secret;
 mod sdp_wide;
+mod secure;
 mod strangers;
 mod timers;
+mod torture;
 mod transports;
 
 use std::{
@@ -34,6 +38,8 @@ async fn serve(change: impl FnOnce(&mut Settings)) -> (Endpoint, mpsc::Receiver<
     let mut settings = Settings {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         t1: Duration::from_millis(50),
+        // What floods the server here is no source that has to be slowed down.
+        most_requests: 0,
         ..Settings::default()
     };
     change(&mut settings);

@@ -137,6 +137,7 @@ fn rules() -> Rules {
         end_of_message_silence: Some(Duration::from_secs(8)),
         longest: Duration::from_secs(300),
         tones: true,
+        keys: false,
     }
 }
 

@@ -50,6 +50,8 @@ enum Verb {
     Outage,
     /// An owner's key to the next clip while 200 calls are recorded, and a mailbox of 10,000 opened.
     Owners,
+    /// Keys heard right, by telephone events with losses, SIP INFO and in the sound.
+    Digits,
     /// Calls of four minutes with session timers, through Kamailio.
     LongCall,
     /// Filing, lists and the start with many messages, on SQLite and on PostgreSQL.
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
             Some(Verb::Gaps) => show(figures::gaps(50, 20, 20, &house::models()).await),
             Some(Verb::Outage) => show(outage(false).await),
             Some(Verb::Owners) => owners().await,
+            Some(Verb::Digits) => show(figures::digits().await),
             Some(Verb::LongCall) => show(long_calls(Long { seconds: 240, interval: 90 }).await),
             Some(Verb::Store(store)) => both(store.messages).await,
             Some(Verb::Lamps(it)) => show(lamps::figures(it.count).await),
@@ -113,7 +116,8 @@ async fn all() -> bool {
     let mails = show(mails(false).await);
     let gaps = show(figures::gaps(50, 20, 20, &house::models()).await);
     let outage = show(outage(false).await);
-    answers && hangups && mails && gaps && outage && owners().await
+    let digits = show(figures::digits().await);
+    answers && hangups && mails && gaps && outage && digits && owners().await
 }
 
 async fn owners() -> bool {
@@ -130,6 +134,7 @@ async fn smoke() -> bool {
     for findings in [
         answers(true).await,
         figures::hangups(4).await,
+        figures::digits().await,
         mails(true).await,
         figures::keys(3, 10).await,
         figures::opening(2, 200).await,

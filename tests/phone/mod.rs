@@ -9,6 +9,9 @@ pub mod lasting;
 mod more;
 pub mod referred;
 pub mod richer;
+pub mod secret;
+pub mod secure;
+pub mod tones;
 pub mod wide;
 
 use std::cell::Cell;
@@ -19,6 +22,8 @@ use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::time::{Interval, interval, sleep_until, timeout};
+
+use secret::Secret;
 
 /// How long an answer may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,6 +57,8 @@ pub struct Phone {
     /// What it says it is.
     pub name: String,
     pub number: String,
+    /// What it encrypts its sound with, if it does.
+    pub secret: Option<Secret>,
 }
 
 /// A call that was answered and not yet ended.
@@ -73,6 +80,7 @@ pub struct Call {
     seq: u16,
     timestamp: u32,
     ssrc: u32,
+    secret: Option<Secret>,
     /// When what was sent so far has been said.
     said: tokio::time::Instant,
     /// From INVITE to 200.
@@ -124,6 +132,9 @@ impl Phone {
         call.target = contact.trim_start_matches('<').split('>').next().unwrap_or("").to_owned();
         call.route = route_of(&answer);
         call.media = media_of(&answer).ok_or_else(|| io::Error::other("no media in the answer"))?;
+        if call.secret.as_mut().is_some_and(|it| !it.agree(&answer)) {
+            return Err(io::Error::other("no key in the answer"));
+        }
         let ack = call.request("ACK", "")?;
         call.sip.send_to(ack.as_bytes(), server).await?;
         Ok(Ok(call))
@@ -131,7 +142,7 @@ impl Phone {
 
     /// A call that is not begun.
     fn place(self, server: SocketAddr, number: &str) -> io::Result<Call> {
-        let Self { sip, rtp, payload_type, name, number: own } = self;
+        let Self { sip, rtp, payload_type, name, number: own, secret } = self;
         let here = sip.local_addr()?;
         let unique = here.port();
         let random: u64 = rand::random();
@@ -150,6 +161,7 @@ impl Phone {
             seq: 1_000,
             timestamp: 160_000,
             ssrc: random as u32,
+            secret,
             said: tokio::time::Instant::now(),
             answered_in: Duration::ZERO,
             sip,
@@ -215,11 +227,13 @@ impl Call {
                 }
             };
             let (length, from) = received?;
-            if from == self.media && length > 12 {
+            if from == self.media
+                && let Some(packet) = self.opened(&packet[..length])
+            {
                 let timestamp = u32::from_be_bytes(packet[4..8].try_into().expect("four bytes"));
-                heard.insert(timestamp, packet[12..length].to_vec());
+                heard.insert(timestamp, packet[12..].to_vec());
                 // A packet that only keeps the way open is not yet the beginning of something.
-                if last.is_some() || packet[12..length] != self.silence() {
+                if last.is_some() || packet[12..] != self.silence() {
                     last = Some(Instant::now());
                 }
             }
@@ -339,8 +353,11 @@ impl Call {
                 () = sleep_until(until) => return Ok(None),
             };
             // A packet that only keeps the way open is no sound.
-            if from == self.media && length > 12 && packet[12..length] != self.silence() {
-                return Ok(Some(packet[12..length].to_vec()));
+            if from == self.media
+                && let Some(packet) = self.opened(&packet[..length])
+                && packet[12..] != self.silence()
+            {
+                return Ok(Some(packet[12..].to_vec()));
             }
         }
     }
@@ -376,8 +393,21 @@ impl Call {
         packet.extend(self.ssrc.to_be_bytes());
         packet.extend(payload);
         self.seq = self.seq.wrapping_add(1);
+        let packet = match &mut self.secret {
+            Some(secret) => secret.seal(packet),
+            None => packet,
+        };
         self.rtp.send_to(&packet, self.media).await?;
         Ok(())
+    }
+
+    /// A packet with something in it, decrypted if need be.
+    fn opened(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        let packet = match &mut self.secret {
+            Some(secret) => secret.open(packet)?,
+            None => packet.to_vec(),
+        };
+        (packet.len() > 12).then_some(packet)
     }
 
     fn request(&mut self, method: &str, body: &str) -> io::Result<String> {

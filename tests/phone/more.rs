@@ -14,7 +14,7 @@ impl Phone {
     pub async fn at(ip: &str, payload_type: u8) -> io::Result<Self> {
         let (sip, rtp) = (UdpSocket::bind((ip, 0)).await?, UdpSocket::bind((ip, 0)).await?);
         let (name, number) = ("Marie Dupont".into(), "5551234".into());
-        Ok(Self { sip, rtp, payload_type, name, number })
+        Ok(Self { sip, rtp, payload_type, name, number, secret: None })
     }
 
     /// Calls, and gives up in the same moment. The final answer to the INVITE: 487 unless it was
@@ -168,11 +168,15 @@ impl Call {
         let family = if media.is_ipv4() { "IP4" } else { "IP6" };
         let (ip, port, number) = (media.ip(), media.port(), self.payload_type);
         let name = self.format();
+        let (profile, key) = match &self.secret {
+            Some(secret) => ("RTP/SAVP", secret.line()),
+            None => ("RTP/AVP", ""),
+        };
         Ok(format!(
             "v=0\r\no=- 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP {number} 101\r\na=rtpmap:{number} {name}\r\n\
+             m=audio {port} {profile} {number} 101\r\na=rtpmap:{number} {name}\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
-             a={direction}\r\n",
+             {key}a={direction}\r\n",
             version = self.cseq,
         ))
     }

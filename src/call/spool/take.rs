@@ -230,7 +230,8 @@ impl Recorded {
     /// How much of it counts.
     fn samples(&self) -> u64 {
         let written = self.places.iter().map(Place::samples).sum();
-        self.verdict.map_or(written, |it| it.keep.min(written))
+        let judged = self.verdict.map_or(written, |it| it.keep.min(written));
+        self.listener.before_key().map_or(judged, |it| it.min(judged))
     }
 
     fn shelve(

@@ -6,9 +6,14 @@ use super::{finding::Finding, scene::Scene};
 use crate::{
     cli::ask::Answer,
     config::Config,
+    mailbox::Timestamp,
     rtp::Ports,
     sip::{self, ListenError},
 };
+
+/// A certificate that ends within so many days is told of.
+const SOON_DAYS: i64 = 14;
+const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
 /// Where Linux keeps the ports it gives to whoever asks for any.
 const EPHEMERAL: &str = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -31,7 +36,30 @@ pub(super) fn sip(scene: &Scene) -> Vec<Finding> {
     let state = if held { "held by the running server" } else { "free" };
     let mut found = vec![Finding::ok(format!("{listen} (UDP and TCP) is {state}; from {allow}."))];
     found.extend(reach(settings));
+    found.extend(settings.tls.as_ref().map(|it| certificate(it, scene.clock.now())));
     found
+}
+
+/// How long the certificate of `[sip.tls]` is good for.
+fn certificate(tls: &sip::Tls, now: Timestamp) -> Finding {
+    let listen: Vec<_> = tls.listen.iter().map(ToString::to_string).collect();
+    let listen = listen.join(", ");
+    let until = match tls.good_until() {
+        Ok(Some(until)) => until,
+        Ok(None) => return Finding::ok(format!("Calls are taken over TLS on {listen}.")),
+        Err(error) => return Finding::error(error, "See [sip.tls] in the settings."),
+    };
+    let days = (until.0 - now.0).div_euclid(DAY_MS);
+    let remedy = "Have it renewed; the server takes up the new file by itself.";
+    match days {
+        ..0 => Finding::fail("The certificate in [sip.tls] is not good any more.", remedy),
+        0..SOON_DAYS => {
+            Finding::warn(format!("The certificate in [sip.tls] is good for {days} days."), remedy)
+        }
+        _ => Finding::ok(format!(
+            "Calls are taken over TLS on {listen}; the certificate is good for {days} days."
+        )),
+    }
 }
 
 /// What the addresses promise, and cannot keep.

@@ -146,8 +146,10 @@ impl Leg {
             body if asked => {
                 self.session.agree(body, prack.source.ip()).map(|it| (it, None)).map(Some)
             }
-            body => Offer::read(body, prack.source.ip(), &self.desk.codecs)
-                .map(|offer| Some((offer.media(), Some(offer.answer(&mut self.session))))),
+            body => Offer::read(body, prack.source.ip(), self.terms()).map(|offer| {
+                let sdp = offer.answer(&mut self.session);
+                Some((offer.agreed(&mut self.session), Some(sdp)))
+            }),
         };
         let response = reply(request, if answer.is_ok() { 200 } else { 488 }, "");
         let response = match &answer {

@@ -20,7 +20,7 @@ use crate::sip::{
     digits,
     identity::party,
     invitation::Gone,
-    path::{Path, contact, contact_of, routes},
+    path::{Path, contact_in, contact_of, routes},
     reply::{reply, with, with_abilities},
     sdp::{Media, NotAcceptable, Offer, Session},
     wire::{Way, Wire},
@@ -116,7 +116,7 @@ impl Leg {
     ) -> Result<Dialog, Gone> {
         let (mut leg, signals, mut early) = Self::open(caught, session, offer)?;
         let (agreed, agreement) = oneshot::channel();
-        let media = early.offer().map(Offer::media);
+        let media = early.offer().map(|it| it.agreed(&mut leg.session));
         leg.media = media;
         leg.agreed = media.is_none().then_some(agreed);
         let inbox = leg.desk.open(leg.id.clone(), leg.path.source.ip());
@@ -179,7 +179,7 @@ impl Leg {
             Some((id, path))
         };
         let (id, path) = read().ok_or(Gone::Incomplete)?;
-        let contact = contact(arrival.request.uri.user(), arrival.local, arrival.transport);
+        let contact = contact_in(&arrival.request, arrival.local, arrival.transport);
         let wire = arrival.wire.clone();
         let (mut leg, signals) = Self::new(wire, desk, id, path, contact, session);
         leg.heard = sequence(&arrival.request);

@@ -10,7 +10,7 @@ use crate::sip::{
     desk::{Arrival, retry, sequence, wrong_body},
     path::contact_of,
     reply::{reply, with, with_sdp},
-    sdp::Offer,
+    sdp::{Offer, Secrecy, Terms},
 };
 
 /// Longest that somebody is asked to wait whose request came too early, in seconds (RFC 3311 §5.2).
@@ -25,7 +25,7 @@ impl Leg {
         }
         let offer = match request.body() {
             body if body.is_empty() => None,
-            body => match Offer::read(body, arrival.source.ip(), &self.desk.codecs) {
+            body => match Offer::read(body, arrival.source.ip(), self.terms()) {
                 Ok(offer) => Some(offer),
                 Err(_) => return self.respond(&arrival, reply(request, 488, "")).await,
             },
@@ -52,7 +52,8 @@ impl Leg {
         }
         // Told first: their sound may come from its new address as soon as they have the answer.
         if let Some(offer) = &offer {
-            self.change(offer.media());
+            let media = offer.agreed(&mut self.session);
+            self.change(media);
         }
         if is_invite {
             self.accept(&arrival, response, offer.is_none()).await;
@@ -80,6 +81,14 @@ impl Leg {
             return too_early(request);
         }
         None
+    }
+
+    /// What a new offer in this call may be. What was encrypted stays so.
+    pub(super) fn terms(&self) -> Terms<'_> {
+        let terms = self.desk.terms(self.path.transport);
+        let is_secret = self.media.is_some_and(|it| it.keys.is_some());
+        let secrecy = Secrecy { plain: terms.secrecy.plain && !is_secret, ..terms.secrecy };
+        Terms { secrecy, ..terms }
     }
 
     /// Our answer to their offer, or an offer of ours where theirs is missing.

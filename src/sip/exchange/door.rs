@@ -5,17 +5,20 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use sipx_sip::{HeaderName, Message, Method, Request, TransactionKey};
+use sipx_sip::{HeaderName, Message, Method, Request, Response, TransactionKey};
 use sipx_transport::{TransportKind, nat::apply_received_and_rport, target::Target};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Exchange, Role, STALL, scans};
-use crate::sip::{digest::Judgement, gate::Verdict, reply::reply};
+use super::{Exchange, Role, STALL};
+use crate::sip::{
+    digest::Judgement,
+    gate::Verdict,
+    identity::party,
+    reply::{reply, with},
+};
 
-/// Connections of strangers who might know a password,
-const MOST_GUESTS: usize = 64;
-/// and of one of them.
-const MOST_GUESTS_EACH: usize = 8;
+/// Seconds after which somebody may ask again for whom there was no room.
+const RETRY_AFTER: u32 = 2;
 
 /// Whether a request is heard.
 pub(super) enum Admission {
@@ -97,7 +100,7 @@ impl Exchange {
         if verdict == (Verdict::Refuse { first: true }) {
             tracing::info!(peer = %source.ip(), "{what}");
         }
-        if verdict == Verdict::Ignore || scans(&request) {
+        if verdict == Verdict::Ignore || self.scans(&request) {
             return;
         }
         apply_received_and_rport(&mut request, source);
@@ -109,34 +112,81 @@ impl Exchange {
             let now = crate::clock::instant();
             response = guard.challenge(response, is_stale, source.ip(), now);
         }
+        self.answer_once(response, source, transport).await;
+    }
+
+    /// Whether a request is heard now. What belongs to a call or a transaction that is there always is.
+    pub(super) fn has_room_for(&mut self, request: &Request, from: IpAddr) -> bool {
+        let known = TransactionKey::from_request(request)
+            .is_some_and(|key| self.serving.server_request(&key).is_some());
+        if known || matches!(request.method, Method::Ack | Method::Cancel) {
+            return true;
+        }
+        if self.serving.len().1 >= self.bounds.transactions {
+            self.desk.counters.overflowed.fetch_add(1, Relaxed);
+            return false;
+        }
+        let begins = party(&request.headers, &HeaderName::To).is_none_or(|it| it.tag.is_none());
+        if begins && !self.pace.allows(from, crate::clock::instant()) {
+            self.desk.counters.hurried.fetch_add(1, Relaxed);
+            return false;
+        }
+        true
+    }
+
+    /// Says when to ask again. Nothing is kept of the request.
+    pub(super) async fn turn_away(
+        &mut self,
+        request: &Request,
+        source: SocketAddr,
+        transport: TransportKind,
+    ) {
+        let Some(response) = reply(request, 503, "0") else { return };
+        let response = with(response, HeaderName::RetryAfter, RETRY_AFTER.to_string());
+        self.answer_once(response, source, transport).await;
+    }
+
+    /// Answers where the request came from, without a transaction: copies are answered anew.
+    async fn answer_once(
+        &mut self,
+        response: Response,
+        source: SocketAddr,
+        transport: TransportKind,
+    ) {
         let bytes = Message::Response(response).to_bytes();
-        if transport == TransportKind::Udp {
-            let _ = self.udp.send_to(&bytes, source).await;
+        if let Some(udp) = self.udp.as_ref().filter(|_| transport == TransportKind::Udp) {
+            let _ = udp.send_to(&bytes, source).await;
         } else {
             let key = Target::new(source, transport).connection();
             let _ = timeout(STALL, self.pool.send_on_existing(&key, bytes)).await;
         }
     }
 
-    pub(super) fn accept(&mut self, stream: TcpStream, source: SocketAddr) {
-        if !self.gate.admits(source.ip()) {
-            if self.guard.is_none() || !self.has_room_for(source) {
-                let verdict = self.gate.judge(source.ip(), crate::clock::instant());
-                self.desk.counters.strangers.fetch_add(1, Relaxed);
-                if verdict == (Verdict::Refuse { first: true }) {
-                    tracing::info!(peer = %source.ip(), "refused a peer that is not in sip.allow");
-                }
-                return;
-            }
-            self.guests.insert(source);
-        }
-        let _ = stream.set_nodelay(true);
-        self.pool.accept(stream, source);
+    pub(super) fn scans(&self, request: &Request) -> bool {
+        let agent = request.headers.value(&HeaderName::UserAgent);
+        agent.is_some_and(|it| self.gate.is_scanner(&it))
     }
 
-    /// Whether a stranger may have another connection: few, so that peers keep theirs.
-    fn has_room_for(&self, source: SocketAddr) -> bool {
-        let same = self.guests.iter().filter(|it| it.ip() == source.ip()).count();
-        self.guests.len() < MOST_GUESTS && same < MOST_GUESTS_EACH
+    pub(super) fn accept(&mut self, stream: TcpStream, source: SocketAddr) {
+        let is_guest = !self.gate.admits(source.ip());
+        let has_room = self.connections.has_room_for(source, is_guest);
+        if is_guest && (self.guard.is_none() || !has_room) {
+            let verdict = self.gate.judge(source.ip(), crate::clock::instant());
+            self.desk.counters.strangers.fetch_add(1, Relaxed);
+            if verdict == (Verdict::Refuse { first: true }) {
+                tracing::info!(peer = %source.ip(), "refused a peer that is not in sip.allow");
+            }
+            return;
+        }
+        if !has_room {
+            self.desk.counters.overflowed.fetch_add(1, Relaxed);
+            return;
+        }
+        let _ = stream.set_nodelay(true);
+        self.connections.open(&stream, source, is_guest);
+        match self.identity.clone() {
+            None => self.pool.accept(stream, source),
+            Some(identity) => self.shake(&identity, stream, source),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{DEAF, assert_heard, beeped, decoded, place, the_message, words};
+use super::{DEAF, assert_heard, beeped, decoded, place, steadily, the_message, words};
 use crate::house::House;
 use crate::phone::{Call, Phone};
 
@@ -89,6 +89,48 @@ async fn a_deleted_message_never_comes_back() {
     call.speak(&said).await.unwrap();
     call.hang_up().await.unwrap();
     assert_heard(&house.sound(the_message(&house).await.id), &said);
+}
+
+#[tokio::test]
+async fn where_no_telephone_events_are_agreed_on_keys_are_heard_in_the_sound() {
+    steadily(async || {
+        let house = House::start(REVIEW);
+        // As long as the right name, so that the length stays.
+        let unknown = |it: String| it.replace("telephone-event/8000", "telephone-horse/8000");
+        let phone = Phone::new().await.unwrap();
+        let mut call = phone.call_with(house.sip, "1000", unknown).await.unwrap().unwrap();
+        call.sound('#').await.unwrap();
+        call.until_beep_is_over().await.unwrap();
+        let said = words(3);
+        call.speak(&said).await.unwrap();
+        call.sound('#').await.unwrap();
+        let menu = call.listen(QUIET).await.unwrap();
+        assert!(menu.len() > 8_000, "no menu was heard");
+        call.sound('1').await.unwrap();
+        call.until_hung_up().await.unwrap();
+
+        // The key that ended it is not in it: 100 ms of the loudest there is would be.
+        let stored = house.sound(the_message(&house).await.id);
+        let spoken = decoded(&said);
+        let begin = place(&spoken[..20_000], &stored).expect("the beginning was said");
+        let rest = &stored[begin + spoken.len().min(stored.len() - begin)..];
+        assert!(rest.len() < 400, "{} samples of the key are stored", rest.len());
+        assert!(stored.len() - begin > spoken.len() - 400, "too much was cut off");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tone_is_no_key_where_telephone_events_are_agreed_on() {
+    let house = House::start(DEAF);
+    let mut call = beeped(&house).await;
+    call.speak(&words(1)).await.unwrap();
+    call.sound('#').await.unwrap();
+    let said = words(2);
+    call.speak(&said).await.unwrap();
+    call.hang_up().await.unwrap();
+    let stored = house.sound(the_message(&house).await.id);
+    assert!(place(&decoded(&said), &stored).is_some(), "the tone ended the message");
 }
 
 /// Speaks, and ends in the review menu, heard to its end.

@@ -169,12 +169,12 @@ fn what_is_agreed_on_is_what_was_offered() {
 
 #[test]
 fn what_cannot_be_spoken_or_would_hurt_others_is_refused() {
-    use NotAcceptable::{Address, Malformed, NoCommonCodec};
+    use NotAcceptable::{Address, Encrypted, Malformed, NoCommonCodec};
     for (offered, expected) in [
         ("c=IN IP4 192.0.2.1|m=audio 4000 RTP/AVP 18 9", NoCommonCodec),
         ("c=IN IP4 192.0.2.1|m=audio 0 RTP/AVP 0", NoCommonCodec),
         ("c=IN IP4 192.0.2.1|m=image 4000 udptl t38", NoCommonCodec),
-        ("c=IN IP4 192.0.2.1|m=audio 4000 RTP/SAVP 0", NoCommonCodec),
+        ("c=IN IP4 192.0.2.1|m=audio 4000 RTP/SAVP 0", Encrypted),
         ("c=IN IP4 192.0.2.1", NoCommonCodec),
         ("m=audio 4000 RTP/AVP 0", Malformed),
         ("c=IN IP4 192.0.2.1|m=audio 99999 RTP/AVP 0", Malformed),

@@ -122,7 +122,7 @@ fn our_own_offer_names_all_and_each_side_may_number_them_its_way() {
     let mut session = Session::new(44, here());
     let offered = stream_of(&session.offer(ALL));
     assert!(offered.starts_with("m=audio 20000 RTP/AVP 111 9 0 8 101 110 "), "{offered}");
-    let agree = |stream: &str| session.agree(offer(stream).as_bytes(), PEER);
+    let mut agree = |stream: &str| session.agree(offer(stream).as_bytes(), PEER);
     let numbers = |it: Media| {
         let numbers = (it.payload_type, it.payload_type_in);
         (it.codec, numbers, it.telephone_event.zip(it.telephone_event_in))

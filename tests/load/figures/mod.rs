@@ -1,6 +1,7 @@
 //! The figures of docs/performance.md, each measured from the caller's side of real sockets.
 
 mod answers;
+mod digits;
 mod gaps;
 mod hangups;
 mod mails;
@@ -19,6 +20,7 @@ use afterbeep::store::messages::{self, Message, Page};
 use afterbeep::store::{Db, mailboxes};
 
 pub use answers::answers;
+pub use digits::digits;
 pub use gaps::gaps;
 pub use hangups::hangups;
 pub use mails::mails;
