@@ -66,6 +66,18 @@ const ENGLISH: Language = language!(
     "2-end" "3-end" "4-end" "5-end" "6-end" "7-end" "8-end" "9-end" "10-end" "11-end" "12-end"
     "13-end" "14-end" "15-end" "16-end" "17-end" "18-end" "19-end" "20-end" "30-end" "40-end"
     "50-end"
+    "first-use" "enter-new-pin" "enter-again" "pins-differ" "pin-length" "pin-easy" "pin-changed"
+    "speak-greeting" "speak-name" "speak-intro" "speak-reply" "how-many-days" "recording-kept"
+    "recording-removed" "nothing-recorded" "enter-numbers" "message-sent" "not-forwardable"
+    "no-reply" "no-call-back" "private" "no-mailbox-with" "sent-by-extension" "choose-own"
+    "choose-unavailable" "choose-busy" "choose-temporary" "choose-name" "choose-pin" "choose-hear"
+    "choose-record" "choose-remove" "choose-keep" "choose-more" "choose-reply" "choose-call-back"
+    "choose-send" "choose-intro" "choose-send-now" "choose-save-to" "choose-work-folder"
+    "choose-family-folder" "choose-friends-folder" "choose-fifth-folder" "choose-sixth-folder"
+    "choose-slower" "choose-faster" "choose-cancel" "work-message" "work-messages"
+    "no-work-messages" "family-message" "family-messages" "no-family-messages" "friends-message"
+    "friends-messages" "no-friends-messages" "fifth-message" "fifth-messages" "no-fifth-messages"
+    "sixth-message" "sixth-messages" "no-sixth-messages"
 );
 
 const FRENCH: Language = language!(
@@ -104,6 +116,17 @@ const FRENCH: Language = language!(
     "seconds" "6-short" "8-short" "10-short" "0-end" "1-end" "2-end" "3-end" "4-end" "5-end" "6-end"
     "7-end" "8-end" "9-end" "10-end" "11-end" "12-end" "13-end" "14-end" "15-end" "16-end" "17-end"
     "18-end" "19-end" "1-f-end" "and-1-end" "and-1-f-end" "20-end" "30-end" "40-end" "50-end"
+    "first-use" "enter-new-pin" "enter-again" "pins-differ" "pin-length" "pin-easy" "pin-changed"
+    "speak-greeting" "speak-name" "speak-intro" "speak-reply" "how-many-days" "recording-kept"
+    "recording-removed" "nothing-recorded" "enter-numbers" "message-sent" "not-forwardable"
+    "no-reply" "no-call-back" "private" "no-mailbox-with" "sent-by-extension" "choose-own"
+    "choose-unavailable" "choose-busy" "choose-temporary" "choose-name" "choose-pin" "choose-hear"
+    "choose-record" "choose-remove" "choose-keep" "choose-more" "choose-reply" "choose-call-back"
+    "choose-send" "choose-intro" "choose-send-now" "choose-save-to" "choose-work-folder"
+    "choose-family-folder" "choose-friends-folder" "choose-fifth-folder" "choose-sixth-folder"
+    "choose-slower" "choose-faster" "choose-cancel" "work-message" "no-work-messages"
+    "family-message" "no-family-messages" "friends-message" "no-friends-messages" "fifth-message"
+    "no-fifth-messages" "sixth-message" "no-sixth-messages"
 );
 
 #[cfg(test)]

@@ -321,12 +321,7 @@ impl Phrase {
             Phrase::Choice { .. } => "choice",
             Phrase::Message { urgent: false, .. } => "message",
             Phrase::Message { urgent: true, .. } => "urgent-message",
-            Phrase::Received { at, today, .. } => match Day::of(at.date(), *today) {
-                Day::Today => "received-today",
-                Day::Yesterday => "received-yesterday",
-                Day::Lately => "received-weekday",
-                Day::Other => "received-on",
-            },
+            Phrase::Received { at, today, .. } => received(Day::of(at.date(), *today)),
             Phrase::From(who) => who.name(),
             Phrase::Length(_) => "length",
             Phrase::MessageDeleted => "message-deleted",
@@ -361,6 +356,15 @@ impl Phrase {
             Phrase::SentBy { .. } => "sent-by",
             Phrase::Unknown => "unknown",
         }
+    }
+}
+
+fn received(day: Day) -> &'static str {
+    match day {
+        Day::Today => "received-today",
+        Day::Yesterday => "received-yesterday",
+        Day::Lately => "received-weekday",
+        Day::Other => "received-on",
     }
 }
 

@@ -1,8 +1,9 @@
 //! Lamps: who is told how many messages lie in a mailbox, and what they were told last.
 //!
 //! A lamp is to be told when its mailbox has another version than it was told of, when its time is
-//! over, or when its mailbox is gone. That is looked up, so it does not matter which process changed
-//! what. Whoever tells writes down first what is said, with the number it is said under.
+//! over, when its mailbox is gone, or when nobody said in time how telling it went. That is looked up,
+//! so it does not matter which process changed what. Whoever tells writes down first what is said, with
+//! the number it is said under.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -216,7 +217,7 @@ pub async fn renew(db: &Db, change: &Renewed, now: Timestamp) -> Result<bool, St
     let apart = super::ms(APART);
     let renewed = on!(&db.writer, pool => sqlx::query(
         "update lamp set dialog = $2, place = $3, node = $4, expires = $5, version = -1,
-                sequence = sequence + 1, failures = 0, problem = null,
+                sequence = sequence + 1, under_way = false, failures = 0, problem = null,
                 due = case when told + $7 > $6 then told + $7 else $6 end
           where name = $1 and mailbox is not null",
     )
@@ -281,7 +282,7 @@ pub async fn resume(db: &Db, now: Timestamp) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     on!(&mut tx, tx => {
         sqlx::query("delete from lamp where expires <= $1").bind(now.0).execute(&mut **tx).await?;
-        sqlx::query("update lamp set version = -1, due = $1, failures = 0")
+        sqlx::query("update lamp set version = -1, due = $1, under_way = false, failures = 0")
             .bind(now.0)
             .execute(&mut **tx)
             .await?;
@@ -310,7 +311,8 @@ pub async fn claim(
     let ids: Vec<String> = on!(&db.reader, pool => sqlx::query_scalar(
         "select lamp.id from lamp left join mailbox on mailbox.id = lamp.mailbox
           where lamp.due <= $1
-            and (mailbox.id is null or mailbox.version <> lamp.version or lamp.expires <= $1)
+            and (mailbox.id is null or mailbox.version <> lamp.version or lamp.under_way
+                 or lamp.expires <= $1)
           order by case when lamp.version >= 0 then 0 when lamp.told = 0 then 1 else 2 end,
                    lamp.due, lamp.id
           limit $2",
@@ -340,14 +342,15 @@ pub async fn settle(db: &Db, all: &[Settled], now: Timestamp) -> Result<(), Stor
         on!(&mut tx, tx => {
             let query = match fate {
                 Fate::Told => sqlx::query(
-                    "update lamp set due = told + $3, failures = 0, problem = null
+                    "update lamp set due = told + $3, under_way = false, failures = 0, problem = null
                       where id = $1 and sequence = $2",
                 )
                 .bind(id)
                 .bind(i64::from(*sequence))
                 .bind(super::ms(APART)),
                 Fate::Again(after) => sqlx::query(
-                    "update lamp set due = $3, version = -1, failures = failures + 1, problem = $4
+                    "update lamp set due = $3, version = -1, under_way = false, failures = failures + 1,
+                            problem = $4
                       where id = $1 and sequence = $2",
                 )
                 .bind(id)
@@ -429,7 +432,8 @@ async fn claim_one(
     lease: Duration,
 ) -> Result<Option<Due>, StoreError> {
     let row: Option<ClaimedRow> = on!(&mut *tx, tx => sqlx::query_as(
-        "update lamp set sequence = sequence + 1, due = $3 where id = $1 and due <= $2
+        "update lamp set sequence = sequence + 1, due = $3, under_way = true
+          where id = $1 and due <= $2
          returning mailbox, kind, place, dialog, expires, sequence, failures",
     )
     .bind(&id)

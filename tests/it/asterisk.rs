@@ -141,8 +141,8 @@ fn check_voicemail_envelope() {
         server: say Message { place: 1, last: false, folder: New, urgent: false }, play 1
         caller: waits
         server: move 1 to saved, AFTER
-        caller: presses 3
         store: moved 1 to saved
+        caller: presses 3
         server: MORE
         caller: presses 3
         server: say Received { at: 2026-11-27T14:05:00, today: 2026-11-27, hours: TwentyFour }, say From(Extension(\"1001\")), say Length(12s), wait 5s
@@ -273,8 +273,8 @@ fn check_voicemail_forward_hangup() {
         server: say Message { place: 1, last: false, folder: New, urgent: false }, play 1
         caller: waits
         server: move 1 to saved, AFTER
-        caller: presses 8
         store: moved 1 to saved
+        caller: presses 8
         server: say EnterNumbers, wait 5s
         caller: types 5555
         caller: presses #

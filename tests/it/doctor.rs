@@ -83,7 +83,7 @@ async fn in_a_healthy_house_whose_server_runs_all_is_well() {
     // How fast speech is written down depends on what else the machine does.
     let mut all = told.verdicts().into_iter().filter(|it| it.0 != "speech");
     assert!(!told.failed && all.all(|it| it.1 == "OK"), "{:#?}", told.lines);
-    assert_eq!(told.verdicts().len(), 16, "{:#?}", told.lines);
+    assert_eq!(told.verdicts().len(), 17, "{:#?}", told.lines);
     assert!(told.found("web").contains("is ready"), "{}", told.found("web"));
     assert!(told.found("sip").contains("held by the running server"), "{}", told.found("sip"));
     assert!(told.found("speech").contains("for a second of speech"), "{}", told.found("speech"));

@@ -6,7 +6,7 @@ use super::fields::Fields;
 use crate::{
     admin::{self, check},
     mailbox::{
-        Preferences, Settings,
+        Preferences, Profile, Settings,
         settings::{Addresses, Hours, Level, LogIn, Numbers, Operator, WhenOff},
     },
 };
@@ -131,6 +131,12 @@ fn kind(name: &str, default: &Value) -> Value {
             json!({ "type": "string", "enum": words })
         }
         ("operator", _) => json!({ "type": "string", "pattern": Operator::PATTERN }),
+        ("presence", _) => json!({ "type": "string", "enum": Profile::ALL.map(Profile::as_str) }),
+        ("opening", _) => json!({ "type": "string", "examples": ["mo-fr 09:00-17:30"] }),
+        ("holidays", _) => json!({ "type": "string", "examples": ["12-25, 2026-12-24"] }),
+        ("greetings", _) => {
+            json!({ "type": "string", "examples": ["temporary, reason:busy=busy, unavailable"] })
+        }
         ("time_zone", _) => json!({ "type": "string", "examples": ["Europe/Vienna"] }),
         ("spoken", _) => json!({ "type": "string", "pattern": format!("^auto$|{LANGUAGE}") }),
         ("copy_to" | "distribute", _) => {

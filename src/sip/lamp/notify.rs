@@ -14,7 +14,7 @@ use crate::{
     mailbox::lamp::{Answer, Counts, Ending, Standing},
     sip::{
         Endpoint,
-        path::{Path, contact, resolve, via},
+        path::{Path, contact, host_name, is_secure, resolve, via},
         register::{answer, seconds},
         reply::{add, label, new_tag},
         wire::{Way, Wire},
@@ -68,7 +68,9 @@ impl Endpoint {
     }
 
     async fn within(&self, to: &Subscription, notice: &Notice) -> Option<(Wire, Request, Way)> {
-        let near = |it: &&Wire| it.bound().is_ipv4() == to.source.is_ipv4();
+        let is_safe = transport(&to.transport) == TransportKind::Tls;
+        let near =
+            |it: &&Wire| it.is_secure() == is_safe && it.bound().is_ipv4() == to.source.is_ipv4();
         let same = |it: &&Wire| it.bound() == to.node;
         let wire = self.wires.iter().find(same).or_else(|| self.wires.iter().find(near))?.clone();
         let routes = to.routes.iter().map(|it| Address::parse(bracketed(it).as_bytes(), "Route"));
@@ -96,10 +98,15 @@ impl Endpoint {
         let uri = Uri::parse(Bytes::from(to.to_owned())).ok()?;
         let (wire, address) = self.near(&uri).await?;
         let kind = match uri.transport() {
+            _ if is_secure(&uri) => TransportKind::Tls,
             Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
             _ => TransportKind::Udp,
         };
-        let way = Way { target: Target::new(address, kind), reuse: None };
+        let mut target = Target::new(address, kind);
+        if let Some(host) = uri.host().filter(|_| is_secure(&uri)) {
+            target = target.verifying(host_name(host));
+        }
+        let way = Way { target, reuse: None };
         let local = wire.local_for(address.ip());
         let host = notice.domain.clone().unwrap_or_else(|| local.to_string());
         let account = format!("sip:{}@{host}", notice.number);
@@ -122,7 +129,7 @@ impl Endpoint {
 
     /// The first address of ours that reaches what a URI names.
     async fn near(&self, uri: &Uri) -> Option<(Wire, SocketAddr)> {
-        for wire in self.wires.iter() {
+        for wire in self.wires.iter().filter(|it| it.is_secure() == is_secure(uri)) {
             let found = resolve(uri, wire.bound().ip()).await;
             if let Some(it) = found.filter(|it| it.is_ipv4() == wire.bound().is_ipv4()) {
                 return Some((wire.clone(), it));

@@ -89,6 +89,9 @@ pub enum SynthesisError {
         /// The voices there are, where they are known.
         there: String,
     },
+    /// The engine failed on this text, such as a word without an end.
+    #[error("the voice can make nothing of this text ({0}); say it in other words")]
+    Unspeakable(String),
     /// The program was built without the feature `pico`.
     #[error(
         "this program was built without a voice (feature `pico`); set [synthesis] engine to command or http"
@@ -113,7 +116,11 @@ impl SynthesisError {
     pub fn is_askers(&self) -> bool {
         matches!(
             self,
-            Self::Empty | Self::TooLong(_) | Self::NoVoice { .. } | Self::NoSuchVoice { .. }
+            Self::Empty
+                | Self::TooLong(_)
+                | Self::NoVoice { .. }
+                | Self::NoSuchVoice { .. }
+                | Self::Unspeakable(_)
         )
     }
 }

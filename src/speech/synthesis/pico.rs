@@ -75,7 +75,11 @@ impl Pico {
         let folder = ["--folder".into(), folder.into_os_string()];
         let call = Call(["speak".into()].into_iter().chain(voice).chain(folder).collect());
         let line = Line { text: order.text.clone() };
-        let ((), body) = self.desk.serve(&call, &line, &[]).await?;
+        let served = self.desk.serve(&call, &line, &[]).await;
+        let ((), body) = served.map_err(|error| match error {
+            WorkerError::Failed(why) => SynthesisError::Unspeakable(why),
+            error => error.into(),
+        })?;
         Ok(workers::samples(&body))
     }
 }

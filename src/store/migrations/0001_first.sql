@@ -68,6 +68,7 @@ create table lamp (
     told_new_urgent   bigint not null default 0,
     told_saved_urgent bigint not null default 0,
     due               bigint not null,         -- not told before
+    under_way         boolean not null default false, -- said, and not answered yet
     failures          bigint not null default 0,
     problem           text,                    -- why it was not told the last time
     created           bigint not null,
@@ -75,7 +76,7 @@ create table lamp (
 );
 
 -- All that is looked at to know who is to be told.
-create index lamp_state on lamp (mailbox, version, due, expires, told, id);
+create index lamp_state on lamp (mailbox, version, due, under_way, expires, told, id);
 
 create table pin (
     mailbox text   primary key references mailbox (id) on delete cascade,

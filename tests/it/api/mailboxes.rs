@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use afterbeep::{
-    mailbox::{MailboxId, Timestamp},
-    store::lamps,
+    mailbox::{MailboxId, Timestamp, lamp::Fate},
+    store::lamps::{self, Settled},
 };
 use axum::{body::Body, http::Method};
 use serde_json::json;
@@ -33,7 +33,10 @@ async fn a_mailbox_is_added_changed_listed_and_removed() {
     assert_eq!(shown["settings"], json!({ "spoken": "de" }), "what is not named stays");
     assert_eq!(shown["name"], "Reception");
 
-    let empty = json!({ "new": 0, "saved": 0, "deleted": 0, "limit": 100 });
+    let empty = json!({
+        "new": 0, "saved": 0, "work": 0, "family": 0, "friends": 0, "fifth": 0, "sixth": 0,
+        "deleted": 0, "limit": 100,
+    });
     assert_eq!(client.get(&format!("{place}/usage")).await.is(200).json(), empty);
     client.delete(&place).await.is(204);
     client.get(&place).await.refused(404, "not_found");
@@ -128,14 +131,22 @@ async fn resync_forgets_what_the_phones_of_the_mailbox_were_told_and_of_no_other
             .unwrap();
         ids.push(id);
     }
-    let due = async |at| {
-        let due = lamps::claim(&stand.db, Timestamp(at), 9, Duration::from_secs(1)).await.unwrap();
+    let told = async |at| {
+        let now = Timestamp(at);
+        let due = lamps::claim(&stand.db, now, 9, Duration::from_secs(60)).await.unwrap();
+        let settled = due.iter().map(|it| Settled {
+            id: it.id.clone(),
+            sequence: it.sequence,
+            fate: Fate::Told,
+            problem: None,
+        });
+        lamps::settle(&stand.db, &settled.collect::<Vec<_>>(), now).await.unwrap();
         due.into_iter().map(|it| it.id).collect::<Vec<_>>()
     };
-    assert_eq!(due(NOW).await.len(), 2);
+    assert_eq!(told(NOW).await.len(), 2);
     let path = format!("/mailboxes/{}/lamp/resync", ids[1]);
-    let told = client.post(&path, json!(null)).await.is(200).json();
-    assert_eq!(told, json!({ "lamps": 1 }));
-    assert_eq!(due(NOW + 1_000).await, [ids[1].clone()]);
+    let answer = client.post(&path, json!(null)).await.is(200).json();
+    assert_eq!(answer, json!({ "lamps": 1 }));
+    assert_eq!(told(NOW + 1_000).await, [ids[1].clone()]);
     stand.of("zeta").await.post(&path, json!(null)).await.refused(404, "not_found");
 }

@@ -221,9 +221,14 @@ async fn folder(house: &House, count: usize) -> Folder {
 
 /// Whether the middle of a sentence's last clip is in what was heard.
 pub(super) fn hears(heard: &[i16], phrase: Phrase) -> bool {
+    heard_at(heard, phrase).is_some()
+}
+
+/// Where that is.
+pub(super) fn heard_at(heard: &[i16], phrase: Phrase) -> Option<usize> {
     let clips = Prompts::load(None).unwrap().clips("en", &phrase);
     let last = clips.last().unwrap().encoded(Codec::Pcmu);
-    place(&decoded(&last[last.len() / 3..][..800]), heard).is_some()
+    place(&decoded(&last[last.len() / 3..][..800]), heard)
 }
 
 /// What a recogniser makes of what was heard.

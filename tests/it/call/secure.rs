@@ -54,13 +54,14 @@ async fn sound_that_another_key_made_is_not_heard() {
     // The key that would skip the greeting is not heard either.
     call.press('#').await.unwrap();
     call.until_beep_is_over().await.unwrap();
-    call.speak(&words(3)).await.unwrap();
+    // Not for so long that silence would be kept.
+    call.speak(&words(2)).await.unwrap();
     let (_, metrics) = house.get("/metrics").await;
     call.hang_up().await.unwrap();
 
     let forged = metrics.lines().find(|it| it.contains("reason=\"forged\"")).unwrap();
     let forged: u64 = forged.rsplit(' ').next().unwrap().parse().unwrap();
-    assert!(forged >= 150, "{forged} of them were counted");
+    assert!(forged >= 100, "{forged} of them were counted");
     // Nothing was said that could be kept, so no message came of it.
     let db = house.db().await;
     let mailbox = afterbeep::store::mailboxes::reached(&db, "localhost", "1000").await.unwrap();
@@ -123,7 +124,7 @@ async fn baresip_leaves_a_message_over_tls_and_srtp() {
     let (certificate, house) = secured("srtp = \"required\"");
     let folder = tempfile::tempdir().unwrap();
     // A greeting that is soon over, for baresip begins to speak at once.
-    let short = vec![0_i16; 1_600];
+    let short: Vec<i16> = (0..1_600).map(|n| ((n as f32 / 4.0).sin() * 3e3) as i16).collect();
     let greeting = folder.path().join("greeting.wav");
     std::fs::write(&greeting, wav::to_wav(&short, 8_000)).unwrap();
     house.run(&["greeting", "set", "--mailbox", "1000", "--file", greeting.to_str().unwrap()]);

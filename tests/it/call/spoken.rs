@@ -68,9 +68,9 @@ async fn a_sentence_without_clips_is_spoken_and_not_left_out() {
     let house = House::start(DEAF);
     let voice = house.dir.path().join("voice/de");
     std::fs::create_dir_all(&voice).unwrap();
-    let sentences = "[phrases]\nnot-available = [\"a\", \"{number}\", \"b\"]\n\
-                     instructions = [\"c\"]\n[clips]\na = \"Dear caller,\"\nb = \"went fishing.\"\n\
-                     c = \"Leave a message after the tone.\"\n1 = \"one,\"\n0 = \"zero,\"\n";
+    let sentences = "[phrases]\nnot-available = [\"a\", \"b\"]\ninstructions = [\"c\"]\n\
+                     [clips]\na = \"Dear caller,\"\nb = \"we went fishing.\"\n\
+                     c = \"Leave a message after the tone.\"\n";
     std::fs::write(voice.join("phrases.toml"), sentences).unwrap();
     // A language of the operator's that a voice is set for, so that English is understood of it.
     let mut house = house;
@@ -82,7 +82,7 @@ async fn a_sentence_without_clips_is_spoken_and_not_left_out() {
     house.run(&["mailbox", "set", "1000", "--prompts", "de"]);
     house.restart();
     let heard = opening(&house).await;
-    for word in ["caller", "one", "zero", "fishing", "message"] {
+    for word in ["caller", "fishing", "message"] {
         assert!(heard.contains(word), "{word:?} was not heard: {heard}");
     }
 }

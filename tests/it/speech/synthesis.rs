@@ -63,6 +63,7 @@ async fn what_nobody_can_say_is_refused_with_what_helps() {
         (&long, "en", None, "too long to be spoken; take 2000 at most"),
         ("Olá", "pt-BR", None, "set [synthesis] engine to command or http"),
         ("Hello", "en", Some("klingon"), "there are en-US, en-GB, fr-FR"),
+        (&"0".repeat(2_000), "en", None, "can make nothing of this text"),
     ] {
         let error = studio.speak(Script { text, language, voice }).await.unwrap_err();
         assert!(format!("{error:#}").contains(why), "{error:#}, and not {why}");

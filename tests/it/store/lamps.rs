@@ -135,6 +135,10 @@ async fn a_lamp_that_is_being_told_is_not_told_twice_and_comes_back_when_nobody_
     assert_eq!(house.due(NOW + SECOND * 2).await, []);
     let second = house.due(NOW + LEASE).await;
     assert_eq!((second.len(), second[0].sequence), (1, 2));
+    // Nothing has changed since, but nobody knows whether it heard.
+    assert_eq!(house.due(NOW + LEASE + SECOND).await, []);
+    let second = house.due(NOW + LEASE * 2).await;
+    assert_eq!((second.len(), second[0].sequence), (1, 3));
     // Too late: it was told again since.
     lamps::settle(&house.db, &[settled(&first[0], Fate::Gone)], NOW).await.unwrap();
     assert_eq!(lamps::count(&house.db).await.unwrap(), (1, 0));
