@@ -3,6 +3,8 @@
 //! What is only heard can be replaced at any time; a duty cannot. Filing, discarding and the end
 //! of a recording begin the moment the flow asks for them, so no key and no hang-up undoes them.
 
+mod sounding;
+
 use std::collections::VecDeque;
 use std::error::Error;
 use std::future::{Future, pending};
@@ -13,21 +15,20 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Timeout, sleep_until, timeout};
+use tokio::time::{Instant, Timeout, timeout};
 
 use super::keypad::Keypad;
 use super::listening::Listening;
-use super::opening::{self, Opening};
+use super::opening::Opening;
 use super::spool::{Kept, Label, Recording, TakeEvent};
 use super::visit::{Visit, Visitor};
 use super::{Desk, stream};
-use crate::admin;
 use crate::audio::{Clip, Codec, listener::Why};
 use crate::flow::{Action, Cue, Ended, Event, Flow, OperatorBy, Policy, Prompt, Retrieval};
-use crate::mailbox::{Caller, Mailbox, Reason, Said, Take, greeting};
+use crate::mailbox::{Caller, Mailbox, Reason, Said, Take};
 use crate::rtp::{Heard, Leg, Recorder};
-use crate::say::Phrase;
 use crate::sip::{Answering, Media, SendingOn};
+use sounding::{Loaded, Ready, Sounding, ready};
 
 /// The actions still to be done, what is under way, and the recording if there is one.
 ///
@@ -77,12 +78,6 @@ struct Held {
     _charge: Recording,
 }
 
-/// What is to be played next.
-struct Loaded {
-    clips: Vec<Arc<Clip>>,
-    listening: Option<Listening>,
-}
-
 /// How long a caller waits for filing before the call ends without the word "saved".
 const FILED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -103,16 +98,6 @@ enum Step {
     SendOn,
     CallBack(String),
     HangUp,
-}
-
-enum Sounding {
-    Nothing,
-    Loading(JoinHandle<Loaded>),
-    Playing(u64),
-    Pausing(Instant),
-    Answering(JoinHandle<bool>),
-    SendingOn(JoinHandle<bool>),
-    CallingBack(JoinHandle<bool>),
 }
 
 /// What a call begins with.
@@ -360,42 +345,6 @@ impl Stage {
         None
     }
 
-    /// Has the call answered, if it is not yet.
-    fn answer(&self) -> Sounding {
-        match self.answering.clone() {
-            Some(it) => Sounding::Answering(tokio::spawn(async move { it.answer().await })),
-            None => Sounding::Nothing,
-        }
-    }
-
-    /// Has the owner's phone system call a number that a setting allows.
-    fn call_back(&self, number: String) -> Sounding {
-        let sending = self.setting.sending_on.clone();
-        Sounding::CallingBack(tokio::spawn(async move {
-            let Some(sending) = sending else { return false };
-            let sent = sending.send_to(&number).await;
-            let outcome = if sent { "sent" } else { "refused" };
-            tracing::info!(number, "an owner who wanted to call back was {outcome}");
-            metrics::counter!("afterbeep_call_backs_total", "outcome" => outcome).increment(1);
-            sent
-        }))
-    }
-
-    /// Sends the caller to whom the mailbox names, which no caller can change.
-    fn send_on(&self) -> Sounding {
-        let sending = self.setting.sending_on.clone();
-        let to = self.setting.mailbox.as_ref().and_then(|it| it.settings.operator.address());
-        let to = to.map(str::to_owned);
-        Sounding::SendingOn(tokio::spawn(async move {
-            let (Some(sending), Some(to)) = (sending, to) else { return false };
-            let sent = sending.send_to(&to).await;
-            let outcome = if sent { "sent" } else { "refused" };
-            tracing::info!("a caller who wanted the operator was {outcome}");
-            metrics::counter!("afterbeep_operator_total", "outcome" => outcome).increment(1);
-            sent
-        }))
-    }
-
     fn is_free(&self) -> bool {
         matches!(self.sounding, Sounding::Nothing)
             && !(self.discarding.is_some() && matches!(self.queue.front(), Some(Step::Settle)))
@@ -615,118 +564,6 @@ impl Stage {
                     "a recording could not be discarded");
             }
         }));
-    }
-
-    /// The clips of a prompt, encoded for this call. What cannot be loaded is left out: a missing
-    /// clip drops no call.
-    fn load(&mut self, prompt: Prompt) -> JoinHandle<Loaded> {
-        let codec = self.codec;
-        let desk = self.desk.clone();
-        let Setting { mailbox, visit, language, reason, .. } = &self.setting;
-        let owner = visit.as_ref().and_then(Visit::mailbox).cloned();
-        let language = owner.as_ref().map_or(language, |it| &it.settings.prompts).clone();
-        let now = desk.app.clock.now();
-        let made = mailbox.as_ref().map(|it| {
-            let facts = admin::greeting::facts(it, *reason, &[], now);
-            (it.settings.greetings.wanted(&facts), it.number.clone())
-        });
-        let greeting = match prompt {
-            Prompt::Greeting => self.setting.greeting.take(),
-            _ => None,
-        };
-        let heard = self.listening.clone();
-        tokio::spawn(async move {
-            let say = |phrase| desk.say(&language, phrase);
-            let mut listening = None;
-            let clips = match prompt {
-                Prompt::Beep => vec![desk.app.prompts.beep()],
-                Prompt::Say(phrase) => say(phrase).await,
-                Prompt::Take(take) => desk.playback(take).await.into_iter().collect(),
-                Prompt::Greeting => match (opening::found(greeting).await, made) {
-                    (Opening::Recorded(clip), _) => vec![clip],
-                    (_, None) => Vec::new(),
-                    (opening, Some((wanted, number))) => {
-                        let name = if let Opening::Named(it) = opening { Some(it) } else { None };
-                        let made = || greeting::made(wanted, &number);
-                        desk.say_named(&language, &greeting::named(wanted), name, made)
-                    }
-                },
-                Prompt::Spoken(what) => match desk.spoken(owner.as_ref(), what).await {
-                    Some(clip) => vec![clip],
-                    None => say(Phrase::NothingRecorded).await,
-                },
-                Prompt::Message { id, from, pace } => {
-                    let before = heard.filter(|it| it.id == id);
-                    let begun = match before {
-                        Some(heard) => Some(heard),
-                        None => {
-                            let sound = desk.sound(owner.as_ref(), id).await;
-                            sound.map(|it| Listening::new(id, it))
-                        }
-                    };
-                    listening = begun.map(|it| it.from(from, pace));
-                    match rest(listening.clone()).await {
-                        Some(clip) => vec![clip],
-                        None => say(Phrase::NotPlayable).await,
-                    }
-                }
-            };
-            Loaded { clips: encoded(clips, codec).await, listening }
-        })
-    }
-}
-
-async fn rest(listening: Option<Listening>) -> Option<Arc<Clip>> {
-    let listening = listening?;
-    let rest = tokio::task::spawn_blocking(move || listening.rest());
-    rest.await.ok().map(Arc::new)
-}
-
-/// Encodes what no call in this codec was played yet, which may take a while.
-async fn encoded(clips: Vec<Arc<Clip>>, codec: Codec) -> Vec<Arc<Clip>> {
-    if clips.iter().all(|it| it.ready(codec).is_some()) {
-        return clips;
-    }
-    let preparing = clips.clone();
-    let prepare = move || preparing.iter().for_each(|it| it.prepare(codec));
-    if let Err(error) = tokio::task::spawn_blocking(prepare).await {
-        tracing::error!(%error, "what was to be played could not be encoded");
-        return Vec::new();
-    }
-    clips
-}
-
-/// What was waited for.
-enum Ready {
-    Clips(Loaded),
-    /// A pause is over.
-    Over,
-    Answered,
-    Unanswered,
-    /// Whether the caller goes elsewhere.
-    SentOn(bool),
-    /// Whether the owner is connected with who left a message.
-    CalledBack(bool),
-}
-
-/// Waits until clips are loaded, the call is answered, or for the end of a pause.
-async fn ready(sounding: &mut Sounding) -> Ready {
-    match sounding {
-        Sounding::Loading(loading) => match loading.await {
-            Ok(loaded) => Ready::Clips(loaded),
-            Err(_) => Ready::Clips(Loaded { clips: Vec::new(), listening: None }),
-        },
-        Sounding::Answering(answered) => match answered.await {
-            Ok(true) => Ready::Answered,
-            _ => Ready::Unanswered,
-        },
-        Sounding::SendingOn(sent) => Ready::SentOn(matches!(sent.await, Ok(true))),
-        Sounding::CallingBack(sent) => Ready::CalledBack(matches!(sent.await, Ok(true))),
-        Sounding::Pausing(until) => {
-            sleep_until(*until).await;
-            Ready::Over
-        }
-        Sounding::Nothing | Sounding::Playing(_) => pending().await,
     }
 }
 

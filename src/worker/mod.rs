@@ -1,7 +1,7 @@
 //! Work in processes of our own: native code and strangers' bytes, at arm's length.
 //!
 //! A worker is this same program, started as `afterbeep worker ...`. It gives up all it does not
-//! need ([`serve`]), is asked over its pipes ([`frame`]), a few at a time ([`Desk`]), and may die:
+//! need (`serve`), is asked over its pipes (`frame`), a few at a time (`Desk`), and may die:
 //! that costs a retry or a refusal, never a call. What it is asked is the business of the edge that
 //! starts it.
 

@@ -312,9 +312,9 @@ fn check_voicemail_new_user() {
         store: done
         server: change the PIN to 739201
         store: done
-        server: say PinChanged, open
+        server: open
         store: opened
-        server: say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
+        server: say PinChanged, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
         caller: hangs up
     ",
     );
@@ -363,9 +363,9 @@ fn options_change_password() {
         caller: presses #
         server: change the PIN to 584093
         store: done
-        server: say PinChanged, open
+        server: open
         store: opened
-        server: say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
+        server: say PinChanged, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
         caller: hangs up
     ",
     );
@@ -422,7 +422,9 @@ fn options_record_temp() {
         caller: presses #
         server: keep 4s as Greeting(Temporary)
         store: done
-        server: say RecordingKept, open
+        server: open
+        store: opened
+        server: say RecordingKept, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
         caller: hangs up
     ",
     );
@@ -439,7 +441,9 @@ fn options_record_temp() {
         caller: presses 3
         server: remove Greeting(Temporary)
         store: done
-        server: say RecordingRemoved, open
+        server: open
+        store: opened
+        server: say RecordingRemoved, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
         caller: hangs up
     ",
     );
@@ -709,7 +713,9 @@ fn records(key: char, what: &str) {
         caller: presses 1
         server: keep 4s as {what}
         store: done
-        server: say RecordingKept, open
+        server: open
+        store: opened
+        server: say RecordingKept, say Counts {{ new: 0, urgent: 0, saved: 0 }}, MAIN
         caller: hangs up
     "
         ),

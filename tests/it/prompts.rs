@@ -62,6 +62,11 @@ fn every_phrase() -> Vec<Phrase> {
         InFolder { folder: mailbox::Folder::New, count: 0 },
         InFolder { folder: mailbox::Folder::Saved, count: 0 },
         InFolder { folder: mailbox::Folder::Deleted, count: 0 },
+        InFolder { folder: mailbox::Folder::Work, count: 0 },
+        InFolder { folder: mailbox::Folder::Family, count: 0 },
+        InFolder { folder: mailbox::Folder::Friends, count: 0 },
+        InFolder { folder: mailbox::Folder::Fifth, count: 0 },
+        InFolder { folder: mailbox::Folder::Sixth, count: 0 },
         Choice { what: say::Choice::Listen, key: '1' },
         Message { place: 2, last: false, folder: mailbox::Folder::New, urgent: false },
         Message { place: 45, last: false, folder: mailbox::Folder::Saved, urgent: true },
@@ -81,6 +86,29 @@ fn every_phrase() -> Vec<Phrase> {
         NoneBefore,
         NotDone,
         NotPlayable,
+        FirstUse,
+        EnterNewPin,
+        EnterAgain,
+        PinsDiffer,
+        PinLength,
+        PinEasy,
+        PinChanged,
+        SpeakGreeting,
+        SpeakName,
+        SpeakIntro,
+        SpeakReply,
+        HowManyDays,
+        RecordingKept,
+        RecordingRemoved,
+        NothingRecorded,
+        EnterNumbers,
+        MessageSent,
+        NotForwardable,
+        NoReply,
+        NoCallBack,
+        NoMailbox { number: "1001".into() },
+        IsPrivate,
+        SentBy { number: "1001".into() },
         Unknown,
     ]
 }
@@ -290,7 +318,9 @@ fn a_missing_clip_is_heard_once_its_text_was_spoken() {
     assert!(gaps[1].text.starts_with("To listen"), "{}", gaps[1].text);
     prompts.fill(&gaps[1], vec![500; 16_000], 16_000);
     let menu = prompts.clips("de-AT", &Phrase::ReviewMenu);
-    assert_eq!(names(&menu), ["to-keep", "to-listen", "to-record-again"]);
+    let marks = ["to-mark-urgent", "to-mark-private"];
+    let wanted = ["to-keep", "to-listen", "to-record-again"].into_iter().chain(marks);
+    assert_eq!(names(&menu), wanted.collect::<Vec<_>>());
     assert_eq!(menu[1].length(), Duration::from_secs(1));
     assert!(Prompts::load(None).unwrap().gaps().is_empty(), "our own languages have all clips");
 }

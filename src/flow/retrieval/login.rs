@@ -24,7 +24,7 @@ impl Retrieval {
                 let pin = typed(pin.reveal().to_owned(), key, MOST_DIGITS);
                 (Secret(number, Pin::new(pin)), self.wait())
             }
-            (Checking, LoggedIn) => (Opening, vec![Action::Open]),
+            (Checking, LoggedIn) => (Opening(vec![]), vec![Action::Open]),
             (Checking, Refused) => self.wrong(),
             (Checking, OutOfReach) => (Over, farewell(Some(Phrase::OutOfReach))),
             (state, _) => (state, vec![]),

@@ -54,7 +54,9 @@ enum State {
     Secret(String, Pin),
     /// The store is asked. Keys are ignored: digits typed ahead are no further try.
     Checking,
-    Opening,
+    /// The mailbox is looked into; what is said once that is done, for an answer replaces whatever still
+    /// sounds.
+    Opening(Vec<Action>),
     Main,
     /// What callers hear, and the PIN.
     Own(Own),
@@ -134,9 +136,9 @@ impl Retrieval {
             (Replying(deposit), event) => self.replying(deposit, event),
             (_, HungUp) => (Over, vec![]),
 
-            (Waiting, Start) if self.known => (Opening, vec![Action::Open]),
-            (Opening, Event::Opened(contents)) => self.opened(contents),
-            (Opening, OutOfReach) => (Over, farewell(Some(Phrase::OutOfReach))),
+            (Waiting, Start) if self.known => (Opening(vec![]), vec![Action::Open]),
+            (Opening(said), Event::Opened(contents)) => self.opened(said, contents),
+            (Opening(_), OutOfReach) => (Over, farewell(Some(Phrase::OutOfReach))),
 
             (Main, Key(key)) => self.at_main(key),
             (Choosing, Key(key)) => self.at_folders(key),
@@ -166,7 +168,7 @@ impl Retrieval {
         }
     }
 
-    fn opened(&mut self, contents: Contents) -> (State, Vec<Action>) {
+    fn opened(&mut self, mut said: Vec<Action>, contents: Contents) -> (State, Vec<Action>) {
         self.tries = 0;
         let first_use = self.settings.first_use && contents.first_use && !self.known;
         self.contents = Some(contents);
@@ -174,15 +176,15 @@ impl Retrieval {
             let (own, actions) = Own::first_use(&self.terms());
             return (State::Own(own), actions);
         }
-        let counts = self.counts();
-        self.main(vec![say(counts)])
+        said.push(say(self.counts()));
+        self.main(said)
     }
 
     fn at_own(&mut self, own: Own, event: Event) -> (State, Vec<Action>) {
         match own.step(event, &self.terms()) {
             Turn::On(own, actions) => (State::Own(own), actions),
             // What callers hear has changed, and messages may have come meanwhile.
-            Turn::Over(said) => (State::Opening, [said, vec![Action::Open]].concat()),
+            Turn::Over(said) => (State::Opening(said), vec![Action::Open]),
             Turn::Farewell => (State::Over, farewell(None)),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The engine is Pico in a worker process of ours, a program of the operator's, or a service over
 //! HTTP. What the latter two answer is a sound file of a stranger's, and handed on as one. What was
-//! spoken is kept ([`cache`]), so that a text is spoken once.
+//! spoken is kept (`cache`), so that a text is spoken once.
 
 use std::path::PathBuf;
 use std::sync::Arc;

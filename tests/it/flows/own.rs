@@ -25,7 +25,9 @@ fn a_greeting_is_recorded_heard_and_kept() {
         caller: presses 1
         server: keep 6s as Greeting(Unavailable)
         store: done
-        server: say RecordingKept, open
+        server: open
+        store: opened
+        server: say RecordingKept, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
     ",
     );
 }
@@ -44,7 +46,9 @@ fn a_recorded_one_is_heard_and_removed() {
         caller: presses 3
         server: remove Name
         store: not done
-        server: say NotDone, open
+        server: open
+        store: opened
+        server: say NotDone, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
     ",
     );
 }
@@ -69,7 +73,9 @@ fn a_temporary_greeting_asks_for_its_days() {
         caller: presses #
         server: keep 5s as Greeting(Temporary) for 14 days
         store: done
-        server: say RecordingKept, open
+        server: open
+        store: opened
+        server: say RecordingKept, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
     ",
     );
 }
@@ -99,7 +105,9 @@ fn a_pin_is_typed_twice_and_one_that_is_easy_is_not_taken() {
         caller: presses #
         server: change the PIN to 739201
         store: done
-        server: say PinChanged, open
+        server: open
+        store: opened
+        server: say PinChanged, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
     ",
     );
 }
@@ -124,7 +132,9 @@ fn the_first_call_asks_for_a_pin_and_a_name_and_one_comes_with_the_other() {
         store: done
         server: change the PIN to 739201
         store: done
-        server: say PinChanged, open
+        server: open
+        store: opened
+        server: say PinChanged, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
     ",
     );
 }

@@ -13,6 +13,8 @@ use crate::post::Post;
 pub async fn answers(rate: u32, length: Duration) -> Findings {
     let post = Post::open().await.unwrap();
     let house = house(DEAF, &post);
+    let room = (rate * length.as_secs() as u32).to_string();
+    house.run(&["mailbox", "set", "1000", "--limit", &room]);
     let server = house.sip;
     let mut ticks = interval(Duration::from_secs(1) / rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
