@@ -13,7 +13,9 @@ use crate::app::RATE;
 use crate::audio::{Clip, loudness::levelled, resample::resample, wav};
 use crate::blobs;
 use crate::flow::{Event, Spoken};
-use crate::mailbox::{Mailbox, MessageId, Pin, Timestamp, greeting::Recorded, room::Door};
+use crate::mailbox::{
+    Mailbox, MessageId, Pin, Timestamp, copies::fan_out, greeting::Recorded, room::Door,
+};
 use crate::store::messages::{self, Copied, Copy, Filed, Recording};
 use crate::store::{self, StoreError, greetings, mailboxes, names, pins};
 
@@ -72,10 +74,12 @@ impl Clerk {
     pub(super) async fn change_pin(&self, pin: Pin) -> Result<bool, StoreError> {
         let Some(mailbox) = self.mailbox.get() else { return Ok(false) };
         let app = &self.desk.app;
-        let hash = self.hash(pin).await;
+        let Some(hash) = self.hash(pin).await else { return Ok(false) };
         let changing = pins::change(&app.db, &mailbox.id, &hash, app.clock.now());
         let changed = store::within(PATIENCE, changing).await?;
-        tracing::info!(mailbox = %mailbox.id, "an owner changed the PIN");
+        if changed {
+            tracing::info!(mailbox = %mailbox.id, "an owner changed the PIN");
+        }
         Ok(changed)
     }
 
@@ -95,7 +99,7 @@ impl Clerk {
         let Some(mailbox) = self.at(number).await? else { return Ok(None) };
         let door = messages::door(&self.desk.app.db, &mailbox);
         let open = store::within(PATIENCE, door).await? == Door::Open;
-        Ok(Some(mailbox).filter(|_| open))
+        Ok(Some(mailbox).filter(|it| open && it.settings.takes_messages))
     }
 
     async fn at(&self, number: &str) -> Result<Option<Mailbox>, StoreError> {
@@ -112,51 +116,83 @@ impl Clerk {
         intro: Option<MessageId>,
     ) -> anyhow::Result<()> {
         let own = self.mailbox.get().context("nobody has logged in")?;
-        let Desk { app, spool, .. } = &self.desk;
         let sound = match intro {
             Some(intro) => Some(self.with_intro(own, message, intro).await?),
             None => None,
         };
-        let mut missed = Vec::new();
+        let listing = mailboxes::list(&self.desk.app.db, &own.tenant);
+        let all = store::within(PATIENCE, listing).await?;
+        let mut missed = 0;
         for number in to {
-            let Some(other) = self.at(&number).await? else {
-                missed.push(number);
-                continue;
+            let named = all.iter().find(|it| it.number == number);
+            // A distribution list keeps nothing, so its members stand in for it.
+            let others = match named {
+                Some(list) if list.settings.distributes() => fan_out(list, &all).to,
+                other => other.into_iter().collect(),
             };
-            let copy = Copy {
-                id: app.clock.message_id(),
-                message,
-                from: &own.id,
-                to: &other,
-                by: Some(&own.id),
-                sound: sound.clone(),
-                past_limit: false,
-                notify_due: app.mail_due(other.settings.transcribe),
-            };
-            let copying = messages::copy(&app.db, &copy, app.clock.now());
-            match store::within(PATIENCE, copying).await? {
-                Copied::Settled(Filed::New | Filed::Already) => {
-                    tracing::info!(message = %copy.id, of = %message, mailbox = %other.id, "passed on");
-                }
-                refused => {
-                    tracing::warn!(%message, mailbox = %other.id, ?refused, "not passed on");
-                    missed.push(number);
-                }
+            missed += usize::from(others.is_empty());
+            for other in others {
+                missed += usize::from(!self.pass_on(own, message, other, sound.clone()).await);
             }
         }
-        app.bell.notify_waiters();
-        if let Some(intro) = intro {
-            spool.discard(intro).await?;
+        self.desk.app.bell.notify_waiters();
+        self.clear_away(intro, sound).await;
+        match missed {
+            0 => Ok(()),
+            missed => bail!("{missed} of the mailboxes did not take the message"),
         }
-        if let Some(sound) = sound
-            && !store::within(PATIENCE, messages::has_blob(&app.db, &sound.blob)).await?
-        {
-            app.blobs.delete(&sound.blob).await?;
+    }
+
+    /// Gives it to one; whether that has it.
+    async fn pass_on(
+        &self,
+        own: &Mailbox,
+        message: MessageId,
+        other: &Mailbox,
+        sound: Option<Recording>,
+    ) -> bool {
+        let app = &self.desk.app;
+        let id = app.clock.message_id();
+        let notify_due = app.mail_due(other.settings.transcribe);
+        let (from, by) = (&own.id, Some(&own.id));
+        let copy = Copy { id, message, from, to: other, by, sound, past_limit: false, notify_due };
+        let copied = match other.settings.takes_messages {
+            true => {
+                let copying = messages::copy(&app.db, &copy, app.clock.now());
+                store::within(PATIENCE, copying).await
+            }
+            false => Ok(Copied::Full),
+        };
+        match copied {
+            Ok(Copied::Settled(Filed::New | Filed::Already)) => {
+                tracing::info!(message = %id, of = %message, mailbox = %other.id, "passed on");
+                true
+            }
+            refused => {
+                tracing::warn!(%message, mailbox = %other.id, ?refused, "not passed on");
+                false
+            }
         }
-        if !missed.is_empty() {
-            bail!("{} of the mailboxes did not take the message", missed.len());
+    }
+
+    /// What is no longer needed goes. What is left by a failure is found later: the take by the filer,
+    /// the recording by the sweep.
+    async fn clear_away(&self, intro: Option<MessageId>, sound: Option<Recording>) {
+        let Desk { app, spool, .. } = &self.desk;
+        let clearing = async {
+            if let Some(intro) = intro {
+                spool.discard(intro).await?;
+            }
+            if let Some(sound) = sound
+                && !store::within(PATIENCE, messages::has_blob(&app.db, &sound.blob)).await?
+            {
+                app.blobs.delete(&sound.blob).await?;
+            }
+            anyhow::Ok(())
+        };
+        if let Err(error) = clearing.await {
+            tracing::warn!("what an introduction left cannot be cleared away now: {error:#}");
         }
-        Ok(())
     }
 
     /// The introduction, a breath, and the message, written as a recording of its own.

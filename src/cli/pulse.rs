@@ -71,6 +71,7 @@ impl Pulse {
         let looking = async {
             loop {
                 self.look().await;
+                // Nothing tells of a part that stands still: it has to be looked at.
                 tokio::time::sleep(EVERY).await;
             }
         };

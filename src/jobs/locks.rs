@@ -6,12 +6,12 @@ use std::{error::Error, time::Duration};
 
 use tokio::sync::watch;
 
-use super::LOOK;
+use super::rounds;
 use crate::{
     app::App,
     mail::{Letter, Lock as News, MailError},
     mailbox::{Guesses, Mailbox, Notice},
-    store::{jobs, mailboxes, pins, pins::Lock},
+    store::{mailboxes, pins, pins::Lock},
 };
 
 /// Most locks told in one round; the others come with the next.
@@ -22,32 +22,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 const NEWS_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// Tells owners until `stop` says so.
-pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
-    let work = async {
-        let mut failed = 0;
-        loop {
-            let bell = app.bell.notified();
-            match round(&app).await {
-                Ok(()) => {
-                    failed = 0;
-                    tokio::select! {
-                        () = bell => {}
-                        () = tokio::time::sleep(LOOK) => {}
-                    }
-                }
-                Err(error) => {
-                    failed += 1;
-                    let wait = jobs::backoff(PAUSE, failed, rand::random());
-                    tracing::warn!("an owner cannot be told of a lock: {error:#}; trying again");
-                    tokio::time::sleep(wait).await;
-                }
-            }
-        }
+pub(super) async fn run(app: App, stop: watch::Receiver<bool>) {
+    let complain = |error: &anyhow::Error, _| {
+        tracing::warn!("an owner cannot be told of a lock: {error:#}; trying again");
     };
-    tokio::select! {
-        () = work => {}
-        _ = stop.wait_for(|it| *it) => {}
-    }
+    rounds(app, stop, PAUSE, |app, _| async move { round(&app).await }, complain).await;
 }
 
 /// Tells of all there are. One that fails holds up no other.

@@ -37,6 +37,44 @@ const LEASE: Duration = Duration::from_secs(300);
 /// A job that failed this often for reasons of our own (a missing file, say) is left to an operator.
 const ATTEMPTS: u32 = 50;
 
+/// Work without a job row: a round whenever the bell rings, and every [`LOOK`] besides, until `stop` says
+/// so. A round is told how many before it failed; after a failure the next waits, from `pause` on.
+async fn rounds<E, Round: Future<Output = Result<(), E>>>(
+    app: App,
+    mut stop: watch::Receiver<bool>,
+    pause: Duration,
+    round: impl Fn(App, u32) -> Round,
+    complain: impl Fn(&E, Duration),
+) {
+    let work = async {
+        let mut failed = 0;
+        loop {
+            let bell = app.bell.notified();
+            match round(app.clone(), failed).await {
+                Ok(()) => {
+                    failed = 0;
+                    tokio::select! {
+                        () = bell => {}
+                        // Bells do not ring for what another process does.
+                        () = tokio::time::sleep(LOOK) => {}
+                    }
+                }
+                Err(error) => {
+                    failed += 1;
+                    let wait = jobs::backoff(pause, failed, rand::random());
+                    complain(&error, wait);
+                    // Whatever failed is given time, whoever rings.
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        _ = stop.wait_for(|it| *it) => {}
+    }
+}
+
 /// How a job went.
 enum Outcome {
     Done,
@@ -87,6 +125,7 @@ async fn work(app: App, kind: Kind, mut stop: watch::Receiver<bool>) {
         };
         tokio::select! {
             () = bell => {}
+            // Until the next is due.
             () = tokio::time::sleep(wait) => {}
             _ = stop.wait_for(|it| *it) => {}
         }
@@ -129,6 +168,7 @@ async fn turn(app: &App, kind: Kind) -> Result<bool, StoreError> {
 /// only when the job was lost, to another worker or with its message.
 pub async fn hold(db: &Db, clock: &Clock, job: &Job, lease: Duration) {
     loop {
+        // Two renewals may fail before the lease ends.
         tokio::time::sleep(lease / 3).await;
         match jobs::renew(db, job, clock.now() + lease).await {
             Ok(true) => {}

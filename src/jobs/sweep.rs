@@ -55,6 +55,7 @@ pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
                 }
                 shard = shard.wrapping_add(1);
             }
+            // Age comes by itself, and rings no bell.
             tokio::time::sleep(EVERY).await;
         }
     };

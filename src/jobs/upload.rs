@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
 
-use super::LOOK;
+use super::rounds;
 use crate::app::App;
 use crate::blobs::{self, BlobError};
 use crate::speech::Readiness;
@@ -32,43 +32,26 @@ enum UploadError {
 }
 
 /// Moves what is to be moved until `stop` says so.
-pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(app: App, stop: watch::Receiver<bool>) {
     if !app.blobs.is_remote() {
         return;
     }
-    let work = async {
-        let mut failed = 0;
-        loop {
-            let bell = app.bell.notified();
-            match round(&app).await {
-                Ok(()) => {
-                    if failed > 0 {
-                        tracing::info!("recordings are moved to S3 again");
-                    }
-                    failed = 0;
-                    tokio::select! {
-                        () = bell => {}
-                        () = tokio::time::sleep(LOOK) => {}
-                    }
-                }
-                Err(error) => {
-                    failed += 1;
-                    let wait = jobs::backoff(PAUSE, failed, rand::random());
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "recordings stay here; S3 is tried again in {:.1} s",
-                        wait.as_secs_f64()
-                    );
-                    metrics::counter!("afterbeep_blobs_failures_total").increment(1);
-                    tokio::time::sleep(wait).await;
-                }
-            }
+    let round = |app, failed| async move {
+        round(&app).await?;
+        if failed > 0 {
+            tracing::info!("recordings are moved to S3 again");
         }
+        Ok(())
     };
-    tokio::select! {
-        () = work => {}
-        _ = stop.wait_for(|it| *it) => {}
-    }
+    let complain = |error: &UploadError, wait: Duration| {
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            "recordings stay here; S3 is tried again in {:.1} s",
+            wait.as_secs_f64()
+        );
+        metrics::counter!("afterbeep_blobs_failures_total").increment(1);
+    };
+    rounds(app, stop, PAUSE, round, complain).await;
 }
 
 /// Does all there is to do. One that fails holds up no other; its error is answered at the end.

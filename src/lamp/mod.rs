@@ -81,6 +81,7 @@ impl Keeper {
         let mut attending = JoinSet::new();
         while let Err(error) = lamps::resume(&self.app.db, self.app.clock.now()).await {
             self.complain(&error);
+            // The database is away; nothing tells when it is back.
             tokio::time::sleep(LOOK).await;
         }
         let app = self.app.clone();

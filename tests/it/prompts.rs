@@ -27,6 +27,10 @@ fn ours() -> Vec<PathBuf> {
 }
 
 fn every_phrase() -> Vec<Phrase> {
+    [of_callers(), of_messages(), of_settings()].concat()
+}
+
+fn of_callers() -> Vec<Phrase> {
     use Phrase::*;
     let number = "0123456789abcdefghijklmnopqrstuvwxyz"[..32].to_owned();
     vec![
@@ -52,6 +56,12 @@ fn every_phrase() -> Vec<Phrase> {
         NoSuchMailbox,
         OneMoment,
         Goodbye,
+    ]
+}
+
+fn of_messages() -> Vec<Phrase> {
+    use Phrase::*;
+    vec![
         EnterMailbox,
         EnterPin,
         LoginIncorrect,
@@ -86,6 +96,12 @@ fn every_phrase() -> Vec<Phrase> {
         NoneBefore,
         NotDone,
         NotPlayable,
+    ]
+}
+
+fn of_settings() -> Vec<Phrase> {
+    use Phrase::*;
+    vec![
         FirstUse,
         EnterNewPin,
         EnterAgain,

@@ -60,6 +60,7 @@ impl Disk {
         if let Disk::Troubled(trouble) = self {
             while trouble.stuck.load(Ordering::Relaxed) {
                 trouble.is_stuck.store(true, Ordering::Relaxed);
+                // A disk that hangs, for tests only: whoever holds it up says when it goes on.
                 std::thread::sleep(Duration::from_millis(5));
             }
             trouble.is_stuck.store(false, Ordering::Relaxed);

@@ -287,6 +287,7 @@ impl Spool {
                 Err(TrySendError::Disconnected(_)) => return Err(SpoolError::Closed),
                 Err(TrySendError::Full(same)) => order = same,
             }
+            // The thread takes orders by the thousand; a full queue is empty again in a moment, and tells nobody.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -5,6 +5,9 @@ use crate::flow::{Action, Deposit, Event, keys::Place};
 use crate::mailbox::{Folder, room::Door};
 use crate::say::{Choice, Phrase};
 
+/// A number outside with fewer digits is not called back.
+const SHORTEST: usize = 6;
+
 impl Retrieval {
     pub(super) fn confirms(&self) -> bool {
         self.contents.as_ref().is_some_and(|it| it.confirm_delete)
@@ -71,8 +74,14 @@ impl Retrieval {
     }
 
     pub(super) fn can_call_back(&self) -> bool {
-        let number = self.letter().and_then(|it| it.number.as_deref()).unwrap_or_default();
-        self.settings.call_back.iter().any(|it| number.starts_with(it.as_str()))
+        let Some(letter) = self.letter() else { return false };
+        let number = letter.number.as_deref().unwrap_or_default();
+        // Whoever called chose these signs: nothing but digits becomes an address. No emergency number
+        // is so long, but extensions may be shorter.
+        let digits = number.strip_prefix('+').unwrap_or(number);
+        let dials = digits.len() >= SHORTEST || letter.internal;
+        let allowed = self.settings.call_back.iter().any(|it| number.starts_with(it.as_str()));
+        allowed && dials && digits.bytes().all(|it| it.is_ascii_digit())
     }
 
     /// What the owner says now is a message of its own, and as safe as any other.

@@ -97,6 +97,7 @@ pub(super) async fn download(
         let response = match response.send().await {
             Ok(response) => response,
             Err(_) if part.length > before => {
+                // A connection that broke is given a moment before the next.
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }

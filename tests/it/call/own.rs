@@ -145,6 +145,28 @@ async fn a_message_passed_on_with_an_introduction_is_one_message_in_the_other_ma
 }
 
 #[tokio::test]
+async fn a_message_passed_on_to_a_list_reaches_its_members_and_stays_nowhere_else() {
+    let house = House::start(BELIEVING);
+    house.run(&["mailbox", "add", "1001"]);
+    house.run(&["mailbox", "add", "800"]);
+    house.run(&["mailbox", "set", "800", "--distribute", "1001"]);
+    let said = leave(&house, 3).await;
+    let mut call = calls(&house, OWN).await;
+    call.listen(QUIET).await.unwrap();
+    press(&mut call, "1").await;
+    call.wait(Duration::from_millis(500)).await;
+    press(&mut call, "8800#").await;
+    call.listen(QUIET).await.unwrap();
+    press(&mut call, "2").await;
+    let told = decoded(&call.listen(QUIET).await.unwrap());
+    assert!(hears(&told, Phrase::MessageSent), "nothing said that it was sent");
+    call.hang_up().await.unwrap();
+    let theirs = house.messages_of("1001", 1).await;
+    super::assert_heard(&house.sound(theirs[0].id), &said);
+    assert!(house.messages_of("800", 0).await.is_empty(), "it lies where nobody hears it");
+}
+
+#[tokio::test]
 async fn a_reply_lies_in_the_mailbox_of_who_left_the_message() {
     let house = House::start(BELIEVING);
     house.run(&["mailbox", "add", "1001"]);

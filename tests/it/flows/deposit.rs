@@ -277,132 +277,6 @@ fn a_failing_disk_does_not_cost_the_take_already_kept() {
 }
 
 #[test]
-fn a_message_is_heard_and_kept() {
-    dialogue(
-        reviewed(),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses #
-        server: beep, record
-        caller: spoke 12s
-        server: say ReviewMenu, wait 5s
-        caller: presses 2
-        server: play 12s, say ReviewMenu, wait 5s
-        caller: presses 9
-        caller: presses 1
-        server: file 12s
-        disk: filed
-        server: say Saved, say Goodbye, hang up
-    ",
-    );
-}
-
-#[test]
-fn a_caller_who_answers_nothing_keeps_the_message() {
-    dialogue(
-        reviewed(),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses #
-        server: beep, record
-        caller: spoke 12s
-        server: say ReviewMenu, wait 5s
-        caller: waits
-        server: file 12s
-        caller: hangs up
-        disk: filed
-    ",
-    );
-}
-
-#[test]
-fn the_first_take_gives_way_only_to_a_better_one() {
-    dialogue(
-        reviewed(),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses #
-        server: beep, record
-        caller: spoke 12s
-        server: say ReviewMenu, wait 5s
-        caller: presses 3
-        server: beep, record
-        caller: spoke 1s
-        server: discard 1s, say TooShort, say ReviewMenu, wait 5s
-        caller: presses 3
-        server: beep, record
-        caller: spoke 8s
-        server: discard 12s, say ReviewMenu, wait 5s
-        caller: hangs up
-        server: file 8s
-    ",
-    );
-}
-
-#[test]
-fn a_caller_who_leaves_while_recording_again_leaves_the_first_take() {
-    dialogue(
-        reviewed(),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses #
-        server: beep, record
-        caller: spoke 12s
-        server: say ReviewMenu, wait 5s
-        caller: presses 3
-        server: beep, record
-        caller: hangs up
-        server: stop
-        caller: breathed 4s
-        server: file 12s, discard 4s
-    ",
-    );
-}
-
-#[test]
-fn a_caller_who_leaves_after_speaking_again_leaves_the_second_take() {
-    dialogue(
-        reviewed(),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses #
-        server: beep, record
-        caller: spoke 12s
-        server: say ReviewMenu, wait 5s
-        caller: presses 3
-        server: beep, record
-        caller: hangs up
-        server: stop
-        caller: spoke 9s
-        server: file 9s, discard 12s
-    ",
-    );
-}
-
-#[test]
-fn a_message_is_deleted_by_the_callers_own_word() {
-    dialogue(
-        reviewed(),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses #
-        server: beep, record
-        caller: spoke 12s
-        server: say ReviewMenu, wait 5s
-        caller: presses *
-        server: discard 12s, say Deleted, say Goodbye, hang up
-        caller: hangs up
-    ",
-    );
-}
-
-#[test]
 fn a_full_mailbox_says_so_before_its_greeting() {
     dialogue(
         behind(Door::Full),
@@ -479,143 +353,6 @@ reviewing 5: say Private(true), say ReviewMenu, wait 5s
 reviewing *: discard 9s, say Deleted, say Goodbye, hang up
 reviewing hang-up: file 9s
 "
-    );
-}
-
-#[test]
-fn zero_reaches_the_operator_from_greeting_recording_and_review() {
-    dialogue(
-        with_operator(true),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses 0
-        server: say OneMoment, send on
-        caller: presses 1
-        operator: not there
-        server: say NotDone, beep, record
-        caller: presses 0
-        server: stop
-        caller: spoke 12s
-        server: say OneMoment, send on
-        operator: not there
-        server: say NotDone, say ReviewMenu, say ReachOperator, wait 5s
-        caller: presses 4
-        server: say Urgent(true), say ReviewMenu, say ReachOperator, wait 5s
-        caller: presses 0
-        server: say OneMoment, send on
-        operator: there
-        server: file 12s urgent, hang up
-    ",
-    );
-}
-
-#[test]
-fn a_take_is_kept_whoever_leaves_on_the_way_to_the_operator() {
-    dialogue(
-        with_operator(false),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: waits
-        server: beep, record
-        caller: presses 0
-        server: stop
-        caller: spoke 12s
-        server: say OneMoment, send on
-        caller: hangs up
-        server: file 12s
-    ",
-    );
-}
-
-#[test]
-fn a_take_too_short_for_a_message_is_none_on_the_way_to_the_operator_either() {
-    dialogue(
-        with_operator(false),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: waits
-        server: beep, record
-        caller: presses 0
-        server: stop
-        caller: spoke 1s
-        server: discard 1s, say OneMoment, send on
-        operator: there
-        server: hang up
-    ",
-    );
-}
-
-#[test]
-fn nobody_is_sent_to_an_operator_who_is_not_there_for_ever() {
-    dialogue(
-        Flow::Deposit(Deposit::new(Policy { tries: 1, ..Policy::default() }).offering(OPERATOR)),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses 0
-        server: say OneMoment, send on
-        operator: not there
-        server: say NotDone, beep, record
-        caller: presses 0
-        server: stop
-        caller: spoke 1s
-        server: discard 1s, say OneMoment, send on
-        operator: not there
-        server: say NotDone, say Goodbye, hang up
-    ",
-    );
-}
-
-#[test]
-fn what_a_caller_said_of_a_message_is_true_of_the_better_one_as_well() {
-    dialogue(
-        reviewed(),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses #
-        server: beep, record
-        caller: presses #
-        server: stop
-        caller: spoke 12s
-        server: say ReviewMenu, wait 5s
-        caller: presses 5
-        server: say Private(true), say ReviewMenu, wait 5s
-        caller: presses 3
-        server: beep, record
-        caller: hangs up
-        server: stop
-        caller: spoke 4s
-        server: file 4s private, discard 12s
-    ",
-    );
-}
-
-#[test]
-fn a_mailbox_that_is_off_says_so_before_its_greeting() {
-    dialogue(
-        behind(Door::Off),
-        "
-        caller: calls
-        server: say SwitchedOff, say Goodbye, hang up
-    ",
-    );
-}
-
-#[test]
-fn star_in_the_greeting_logs_in_only_where_that_is_offered() {
-    let offers = Offers { log_in: true, ..Offers::default() };
-    dialogue(
-        Flow::Deposit(Deposit::new(Policy::default()).offering(offers)),
-        "
-        caller: calls
-        server: greet, say Instructions
-        caller: presses *
-        server: let in
-    ",
     );
 }
 
@@ -762,13 +499,9 @@ fn any_move() -> impl Strategy<Value = Move> {
     ]
 }
 
-const OPERATOR: Offers = Offers { operator: true, log_in: false };
+pub(super) const OPERATOR: Offers = Offers { operator: true, log_in: false };
 
-fn with_operator(review: bool) -> Flow {
-    Flow::Deposit(Deposit::new(Policy { review, ..Policy::default() }).offering(OPERATOR))
-}
-
-fn behind(door: Door) -> Flow {
+pub(super) fn behind(door: Door) -> Flow {
     Flow::Deposit(Deposit::at(door, Policy::default()))
 }
 
@@ -778,4 +511,8 @@ pub(crate) fn deposit() -> Flow {
 
 pub(crate) fn reviewed() -> Flow {
     Flow::Deposit(Deposit::new(Policy { review: true, ..Policy::default() }))
+}
+
+pub(super) fn with_operator(review: bool) -> Flow {
+    Flow::Deposit(Deposit::new(Policy { review, ..Policy::default() }).offering(OPERATOR))
 }

@@ -1,6 +1,8 @@
 pub(crate) mod deposit;
+mod offers;
 mod own;
 pub(crate) mod retrieval;
+mod review;
 mod sending;
 
 use std::time::Duration;

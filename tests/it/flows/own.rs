@@ -113,33 +113,6 @@ fn a_pin_is_typed_twice_and_one_that_is_easy_is_not_taken() {
 }
 
 #[test]
-fn the_first_call_asks_for_a_pin_and_a_name_and_one_comes_with_the_other() {
-    conversation(
-        first(),
-        "
-        caller: types 739201
-        caller: presses #
-        server: say EnterAgain, wait 5s
-        caller: types 739201
-        caller: presses #
-        server: say SpeakName, beep, dictate
-        caller: presses #
-        server: stop
-        caller: spoke 2s
-        server: REVIEW
-        caller: presses 1
-        server: keep 2s as Name
-        store: done
-        server: change the PIN to 739201
-        store: done
-        server: open
-        store: opened
-        server: say PinChanged, say Counts { new: 0, urgent: 0, saved: 0 }, MAIN
-    ",
-    );
-}
-
-#[test]
 fn hanging_up_in_the_first_call_changes_nothing() {
     conversation(
         first(),

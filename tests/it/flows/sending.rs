@@ -1,7 +1,7 @@
 //! What owners do with a message for others: give it on, answer it, call back.
 
 use afterbeep::flow::retrieval::Settings;
-use afterbeep::flow::{Contents, Event, Flow, Policy, Retrieval};
+use afterbeep::flow::{Action, Contents, Event, Flow, Policy, Retrieval};
 
 use super::{conversation, menu, retrieval::contents};
 
@@ -182,6 +182,28 @@ fn nobody_calls_back_numbers_that_no_setting_allows() {
         server: hang up
     ",
     );
+}
+
+/// What a caller claims to be called from becomes no address, and no call to the fire brigade.
+#[test]
+fn only_digits_are_called_back_and_no_short_number_outside() {
+    let settings = Settings { call_back: vec!["1".into(), "+33".into()], ..Settings::default() };
+    for (number, internal, may) in [
+        ("+33556123456", false, true),
+        ("1001", true, true),
+        ("112", false, false),
+        ("1001", false, false),
+        ("1001@elsewhere.example", true, false),
+        ("1:001234", false, false),
+        ("44123456", false, false),
+    ] {
+        let mut lying = contents("store: opened 1:new");
+        (lying.letters[0].number, lying.letters[0].internal) = (Some(number.into()), internal);
+        let mut flow = playing_with(settings.clone(), lying);
+        flow.on(Event::Key('3'));
+        let called = flow.on(Event::Key('2')).contains(&Action::CallBack(number.into()));
+        assert_eq!(called, may, "{number}");
+    }
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! What a mailbox lets its callers do besides leaving a message.
+
+use afterbeep::flow::{Deposit, Flow, Offers, Policy};
+use afterbeep::mailbox::room::Door;
+
+use super::deposit::{OPERATOR, behind, reviewed, with_operator};
+use super::dialogue;
+
+#[test]
+fn zero_reaches_the_operator_from_greeting_recording_and_review() {
+    dialogue(
+        with_operator(true),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses 0
+        server: say OneMoment, send on
+        caller: presses 1
+        operator: not there
+        server: say NotDone, beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 12s
+        server: say OneMoment, send on
+        operator: not there
+        server: say NotDone, say ReviewMenu, say ReachOperator, wait 5s
+        caller: presses 4
+        server: say Urgent(true), say ReviewMenu, say ReachOperator, wait 5s
+        caller: presses 0
+        server: say OneMoment, send on
+        operator: there
+        server: file 12s urgent, hang up
+    ",
+    );
+}
+
+#[test]
+fn a_take_is_kept_whoever_leaves_on_the_way_to_the_operator() {
+    dialogue(
+        with_operator(false),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: waits
+        server: beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 12s
+        server: say OneMoment, send on
+        caller: hangs up
+        server: file 12s
+    ",
+    );
+}
+
+#[test]
+fn a_take_too_short_for_a_message_is_none_on_the_way_to_the_operator_either() {
+    dialogue(
+        with_operator(false),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: waits
+        server: beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 1s
+        server: discard 1s, say OneMoment, send on
+        operator: there
+        server: hang up
+    ",
+    );
+}
+
+#[test]
+fn nobody_is_sent_to_an_operator_who_is_not_there_for_ever() {
+    dialogue(
+        Flow::Deposit(Deposit::new(Policy { tries: 1, ..Policy::default() }).offering(OPERATOR)),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses 0
+        server: say OneMoment, send on
+        operator: not there
+        server: say NotDone, beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 1s
+        server: discard 1s, say OneMoment, send on
+        operator: not there
+        server: say NotDone, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn what_a_caller_said_of_a_message_is_true_of_the_better_one_as_well() {
+    dialogue(
+        reviewed(),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses #
+        server: beep, record
+        caller: presses #
+        server: stop
+        caller: spoke 12s
+        server: say ReviewMenu, wait 5s
+        caller: presses 5
+        server: say Private(true), say ReviewMenu, wait 5s
+        caller: presses 3
+        server: beep, record
+        caller: hangs up
+        server: stop
+        caller: spoke 4s
+        server: file 4s private, discard 12s
+    ",
+    );
+}
+
+#[test]
+fn a_mailbox_that_is_off_says_so_before_its_greeting() {
+    dialogue(
+        behind(Door::Off),
+        "
+        caller: calls
+        server: say SwitchedOff, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn star_in_the_greeting_logs_in_only_where_that_is_offered() {
+    let offers = Offers { log_in: true, ..Offers::default() };
+    dialogue(
+        Flow::Deposit(Deposit::new(Policy::default()).offering(offers)),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses *
+        server: let in
+    ",
+    );
+}
