@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{blobs, flow, mail, rtp, sip, speech, store};
+use crate::{blobs, flow, mail, music, rtp, sip, speech, store};
 
 mod schema;
 
@@ -55,6 +55,8 @@ pub struct Config {
     pub synthesis: speech::synthesis::Settings,
     /// `[mail]`: how messages are mailed.
     pub mail: mail::Settings,
+    /// `[music]`: what callers on hold hear.
+    pub music: music::Settings,
     /// `[http]`: where the web side is reached.
     pub http: Http,
     /// `[store]`: where mailboxes, messages and jobs are kept.
@@ -101,6 +103,7 @@ impl Default for Config {
             translation: Default::default(),
             synthesis: Default::default(),
             mail: Default::default(),
+            music: Default::default(),
             http: Default::default(),
             store: Default::default(),
             blobs: Default::default(),

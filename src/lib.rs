@@ -7,6 +7,7 @@
 pub mod audio;
 pub mod flow;
 pub mod mailbox;
+pub mod music;
 pub mod say;
 pub mod srtp;
 
@@ -32,6 +33,7 @@ pub mod app;
 pub mod admin;
 pub mod call;
 pub mod cli;
+pub mod hold;
 pub mod http;
 pub mod jobs;
 pub mod lamp;

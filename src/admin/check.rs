@@ -90,6 +90,7 @@ pub fn settings(settings: &Settings) -> anyhow::Result<()> {
         code.map_or(Ok(()), language)?;
     }
     settings.translate_to.as_deref().map_or(Ok(()), language)?;
+    settings.hold_music.as_deref().map_or(Ok(()), |it| super::music::name("class", it))?;
     if settings.limit.is_some_and(|it| it > Settings::MOST) {
         bail!("a mailbox holds {} messages at most", Settings::MOST);
     }

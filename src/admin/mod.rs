@@ -4,5 +4,6 @@
 pub mod check;
 pub mod greeting;
 pub mod mailbox;
+pub mod music;
 pub mod settings;
 pub mod token;

@@ -1,13 +1,15 @@
 //! Where recordings are made of files and of texts, for verbs, programs and the server itself.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, bail};
 
 use crate::{
-    audio::{Codec, g711::Law, loudness::levelled, resample::resample, wav},
+    audio::{Codec, g711::Law, loudness::levelled, music::Music, resample::resample, wav},
     config::Config,
-    decode::{self, Reader},
+    decode::{self, RawKind, Reader},
     speech::{
         Synthesiser,
         synthesis::{Spoken, SynthesisError},
@@ -22,6 +24,8 @@ pub const RATE: u32 = decode::RATE;
 pub struct Studio {
     reader: Reader,
     synthesiser: Synthesiser,
+    /// How far the music is that is being made, in per cent, by what names it.
+    making: Arc<Mutex<HashMap<String, u8>>>,
 }
 
 /// A text that is to be spoken.
@@ -42,6 +46,7 @@ impl Studio {
         Self {
             reader: Reader::new(program.clone()),
             synthesiser: Synthesiser::new(config.synthesis.clone(), kept, program),
+            making: Arc::default(),
         }
     }
 
@@ -55,6 +60,37 @@ impl Studio {
     /// name of the file ends.
     pub async fn read(&self, file: &[u8]) -> anyhow::Result<Vec<i16>> {
         Ok(self.reader.read(file).await?)
+    }
+
+    /// A file as hold music. `kind` is what its name says of one without a header; [`Studio::progress`]
+    /// knows meanwhile how far it is. Fails with a [`DecodeError`](decode::DecodeError).
+    pub async fn music(
+        &self,
+        file: &[u8],
+        kind: Option<RawKind>,
+        id: &str,
+    ) -> anyhow::Result<Music> {
+        self.making().insert(id.to_owned(), 0);
+        let making = self.making.clone();
+        let progress = {
+            let id = id.to_owned();
+            move |done| {
+                let mut making = making.lock().unwrap_or_else(PoisonError::into_inner);
+                making.insert(id.clone(), done);
+            }
+        };
+        let made = self.reader.music(file, kind, progress).await;
+        self.making().remove(id);
+        Ok(made?)
+    }
+
+    /// How far this music is, in per cent, if it is being made by this program now.
+    pub fn progress(&self, id: &str) -> Option<u8> {
+        self.making().get(id).copied()
+    }
+
+    fn making(&self) -> MutexGuard<'_, HashMap<String, u8>> {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A text, spoken, at [`RATE`]; from what was kept if it was spoken before. Fails with a

@@ -13,18 +13,20 @@ use super::{Codec, g722, opus, resample::resample};
 pub struct Clip {
     /// What it is called in logs.
     pub name: Arc<str>,
+    /// Of a finished clip none are kept.
     samples: Arc<[i16]>,
     rate: u32,
+    length: Duration,
     /// By codec; empty until one is asked for.
     encoded: [OnceLock<Encoded>; 4],
 }
 
 /// A sound in one codec.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
     bytes: Arc<[u8]>,
     /// Of Opus: where each packet of [`opus_packet::FRAME_TICKS`](super::opus_packet::FRAME_TICKS) ends. Of the others, nothing.
-    ends: Vec<u32>,
+    ends: Arc<[u32]>,
 }
 
 impl Clip {
@@ -42,7 +44,24 @@ impl Clip {
             true => (resample(&samples, rate, Codec::WIDE), Codec::WIDE),
             false => (samples, rate),
         };
-        Self { name: name.into(), samples: samples.into(), rate, encoded: Default::default() }
+        let length = samples.len() as u64 * 1_000_000 / u64::from(rate.max(1));
+        Self {
+            name: name.into(),
+            samples: samples.into(),
+            rate,
+            length: Duration::from_micros(length),
+            encoded: Default::default(),
+        }
+    }
+
+    /// A sound that was encoded before: ready in these codecs, of which one is G.722.
+    pub fn finished(name: &str, length: Duration, encoded: &[(Codec, Encoded)]) -> Self {
+        let clip = Self { length, ..Self::at(name, Vec::new(), Codec::WIDE) };
+        for (codec, sound) in encoded {
+            // Only a codec that comes twice is set already.
+            clip.encoded[*codec as usize].set(sound.clone()).ok();
+        }
+        clip
     }
 
     /// Encodes the sound in a codec, if nobody has yet: some milliseconds a second of sound.
@@ -62,11 +81,15 @@ impl Clip {
 
     /// How long it takes to play.
     pub fn length(&self) -> Duration {
-        let micros = self.samples.len() as u64 * 1_000_000 / u64::from(self.rate.max(1));
-        Duration::from_micros(micros)
+        self.length
     }
 
-    fn in_codec(&self, codec: Codec) -> &Encoded {
+    /// The same in ticks of 125 µs.
+    pub fn ticks(&self) -> usize {
+        (self.length.as_micros() / 125) as usize
+    }
+
+    pub(super) fn in_codec(&self, codec: Codec) -> &Encoded {
         self.encoded[codec as usize].get_or_init(|| self.encode(codec))
     }
 
@@ -80,14 +103,26 @@ impl Clip {
             (Codec::Opus, _) => opus::encode(&samples),
             _ => (g722::Encoder::default().encode(&samples), Vec::new()),
         };
-        Encoded { bytes: bytes.into(), ends }
+        Encoded::new(bytes, ends)
     }
 }
 
 impl Encoded {
-    /// What follows the first `tick` ticks of a sound whose bytes are a tick each.
-    pub fn from_tick(&self, tick: usize) -> &[u8] {
-        self.bytes.get(tick..).unwrap_or_default()
+    pub(super) fn new(bytes: impl Into<Arc<[u8]>>, ends: Vec<u32>) -> Self {
+        Self { bytes: bytes.into(), ends: ends.into() }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
+    /// What there is from one tick to another of a sound whose bytes are a tick each.
+    pub fn between(&self, from: usize, until: usize) -> &[u8] {
+        self.bytes.get(from..until.min(self.bytes.len())).unwrap_or_default()
     }
 
     /// Packet `number` of a sound in Opus; `None` behind the last.

@@ -2,6 +2,7 @@
 //!
 //! Samples are 16-bit linear PCM unless a function says otherwise.
 
+pub mod bed;
 mod clip;
 mod codec;
 pub mod decoder;
@@ -12,6 +13,7 @@ pub mod gate;
 pub mod level;
 pub mod listener;
 pub mod loudness;
+pub mod music;
 #[cfg(feature = "opus")]
 pub mod opus;
 #[cfg(not(feature = "opus"))]

@@ -1,4 +1,5 @@
-//! Blobs: the sound of messages and greetings, one WAV each, in a folder, and from there in S3.
+//! Blobs: the sound of messages and greetings, one WAV each, and hold music, in a folder, and from
+//! there in S3.
 //!
 //! What [`Blobs::put`] has answered survives a loss of power. Nothing here knows what refers to a
 //! blob: it is written before the row that names it, and deleted after.
@@ -8,9 +9,10 @@
 //! later [`Blobs::forget`]. In the folder are then:
 //!
 //! ```text
-//! messages/ab/ID.wav  greetings/ID.wav   known to be here only
-//! kept/...                               copies of what is in S3
-//! doomed/ID.wav                          names of what must still be deleted in S3
+//! messages/ab/ID.wav  greetings/ID.wav
+//! music/ID.music      originals/ID.file   known to be here only
+//! kept/...                                copies of what is in S3
+//! doomed/ID.wav                           names of what must still be deleted in S3
 //! ```
 
 mod bucket;
@@ -90,9 +92,19 @@ pub fn greeting(id: &Uuid) -> String {
     format!("greetings/{id}.wav")
 }
 
-/// The id a key was made of: a message's, or that of one recording of a greeting or name.
+/// Where a track of hold music is kept, encoded.
+pub fn music(id: &Uuid) -> String {
+    format!("music/{id}.music")
+}
+
+/// Where the file is kept that a track was made from, as it was sent.
+pub fn original(id: &Uuid) -> String {
+    format!("originals/{id}.file")
+}
+
+/// The id a key was made of: a message's, that of one recording of a greeting or name, or a track's.
 pub fn id(key: &str) -> Option<Uuid> {
-    let name = key.rsplit('/').next()?.strip_suffix(".wav")?;
+    let (name, _) = key.rsplit('/').next()?.split_once('.')?;
     Uuid::parse_str(name).ok()
 }
 
@@ -152,7 +164,7 @@ impl Blobs {
             }
         }
         let sound = self.behind(key)?.get(key).await?;
-        if key.starts_with("greetings/") {
+        if is_played(key) {
             // The next caller must hear it whether S3 answers or not. If it cannot be kept, it
             // is fetched again.
             self.folder.put(&kept(key), sound.clone().into()).await.ok();
@@ -245,11 +257,11 @@ impl Blobs {
         }
     }
 
-    /// The keys of recordings that are in S3 and of which there is still a copy here. Greetings are
-    /// not among them: their copies stay, so that callers hear them when S3 is away.
+    /// The keys of recordings that are in S3 and of which there is still a copy here. Greetings and
+    /// music are not among them: their copies stay, so that callers hear them when S3 is away.
     pub async fn kept(&self) -> Result<Vec<String>, BlobError> {
         let kept = self.listed(KEPT).await?;
-        Ok(kept.into_iter().filter(|it| !it.starts_with("greetings/")).collect())
+        Ok(kept.into_iter().filter(|it| !is_played(it)).collect())
     }
 
     /// Removes the copy of what is in S3.
@@ -282,7 +294,9 @@ impl Blobs {
     /// What the folder has, below one of its parts.
     async fn listed(&self, part: &str) -> Result<Vec<String>, BlobError> {
         let mut keys = self.listed_in(part, "messages").await?;
-        keys.extend(self.listed_in(part, "greetings").await?);
+        for folder in FLAT {
+            keys.extend(self.listed_in(part, folder).await?);
+        }
         Ok(keys)
     }
 
@@ -333,6 +347,14 @@ impl Blobs {
     }
 }
 
+/// The folders that are not spread over others.
+const FLAT: [&str; 3] = ["greetings", "music", "originals"];
+
+/// Whether callers hear it, so that a copy of it stays here.
+fn is_played(key: &str) -> bool {
+    key.starts_with("greetings/") || key.starts_with("music/")
+}
+
 /// The part of the folder with copies of what is in S3.
 const KEPT: &str = "kept";
 
@@ -347,7 +369,9 @@ fn lay_out(dir: &Path) -> io::Result<()> {
     let (new, messages) = (!dir.exists(), dir.join("messages"));
     let mut make = DirBuilder::new();
     make.recursive(true).mode(0o700);
-    make.create(dir.join("greetings"))?;
+    for folder in FLAT {
+        make.create(dir.join(folder))?;
+    }
     for shard in 0..=u8::MAX {
         make.create(messages.join(format!("{shard:02x}")))?;
     }
@@ -359,16 +383,18 @@ fn lay_out(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets through `messages/xx/NAME.wav` and `greetings/NAME.wav`, where a name is what an id is made
-/// of: no dots, no slashes, nothing that leads elsewhere.
+/// Lets through the four kinds of keys that are made here, where a name is what an id is made of: no
+/// dots, no slashes, nothing that leads elsewhere.
 fn checked(key: &str) -> Result<Key, BlobError> {
     let hex = |it: &str| it.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f' | b'-'));
-    let name = |it: &str| {
-        it.strip_suffix(".wav").is_some_and(|it| (1..=64).contains(&it.len()) && hex(it))
+    let name = |it: &str, ending: &str| {
+        it.strip_suffix(ending).is_some_and(|it| (1..=64).contains(&it.len()) && hex(it))
     };
     let fine = match key.split('/').collect::<Vec<_>>()[..] {
-        ["messages", shard, file] => shard.len() == 2 && hex(shard) && name(file),
-        ["greetings", file] => name(file),
+        ["messages", shard, file] => shard.len() == 2 && hex(shard) && name(file, ".wav"),
+        ["greetings", file] => name(file, ".wav"),
+        ["music", file] => name(file, ".music"),
+        ["originals", file] => name(file, ".file"),
         _ => false,
     };
     match Key::parse(key) {

@@ -5,6 +5,7 @@ mod file;
 mod keypad;
 mod listening;
 mod opening;
+mod playing;
 mod session;
 pub mod spool;
 mod stage;
@@ -24,6 +25,7 @@ pub use session::Stopping;
 use crate::app::App;
 use crate::audio::{Clip, listener::Rules};
 use crate::flow::{Deposit, Flow, Offers, Policy, Retrieval};
+use crate::hold::Beds;
 use crate::mailbox::{
     Mailbox, Preferences, Reason, Settings, Take,
     room::Door,
@@ -32,6 +34,7 @@ use crate::mailbox::{
 use crate::rtp::{Leg, Plane, Stream};
 use crate::sip::{Invitation, Media, Refusal};
 use crate::store::{self, StoreError, dial_in, mailboxes, messages, tenants, tenants::Tenant};
+use playing::Wish;
 use spool::{Kept, Spool};
 use stage::{Setting, Stage};
 use visit::{Visit, Visitor};
@@ -47,6 +50,8 @@ pub struct Desk {
     pub spool: Spool,
     /// What makes messages of them.
     pub filer: Filer,
+    /// What is played to those on hold.
+    pub beds: Beds,
 }
 
 /// When a caller for whom there is no room may ask again, in seconds.
@@ -133,6 +138,10 @@ struct Entrance {
 
 /// One call from INVITE to its end.
 async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stopping>) {
+    // Whatever a phone system tells of the call that it puts on hold, it is not for a mailbox.
+    if let Some(wish) = Wish::read(&invitation.called) {
+        return playing::run(desk, invitation, wish, stopping).await;
+    }
     let purpose = match purpose(&desk.app, &invitation).await {
         Ok(Some(purpose)) => purpose,
         Ok(None) => {

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 it
 //! failed, 2 the command or the settings are wrong.
 
+mod announcement;
 mod ask;
 mod backup;
 mod config;
@@ -19,6 +20,7 @@ pub mod mail;
 pub mod mailbox;
 pub mod message;
 mod model;
+mod moh;
 mod moving;
 pub mod name;
 mod pin;
@@ -108,6 +110,12 @@ enum Verb {
     /// What callers hear before the beep
     #[command(subcommand)]
     Greeting(greeting::Command),
+    /// What callers hear while they are on hold
+    #[command(subcommand)]
+    Moh(moh::Command),
+    /// What is said to many: at an address of its own, before hold music and in it
+    #[command(subcommand)]
+    Announcement(announcement::Command),
     /// What owners are called, heard by callers and by those they left a message
     #[command(subcommand)]
     Name(name::Command),
@@ -191,6 +199,16 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
             let (db, blobs) = open(&config).await?;
             let studio = Studio::open(&config)?;
             greeting::run(command, &db, &blobs, clock, &studio, out).await
+        }
+        Verb::Moh(command) => {
+            let config = config()?;
+            let (db, blobs) = open(&config).await?;
+            moh::run(command, (&db, &blobs, clock), &Studio::open(&config)?, out).await
+        }
+        Verb::Announcement(command) => {
+            let config = config()?;
+            let (db, blobs) = open(&config).await?;
+            announcement::run(command, (&db, &blobs, clock), &Studio::open(&config)?, out).await
         }
         Verb::Name(command) => {
             let config = config()?;

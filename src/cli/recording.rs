@@ -84,30 +84,38 @@ pub(super) async fn export(
     manner: &Manner,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let sound = sound(blobs, blob, manner).await?;
+    write(&sound(blobs, blob, manner).await?, to, out)
+}
+
+/// Writes a WAV to a new file.
+pub(super) fn write(sound: &[u8], to: &Path, out: &mut impl Write) -> anyhow::Result<()> {
     let name = to.display();
     let made = OpenOptions::new().write(true).create_new(true).open(to);
     let mut file = made.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow!("{name} is there already; name another file"),
         _ => anyhow!(error).context(format!("{name} cannot be written")),
     })?;
-    file.write_all(&sound).with_context(|| format!("{name} cannot be written"))?;
+    file.write_all(sound).with_context(|| format!("{name} cannot be written"))?;
     Ok(writeln!(out, "Written to {name}.")?)
 }
 
 /// Plays a kept recording on this machine.
 pub(super) async fn play(blobs: &Blobs, blob: &str, manner: &Manner) -> anyhow::Result<()> {
-    let sound = sound(blobs, blob, manner).await?;
+    perform(&sound(blobs, blob, manner).await?)
+}
+
+/// Plays a WAV on this machine.
+pub(super) fn perform(sound: &[u8]) -> anyhow::Result<()> {
     let path = std::env::temp_dir().join(format!("afterbeep-{}.wav", rand::random::<u64>()));
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     let mut file = made.with_context(|| format!("{} cannot be written", path.display()))?;
-    let played = file.write_all(&sound).map_err(anyhow::Error::from).and_then(|()| perform(&path));
+    let played = file.write_all(sound).map_err(anyhow::Error::from).and_then(|()| played(&path));
     fs::remove_file(&path).ok();
     played
 }
 
 /// Has the first player that is installed play a file.
-fn perform(path: &Path) -> anyhow::Result<()> {
+fn played(path: &Path) -> anyhow::Result<()> {
     for (player, words) in PLAYERS {
         let mut command = Command::new(player);
         match command.args(words).arg(path).stdin(Stdio::null()).status() {

@@ -24,6 +24,7 @@ use crate::call::spool::{self, Spool};
 use crate::call::{self, Desk, Filer, Stopping};
 use crate::clock::{self, Clock};
 use crate::config::Config;
+use crate::hold::Beds;
 use crate::http::{self, Api, Guests, Site};
 use crate::jobs;
 use crate::lamp;
@@ -146,7 +147,8 @@ impl House {
         call::recover(&filer, &spool, &config.deposit, left).await;
         store::jobs::reclaim(&app.db, app.clock.now()).await?;
 
-        let desk = Desk { app: app.clone(), plane, spool, filer };
+        let beds = Beds::new(app.clone());
+        let desk = Desk { app: app.clone(), plane, spool, filer, beds };
         let work = tokio::spawn(jobs::run(app.clone(), stopped.clone()));
         let listener = listen(config.http.listen, "http.listen").await?;
         let public = match config.http.public {
@@ -221,7 +223,7 @@ impl House {
         }
         endpoint.shutdown().await;
         stop.send_replace(true);
-        let Desk { app, plane, spool, filer } = desk;
+        let Desk { app, plane, spool, filer, .. } = desk;
         drop(filer);
         tokio::time::timeout(CLOSING, filing).await.ok();
         spool.close().await;

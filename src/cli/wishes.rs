@@ -116,6 +116,9 @@ pub struct Wishes {
     /// What messages are translated to (at first: fr)
     #[arg(long, value_name = "CODE", help_heading = PLACE)]
     translate_to: Option<String>,
+    /// Which hold music is played for the owner (at first: default)
+    #[arg(long, value_name = "CLASS", help_heading = HOLD)]
+    hold_music: Option<String>,
 }
 
 const CALLERS: &str = "What callers can do";
@@ -123,6 +126,7 @@ const KEEPING: &str = "How long messages are kept";
 const COPIES: &str = "Copies for others";
 const MAIL: &str = "Voicemail to email";
 const GREETINGS: &str = "Greetings";
+const HOLD: &str = "Hold music";
 const PLACE: &str = "Time and languages";
 
 impl Wishes {
@@ -174,6 +178,7 @@ impl Wishes {
             ("prompts", &self.prompts),
             ("spoken", &self.spoken),
             ("translate_to", &self.translate_to),
+            ("hold_music", &self.hold_music),
         ];
         all.into_iter().filter_map(|(name, word)| Some((name, word.as_deref()?)))
     }

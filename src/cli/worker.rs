@@ -14,6 +14,8 @@ pub(super) enum Command {
     Speak(speech::synthesis::worker::Args),
     /// Decode the sound file that is sent over standard input.
     Decode,
+    /// Make hold music of the sound file that is sent over standard input.
+    Music,
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
@@ -23,5 +25,6 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         Command::Translate(args) => speech::worker::run_translator(stdin, stdout, &args),
         Command::Speak(args) => speech::synthesis::worker::run(stdin, stdout, &args),
         Command::Decode => decode::worker::run(stdin, stdout),
+        Command::Music => decode::worker::run_music(stdin, stdout),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 
-use super::sound;
+use super::{RawKind, sound};
+use crate::audio::music::Music;
 use crate::sys::process;
 use crate::worker::{bytes, serve};
 
@@ -12,6 +13,8 @@ const MEMORY: u64 = 768 << 20;
 const FILES: u64 = 8;
 /// Processor time, in seconds; five minutes of MP3 take one.
 const SECONDS: u64 = 20;
+/// Processor time of music, in seconds; half an hour of MP3 takes 30.
+const SECONDS_MUSIC: u64 = 180;
 
 /// Decodes what comes until `stdin` closes, and then ends the process. `stdout` must carry nothing
 /// else.
@@ -20,7 +23,22 @@ const SECONDS: u64 = 20;
 /// When the server cannot be understood or answered; a file that cannot be read is an answer.
 pub fn run(stdin: impl Read + Send + 'static, stdout: impl Write) -> anyhow::Result<()> {
     let limits = process::Limits { memory: MEMORY, files: FILES, seconds: Some(SECONDS) };
-    serve(stdin, stdout, limits, || Ok(()), |(), (): (), file| Ok(((), bytes(&decoded(file)?))))
+    serve(stdin, stdout, limits, || Ok(()), |(), (): (), file, _| Ok(((), bytes(&decoded(file)?))))
+}
+
+/// The same for music: what is sent back is a track as it is kept.
+///
+/// # Errors
+/// As with [`run`].
+pub fn run_music(stdin: impl Read + Send + 'static, stdout: impl Write) -> anyhow::Result<()> {
+    let limits = process::Limits { memory: MEMORY, files: FILES, seconds: Some(SECONDS_MUSIC) };
+    serve(
+        stdin,
+        stdout,
+        limits,
+        || Ok(()),
+        |(), kind: Option<RawKind>, file, told| Ok(((), track(file, kind, told)?.to_bytes())),
+    )
 }
 
 /// What the worker makes of a file, here: for those who look for files that harm it.
@@ -29,4 +47,17 @@ pub fn run(stdin: impl Read + Send + 'static, stdout: impl Write) -> anyhow::Res
 /// When the file cannot be read; the sentence goes on where its name ends.
 pub fn decoded(file: Vec<u8>) -> anyhow::Result<Vec<i16>> {
     Ok(sound::of(file)?)
+}
+
+/// The same for music.
+///
+/// # Errors
+/// As with [`decoded`].
+pub fn track(
+    file: Vec<u8>,
+    _kind: Option<RawKind>,
+    told: &mut dyn FnMut(u8),
+) -> anyhow::Result<Music> {
+    let samples: Vec<f32> = sound::of(file)?.iter().map(|it| f32::from(*it) / 32_768.0).collect();
+    Music::made(samples, -23.0, told).ok_or_else(|| sound::Unfit::NoSound.into())
 }

@@ -7,6 +7,7 @@
 
 mod copy;
 mod locks;
+mod music;
 mod notify;
 mod sweep;
 mod transcribe;
@@ -106,6 +107,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         }
     }
     workers.spawn(locks::run(app.clone(), stop.clone()));
+    workers.spawn(music::run(app.clone(), stop.clone()));
     workers.spawn(upload::run(app.clone(), stop.clone()));
     workers.spawn(sweep::run(app, stop.clone()));
     stop.wait_for(|it| *it).await.ok();

@@ -139,6 +139,8 @@ settings! {
     spoken: String = Settings::DETECTED.to_owned(), "Language of transcription";
     /// What messages are translated to.
     translate_to: String = "fr".to_owned(), "Language of translation";
+    /// The class of hold music that is played for this mailbox's owner.
+    hold_music: String = crate::music::DEFAULT.to_owned(), "Music on Hold";
 }
 
 impl Settings {

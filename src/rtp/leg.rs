@@ -17,7 +17,7 @@ use super::{
     thread::{Command, Order},
 };
 use crate::{
-    audio::{Clip, Codec},
+    audio::{Clip, Codec, bed::Segment},
     srtp::Keys,
 };
 
@@ -153,6 +153,12 @@ impl Leg {
     /// as the next sound was not [prepared](Clip::prepare) in the call's codec.
     pub fn play(&self, sounds: Vec<Arc<Clip>>, mark: u64) {
         self.order(Order::Play(sounds, mark));
+    }
+
+    /// Plays a bed from a tick of this segment on, instead of what is playing, until told otherwise.
+    /// Where the bed does not go on yet, nothing is sent.
+    pub fn follow(&self, segment: Arc<Segment>, from: usize) {
+        self.order(Order::Follow(segment, from));
     }
 
     /// Stops playing; its mark is not told.

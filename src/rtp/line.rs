@@ -21,7 +21,7 @@ use super::{
     telephone_event::Press,
 };
 use crate::{
-    audio::Clip,
+    audio::{Clip, bed::Segment},
     srtp::OVERHEAD,
     sys::media::{BATCH, Batch},
 };
@@ -137,6 +137,10 @@ impl Line {
         } else {
             self.speaker.play(sounds, mark);
         }
+    }
+
+    pub(super) fn follow(&mut self, segment: Arc<Segment>, from: usize) {
+        self.speaker.follow(segment, from);
     }
 
     pub(super) fn hush(&mut self) {

@@ -12,7 +12,9 @@ use super::{
     telephone_event::Press,
 };
 use crate::audio::{
-    Clip, Codec, g722,
+    Clip, Codec,
+    bed::Segment,
+    g722,
     opus_packet::{self, FRAME_TICKS},
 };
 
@@ -47,11 +49,18 @@ pub(super) struct Speaker {
 
 #[derive(Debug)]
 struct Playing {
-    sounds: Vec<Arc<Clip>>,
-    /// The sound being played, and how many ticks of it were.
-    sound: usize,
+    sounds: Sounds,
+    /// The next tick of the sound being played.
     offset: usize,
     mark: u64,
+}
+
+#[derive(Debug)]
+enum Sounds {
+    /// A list that ends, and which of it is being played.
+    List(Vec<Arc<Clip>>, usize),
+    /// A bed, which does not end.
+    Bed(Arc<Segment>),
 }
 
 /// What there is to play at one moment.
@@ -106,7 +115,12 @@ impl Speaker {
     }
 
     pub(super) fn play(&mut self, sounds: Vec<Arc<Clip>>, mark: u64) {
-        self.playing = Some(Playing { sounds, sound: 0, offset: 0, mark });
+        self.playing = Some(Playing { sounds: Sounds::List(sounds, 0), offset: 0, mark });
+    }
+
+    pub(super) fn follow(&mut self, segment: Arc<Segment>, from: usize) {
+        let offset = from.max(segment.from());
+        self.playing = Some(Playing { sounds: Sounds::Bed(segment), offset, mark: 0 });
     }
 
     pub(super) fn hush(&mut self) {
@@ -228,34 +242,33 @@ impl Playing {
     /// Bytes, and silence behind the end; a packet may hold the end of one sound and the next.
     fn next_bytes(&mut self, mut frame: &mut [u8], codec: Codec) -> Filled {
         let (whole, mut any) = (frame.len(), false);
-        while let Some(sound) = self.sounds.get(self.sound) {
+        while let Some((sound, until)) = self.sounds.current() {
             let Some(sound) = sound.ready(codec) else {
                 if any {
                     break;
                 }
                 return Filled::NotReady;
             };
-            let left = sound.from_tick(self.offset);
+            let left = sound.between(self.offset, until);
             let length = left.len().min(frame.len());
             let (now, later) = frame.split_at_mut(length);
             now.copy_from_slice(&left[..length]);
             any |= length > 0;
             self.offset += length;
             frame = later;
-            if frame.is_empty() {
+            if frame.is_empty() || !self.go_on() {
                 break;
             }
-            (self.sound, self.offset) = (self.sound + 1, 0);
         }
         frame.fill(silent_byte(codec));
-        if any { Filled::Sound(whole) } else { Filled::Over }
+        if any { Filled::Sound(whole) } else { self.sounds.end() }
     }
 
     /// A packet as it was made, of one sound.
     fn next_packet(&mut self, payload: &mut [u8]) -> Filled {
-        while let Some(sound) = self.sounds.get(self.sound) {
+        while let Some((sound, until)) = self.sounds.current() {
             let Some(sound) = sound.ready(Codec::Opus) else { return Filled::NotReady };
-            let packet = sound.packet(self.offset / FRAME_TICKS);
+            let packet = sound.packet(self.offset / FRAME_TICKS).filter(|_| self.offset < until);
             if let Some((packet, to)) =
                 packet.and_then(|it| Some((it, payload.get_mut(..it.len())?)))
             {
@@ -264,9 +277,42 @@ impl Playing {
                 self.offset = (self.offset / FRAME_TICKS + 1) * FRAME_TICKS;
                 return Filled::Sound(packet.len());
             }
-            (self.sound, self.offset) = (self.sound + 1, 0);
+            if !self.go_on() {
+                break;
+            }
         }
-        Filled::Over
+        self.sounds.end()
+    }
+
+    /// Turns to the next sound; `false` while there is none yet.
+    fn go_on(&mut self) -> bool {
+        match &mut self.sounds {
+            Sounds::List(_, at) => (*at, self.offset) = (*at + 1, 0),
+            Sounds::Bed(segment) => {
+                let Some(next) = segment.next().cloned() else { return false };
+                self.offset = next.from();
+                *segment = next;
+            }
+        }
+        true
+    }
+}
+
+impl Sounds {
+    /// What is being played, and the tick it ends at.
+    fn current(&self) -> Option<(&Clip, usize)> {
+        match self {
+            Self::List(sounds, at) => sounds.get(*at).map(|it| (&**it, usize::MAX)),
+            Self::Bed(segment) => Some((segment.clip(), segment.until())),
+        }
+    }
+
+    /// What it means that there is nothing left.
+    fn end(&self) -> Filled {
+        match self {
+            Self::List(..) => Filled::Over,
+            Self::Bed(_) => Filled::NotReady,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
     telephone_event::Press,
 };
 use crate::{
-    audio::Clip,
+    audio::{Clip, bed::Segment},
     sys::media::{self, Batch, Metronome},
 };
 
@@ -43,6 +43,7 @@ pub(super) enum Order {
     Connect(Box<Stream>),
     Change(Box<Stream>, Box<Recording>),
     Play(Vec<Arc<Clip>>, u64),
+    Follow(Arc<Segment>, usize),
     Hush,
     Record(Box<Recording>),
     StopRecording,
@@ -174,6 +175,7 @@ impl<'a> Lines<'a> {
                 self.halve(slot, half);
             }
             Order::Play(sounds, mark) => line.play(sounds, mark),
+            Order::Follow(segment, from) => line.follow(segment, from),
             Order::Hush => line.hush(),
             Order::Record(recording) => line.record(now, recording, batch, tally),
             Order::StopRecording => line.stop_recording(now, batch, tally),

@@ -13,6 +13,19 @@ pub struct Called {
     pub host: String,
     /// The user of the `To` header: often who was dialled first.
     pub to_user: Option<String>,
+    /// Parameters of the Request-URI that say what is to be played (RFC 4240 §3, and our own), as far as
+    /// they are there.
+    pub wishes: Vec<(&'static str, String)>,
+}
+
+/// The parameters that are looked at.
+const WISHES: [&str; 5] = ["play", "repeat", "delay", "class", "early-media"];
+
+impl Called {
+    /// What a parameter of the Request-URI says; empty where it is there and says nothing.
+    pub fn wish(&self, name: &str) -> Option<&str> {
+        self.wishes.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
+    }
 }
 
 /// A `From`, `To` or the like, read with more patience than the grammar has.
@@ -56,14 +69,12 @@ pub(super) fn called(request: &Request) -> Called {
         user: number_or_user(&request.uri).unwrap_or_default(),
         host: request.uri.host().map(ToString::to_string).unwrap_or_default(),
         to_user: party(&request.headers, &HeaderName::To).and_then(|it| number_or_user(&it.uri)),
+        wishes: WISHES.iter().filter_map(|it| Some((*it, parameter(&request.uri, it)?))).collect(),
     }
 }
 
 pub(super) fn redirected(request: &Request) -> Redirected {
-    let parameter = |name| {
-        let raw = request.uri.params()?.value(name)?;
-        Some(lossy(&unescaped(raw)))
-    };
+    let parameter = |name| parameter(&request.uri, name);
     Redirected {
         diversion: all(&request.headers, &HeaderName::Other("Diversion".into())),
         history: all(&request.headers, &HeaderName::HistoryInfo),
@@ -71,6 +82,10 @@ pub(super) fn redirected(request: &Request) -> Redirected {
         cause: parameter("cause"),
         target: parameter("target"),
     }
+}
+
+fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    Some(lossy(&unescaped(uri.params()?.value(name)?)))
 }
 
 /// The party in a header; a display name that breaks the grammar (unquoted accents, commas) is

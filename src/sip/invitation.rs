@@ -45,6 +45,18 @@ pub struct Invitation {
     held: Option<Caught>,
 }
 
+/// How a call is taken.
+#[derive(Debug, Clone, Copy)]
+struct Style {
+    /// Sound passes before the answer.
+    is_early: bool,
+    /// We only send.
+    is_deaf: bool,
+}
+
+/// Answered, to speak and to listen.
+const TALK: Style = Style { is_early: false, is_deaf: false };
+
 /// Why a call could not be answered. The caller has been told, where there is one left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Gone {
@@ -115,16 +127,21 @@ impl Invitation {
     /// Answers the call; sound is to be sent to `local_media`. Without an offer in the INVITE we
     /// make one, and this waits for the caller's answer to it.
     pub async fn accept(self, local_media: SocketAddr) -> Result<Dialog, Gone> {
-        self.take_up(local_media, false).await
+        self.take_up(local_media, TALK).await
     }
 
     /// Lets sound pass before the call is answered, which [`Dialog::answering`] is for. A caller who
     /// made no offer, and takes none before the answer, is answered at once all the same.
     pub async fn progress(self, local_media: SocketAddr) -> Result<Dialog, Gone> {
-        self.take_up(local_media, true).await
+        self.take_up(local_media, Style { is_early: true, ..TALK }).await
     }
 
-    async fn take_up(mut self, local_media: SocketAddr, early: bool) -> Result<Dialog, Gone> {
+    /// Answers the call, or with `early` only lets sound pass, and listens to nothing.
+    pub async fn play(self, local_media: SocketAddr, early: bool) -> Result<Dialog, Gone> {
+        self.take_up(local_media, Style { is_early: early, is_deaf: true }).await
+    }
+
+    async fn take_up(mut self, local_media: SocketAddr, style: Style) -> Result<Dialog, Gone> {
         let mut offer = self.offer.clone();
         if offer.as_ref().is_ok_and(|it| !it.reaches(local_media)) {
             offer = Err(NotAcceptable::Address);
@@ -138,9 +155,10 @@ impl Invitation {
         let held = self.held.take().filter(|it| !it.cancelled.is_terminated());
         let held = held.ok_or(Gone::Cancelled)?;
         let is_reliable = held.desk.is_reliable(&held.arrival.request);
-        let manner = Manner { is_early: early && (offer.is_ok() || is_reliable), is_reliable };
+        let is_early = style.is_early && (offer.is_ok() || is_reliable);
+        let manner = Manner { is_early, is_reliable };
         let secrecy = held.desk.secrecy(held.arrival.transport);
-        let session = Session::new(rand::random(), local_media);
+        let session = Session::new(rand::random(), local_media).only_sending(style.is_deaf);
         let session = session.secretly(secrecy, Seed::new(rand::random()));
         Leg::answer(held, session, offer.ok(), manner).await
     }

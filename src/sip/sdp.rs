@@ -120,6 +120,8 @@ pub struct Session {
     key: Option<Key>,
     /// The stream is one of RTP/SAVP.
     is_savp: bool,
+    /// We only send: what the other side says is not listened to.
+    is_deaf: bool,
 }
 
 /// What a payload type stands for.
@@ -187,7 +189,7 @@ impl Offer {
     pub fn agreed(&self, session: &mut Session) -> Media {
         let theirs = self.crypto.map(|it| it.key);
         let keys = theirs.map(|theirs| Keys { ours: session.key(theirs.suite()), theirs });
-        Media { keys, ..self.media }
+        Media { keys, receive: self.media.receive && !session.is_deaf, ..self.media }
     }
 
     /// Whether sound can pass between `local` and the other side: both IPv4, or both IPv6.
@@ -204,7 +206,7 @@ impl Offer {
         let streams = self.description.media.iter().take(MOST_STREAMS).enumerate();
         let streams = streams
             .map(|(index, offered)| match index == self.stream {
-                true => self.accepted(offered, session.local, key),
+                true => self.accepted(offered, session, key),
                 false => refused(offered),
             })
             .collect();
@@ -214,14 +216,18 @@ impl Offer {
     fn accepted(
         &self,
         offered: &MediaDescription,
-        local: SocketAddr,
+        session: &Session,
         key: Option<(u32, Key)>,
     ) -> MediaDescription {
         let mut direction = self.direction.mirrored();
         if self.media.remote.ip().is_unspecified() && direction == Direction::SendRecv {
             direction = Direction::RecvOnly;
         }
-        let mut stream = audio(local.port(), &self.formats(), self.media.ptime_ms, direction);
+        if session.is_deaf {
+            direction = deafened(direction);
+        }
+        let port = session.local.port();
+        let mut stream = audio(port, &self.formats(), self.media.ptime_ms, direction);
         encrypt(&mut stream, key);
         stream.protocol.clone_from(&offered.protocol);
         stream
@@ -249,7 +255,13 @@ impl Session {
             keys: 0,
             key: None,
             is_savp: false,
+            is_deaf: false,
         }
+    }
+
+    /// The same where we only send, as a source of hold music does (RFC 7088).
+    pub fn only_sending(self, is_deaf: bool) -> Self {
+        Self { is_deaf, ..self }
     }
 
     /// The same where sound may be encrypted, with keys made from a seed of its own.
@@ -264,7 +276,8 @@ impl Session {
             formats.push((self.number(format, &formats), format));
         }
         self.formats = formats;
-        let mut stream = audio(self.local.port(), &self.formats, PTIME, Direction::SendRecv);
+        let direction = if self.is_deaf { Direction::SendOnly } else { Direction::SendRecv };
+        let mut stream = audio(self.local.port(), &self.formats, PTIME, direction);
         if self.secrecy.secret {
             let suite = self.key.map_or(USUAL_SUITE, |it| it.suite());
             encrypt(&mut stream, Some((1, self.key(suite))));
@@ -383,6 +396,14 @@ fn protection(stream: &MediaDescription, secrecy: Secrecy) -> Result<Option<Line
         None if is_savp(stream) => Err(NotAcceptable::NoCommonCodec),
         None if secrecy.plain => Ok(None),
         None => Err(NotAcceptable::Unencrypted),
+    }
+}
+
+/// The same without receiving.
+fn deafened(direction: Direction) -> Direction {
+    match direction {
+        Direction::SendRecv | Direction::SendOnly => Direction::SendOnly,
+        _ => Direction::Inactive,
     }
 }
 

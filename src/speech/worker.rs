@@ -78,7 +78,7 @@ pub fn run(
     args: &Args,
 ) -> anyhow::Result<()> {
     let load = || Engine::load(&args.model, args.threads);
-    worker::serve(stdin, stdout, limits(args.memory), load, |engine, job: Job, body| {
+    worker::serve(stdin, stdout, limits(args.memory), load, |engine, job: Job, body, _| {
         let heard = engine.transcribe(&scaled(&body), job.language.as_deref(), &job.among)?;
         Ok((heard, Vec::new()))
     })
@@ -94,7 +94,7 @@ pub fn run_translator(
     args: &TranslateArgs,
 ) -> anyhow::Result<()> {
     let load = || Translator::load(&args.model);
-    worker::serve(stdin, stdout, limits(args.memory), load, |engine, job: Passage, _| {
+    worker::serve(stdin, stdout, limits(args.memory), load, |engine, job: Passage, _, _| {
         Ok((engine.translate(&job.text)?, Vec::new()))
     })
 }

@@ -78,7 +78,7 @@ pub async fn keep(
             .fetch_one(&mut **tx)
             .await?;
         if old.is_none() && count >= MOST {
-            return Err(StoreError::TooMany { what: "greetings", most: MOST });
+            return Err(StoreError::TooMany { whose: "a mailbox", what: "greetings", most: MOST });
         }
         sqlx::query("update greeting set chosen = false where mailbox = $1 and kind = $2")
             .bind(&mailbox.0)

@@ -48,6 +48,7 @@ macro_rules! at_leisure {
     };
 }
 
+pub mod announcements;
 pub mod deliveries;
 pub mod dial_in;
 pub mod greetings;
@@ -56,6 +57,7 @@ pub mod jobs;
 pub mod lamps;
 pub mod mailboxes;
 pub mod messages;
+pub mod music;
 pub mod names;
 pub mod people;
 pub mod pins;
@@ -67,6 +69,7 @@ mod sqlite;
 pub mod tenants;
 mod tenure;
 pub mod tokens;
+pub mod tracks;
 pub mod transcripts;
 pub mod translations;
 pub mod unsubscribed;
@@ -163,12 +166,14 @@ pub enum StoreError {
         /// What they are.
         of: &'static str,
     },
-    /// A mailbox keeps no more of them.
-    #[error("a mailbox keeps {most} {what} at most; take one away first")]
+    /// No more of them are kept.
+    #[error("{whose} has {most} {what} at most; take one away first")]
     TooMany {
+        /// Who would have them.
+        whose: &'static str,
         /// What they are.
         what: &'static str,
-        /// How many it keeps.
+        /// How many there may be.
         most: i64,
     },
     /// A row holds what this version cannot read; a newer one may have written it.

@@ -15,10 +15,13 @@ use tokio::sync::mpsc;
 use super::{Db, Engine, MIGRATIONS, StoreError, Tx};
 
 /// Every table, each after those it refers to.
-pub const TABLES: [&str; 18] = [
+pub const TABLES: [&str; 21] = [
     "tenant",
     "person",
     "dial_in",
+    "music_class",
+    "music_track",
+    "announcement",
     "mailbox",
     "lamp",
     "pin",
@@ -177,14 +180,17 @@ impl Snapshot {
     pub async fn blobs(&mut self) -> Result<BTreeSet<String>, StoreError> {
         let mut blobs = BTreeSet::new();
         for table in self.tables() {
-            if !table.columns.iter().any(|it| it.name == "blob") {
-                continue;
+            let keys = table.columns.iter().filter(|it| ["blob", "original"].contains(&&*it.name));
+            for Column { name, .. } in keys {
+                let sql = format!(
+                    "select distinct {name} from {} where {name} is not null",
+                    quoted(table.name)
+                );
+                let some: Vec<String> = at_leisure!(&mut self.tx, tx => {
+                    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut **tx).await?
+                });
+                blobs.extend(some);
             }
-            let sql = format!("select distinct blob from {}", quoted(table.name));
-            let some: Vec<String> = at_leisure!(&mut self.tx, tx => {
-                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut **tx).await?
-            });
-            blobs.extend(some);
         }
         Ok(blobs)
     }

@@ -58,6 +58,21 @@ pub async fn get(db: &Db, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
     row.map(Tenant::try_from).transpose()
 }
 
+/// The tenant whose calls come to `host`: as [`mailboxes::reached`](super::mailboxes::reached) finds it.
+pub async fn reached(db: &Db, host: &str) -> Result<Option<Tenant>, StoreError> {
+    let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
+        "select id, name, sip_domain, settings from tenant
+          where id = coalesce(
+                (select id from tenant where sip_domain = $1),
+                (select id from tenant where name = 'default'),
+                (select min(id) from tenant having count(*) = 1))",
+    )
+    .bind(host.to_ascii_lowercase())
+    .fetch_optional(pool)
+    .await?);
+    row.map(Tenant::try_from).transpose()
+}
+
 /// Those whose names come after `after`, by name, `most` at most.
 pub async fn page(db: &Db, after: &str, most: u32) -> Result<Vec<Tenant>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
@@ -98,7 +113,7 @@ pub async fn set(db: &Db, tenant: &Tenant) -> Result<bool, StoreError> {
 }
 
 /// Removes a tenant and its people; `false` if there is none. [`StoreError::InUse`] while it has
-/// mailboxes: messages are never removed in passing.
+/// mailboxes or music: sound is never removed in passing.
 pub async fn remove(db: &Db, tenant: &TenantId) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
     let gone = on!(&mut tx, tx => {
@@ -112,6 +127,17 @@ pub async fn remove(db: &Db, tenant: &TenantId) -> Result<bool, StoreError> {
             .await?;
         if mailboxes > 0 {
             return Err(StoreError::InUse { what: "the tenant", count: mailboxes, of: "mailboxes" });
+        }
+        let sounds: i64 = sqlx::query_scalar(
+            "select (select count(*) from music_class where tenant = $1)
+                  + (select count(*) from announcement where tenant = $1)",
+        )
+        .bind(&tenant.0)
+        .fetch_one(&mut **tx)
+        .await?;
+        if sounds > 0 {
+            let of = "classes of hold music and announcements";
+            return Err(StoreError::InUse { what: "the tenant", count: sounds, of });
         }
         sqlx::query("delete from tenant where id = $1")
             .bind(&tenant.0)

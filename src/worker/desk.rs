@@ -70,6 +70,17 @@ impl Desk {
         job: &impl Serialize,
         body: &[u8],
     ) -> Result<(T, Vec<u8>), WorkerError> {
+        self.serve_telling(call, job, body, &|_| ()).await
+    }
+
+    /// The same; `told` hears how far the job is, in per cent.
+    pub(crate) async fn serve_telling<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        job: &impl Serialize,
+        body: &[u8],
+        told: &(dyn Fn(u8) + Send + Sync),
+    ) -> Result<(T, Vec<u8>), WorkerError> {
         let longest = self.limits.longest_job;
         let _seat = self.seats.acquire().await.map_err(|closed| WorkerError::Lost {
             ending: "nobody works here any more".to_owned(),
@@ -80,7 +91,7 @@ impl Desk {
                 Some(idle) => idle,
                 None => Hand::hire(&self.program, call).await?,
             };
-            let answer = hand.ask(job, body).await?;
+            let answer = hand.ask(job, body, told).await?;
             Ok((hand, answer))
         })
         .await

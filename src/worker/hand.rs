@@ -37,14 +37,16 @@ impl Hand {
         }
     }
 
-    /// One job: its answer, and what comes with it. After an error this worker is of no more use.
+    /// One job: its answer, and what comes with it; `told` hears how far it is, in per cent. After
+    /// an error this worker is of no more use.
     pub(super) async fn ask<T: DeserializeOwned>(
         &mut self,
         job: &impl Serialize,
         body: &[u8],
+        told: &(dyn Fn(u8) + Send + Sync),
     ) -> Result<(T, Vec<u8>), WorkerError> {
         self.jobs += 1;
-        match self.say(job, body).await {
+        match self.say(job, body, told).await {
             Ok((Answer::Done(answer), body)) => Ok((answer, body)),
             Ok((Answer::Failed(reason), _)) => Err(WorkerError::Failed(reason)),
             Ok(_) => Err(self.lost(out_of_turn()).await),
@@ -88,10 +90,16 @@ impl Hand {
         &mut self,
         job: &impl Serialize,
         body: &[u8],
+        told: &(dyn Fn(u8) + Send + Sync),
     ) -> io::Result<(Answer<T>, Vec<u8>)> {
         self.to.write_all(&frame::encode(job, body.len())?).await?;
         self.to.write_all(body).await?;
-        frame::hear(&mut self.from).await
+        loop {
+            match frame::hear(&mut self.from).await? {
+                (Answer::Underway(share), _) => told(share.min(100)),
+                answer => return Ok(answer),
+            }
+        }
     }
 
     async fn lost(&mut self, cause: io::Error) -> WorkerError {

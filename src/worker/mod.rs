@@ -17,13 +17,16 @@ use serde::{Deserialize, Serialize};
 pub(crate) use desk::{Call, Desk, Limits};
 pub(crate) use serve::serve;
 
-/// What a worker says. A body may follow what is done, and nothing else.
+/// What a worker says. A body may follow what is done, and nothing else. While it works it may say
+/// how far it is, as often as it likes.
 #[derive(Debug, Serialize, Deserialize)]
 enum Answer<T> {
     /// It has what it needs, jobs may come.
     Ready,
     /// There will be no jobs; the worker ends.
     Refused(String),
+    /// So many per cent of the job are done.
+    Underway(u8),
     /// The job is done.
     Done(T),
     /// Nothing came of this job.

@@ -14,7 +14,8 @@ use super::{Answer, frame};
 use crate::sys::process;
 
 /// Does what comes until `stdin` closes, and then ends the process. `stdout` must carry nothing
-/// else. `load` gets ready once the limits hold; `work` answers with a header and a body.
+/// else. `load` gets ready once the limits hold; `work` answers with a header and a body, and may
+/// say before how many per cent are done.
 ///
 /// # Errors
 /// When the server cannot be understood or answered; what cannot be loaded and a job that fails are
@@ -24,7 +25,7 @@ pub(crate) fn serve<E, J: DeserializeOwned + Send + 'static, T: Serialize>(
     mut stdout: impl Write,
     limits: process::Limits,
     load: impl FnOnce() -> anyhow::Result<E>,
-    work: impl Fn(&mut E, J, Vec<u8>) -> anyhow::Result<(T, Vec<u8>)>,
+    work: impl Fn(&mut E, J, Vec<u8>, &mut dyn FnMut(u8)) -> anyhow::Result<(T, Vec<u8>)>,
 ) -> anyhow::Result<()> {
     process::confine(limits).context("the worker could not limit itself")?;
     let jobs = listen(stdin);
@@ -34,7 +35,9 @@ pub(crate) fn serve<E, J: DeserializeOwned + Send + 'static, T: Serialize>(
     };
     say(&mut stdout, &Answer::<T>::Ready, &[])?;
     for (job, body) in jobs {
-        match work(&mut engine, job, body) {
+        // Who does not listen any more ends us; there is no need to notice it here.
+        let mut told = |share| drop(say(&mut stdout, &Answer::<T>::Underway(share), &[]));
+        match work(&mut engine, job, body, &mut told) {
             Ok((answer, body)) => say(&mut stdout, &Answer::Done(answer), &body)?,
             Err(cause) => say(&mut stdout, &Answer::<T>::Failed(format!("{cause:#}")), &[])?,
         }

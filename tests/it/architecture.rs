@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// Each module may use those of earlier rows; only the core may look sideways.
 const LAYERS: [&[&str]; 7] = [
-    &["audio", "flow", "mailbox", "say", "srtp"],
+    &["audio", "flow", "mailbox", "music", "say", "srtp"],
     &["clock", "sys"],
     &["worker"],
     &["blobs", "decode", "mail", "prompts", "rtp", "sip", "speech", "store"],
     &["config"],
     &["app"],
-    &["admin", "call", "cli", "http", "jobs", "lamp"],
+    &["admin", "call", "cli", "hold", "http", "jobs", "lamp"],
 ];
 
 #[test]

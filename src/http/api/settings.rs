@@ -138,6 +138,7 @@ fn kind(name: &str, default: &Value) -> Value {
             json!({ "type": "string", "examples": ["temporary, reason:busy=busy, unavailable"] })
         }
         ("time_zone", _) => json!({ "type": "string", "examples": ["Europe/Vienna"] }),
+        ("hold_music", _) => json!({ "type": "string", "pattern": "^[a-z0-9_.-]{1,64}$" }),
         ("spoken", _) => json!({ "type": "string", "pattern": format!("^auto$|{LANGUAGE}") }),
         ("copy_to" | "distribute", _) => {
             json!({ "type": "array", "maxItems": Numbers::MOST, "items": {

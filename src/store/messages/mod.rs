@@ -258,7 +258,9 @@ pub async fn has_blob(db: &Db, blob: &str) -> Result<bool, StoreError> {
     let uses: i64 = on!(&db.reader, pool => sqlx::query_scalar(
         "select (select count(*) from message where blob = $1)
               + (select count(*) from greeting where blob = $1)
-              + (select count(*) from spoken_name where blob = $1)",
+              + (select count(*) from spoken_name where blob = $1)
+              + (select count(*) from announcement where blob = $1)
+              + (select count(*) from music_track where blob = $1 or original = $1)",
     )
     .bind(blob)
     .fetch_one(pool)

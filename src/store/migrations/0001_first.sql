@@ -49,6 +49,50 @@ create table dial_in (
     primary key (tenant, number)
 );
 
+-- Hold music of one kind.
+create table music_class (
+    id      text   primary key,
+    tenant  text   not null references tenant (id),
+    name    text   not null,                   -- in addresses; lower case
+    manner  text   not null,                   -- JSON: how it is played
+    version bigint not null default 0,         -- goes up with every change of it or its tracks
+    created bigint not null,
+    unique (tenant, name)
+);
+
+create table music_track (
+    id           text   primary key,
+    class        text   not null references music_class (id),
+    place        bigint not null,
+    name         text   not null,
+    description  text   not null,
+    licence      text   not null,
+    kind         text,                         -- the end of its file's name, where only that tells
+    original     text   not null,              -- the blob that was sent
+    blob         text,                         -- what is played, once it is made
+    length_ms    bigint,
+    loudness     bigint,                       -- of the original, in hundredths of a LUFS
+    problem      text,                         -- why it will never be played
+    attempts     bigint not null default 0,
+    leased_until bigint not null default 0,    -- somebody makes it until then
+    created      bigint not null
+);
+
+create index music_track_in_class on music_track (class, place, id);
+create index music_track_waiting on music_track (leased_until) where blob is null and problem is null;
+
+-- What is said to many: at an address of its own, and before and in hold music.
+create table announcement (
+    id        text   primary key,
+    tenant    text   not null references tenant (id),
+    name      text   not null,                 -- in addresses; lower case
+    script    text,                            -- what it says, where a voice says it
+    blob      text   not null,
+    length_ms bigint not null,
+    created   bigint not null,
+    unique (tenant, name)
+);
+
 -- Who is told how many messages lie in a mailbox: those who subscribed (RFC 6665), and those whom an
 -- operator named. It is written down before it is said.
 create table lamp (

@@ -37,7 +37,7 @@ pub fn run(
     let files = engine::unpack(&args.voice, &args.folder);
     let limits = process::Limits { memory: MEMORY, files: FILES, seconds: None };
     let load = || engine::Engine::load(&files?);
-    serve(stdin, stdout, limits, load, |engine, line: Line, _| {
+    serve(stdin, stdout, limits, load, |engine, line: Line, _, _| {
         Ok(((), bytes(&engine.speak(&line.text)?)))
     })
 }

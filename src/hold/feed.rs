@@ -1,0 +1,162 @@
+//! What keeps a bed going.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::time::sleep_until;
+
+use super::{
+    Bed,
+    shelf::{PATIENCE, Shelf},
+};
+use crate::{
+    audio::{Clip, bed::Segment},
+    clock,
+    mailbox::TenantId,
+    music::{Class, Item, Programme, State},
+    store::{self, music, tracks},
+};
+
+/// What comes next is there so long before it is heard.
+const AHEAD: Duration = Duration::from_secs(5);
+/// Between two tries, while what comes next cannot be loaded.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Keeps one bed going for as long as somebody holds it.
+pub struct Feed {
+    shelf: Arc<Shelf>,
+    bed: Weak<Bed>,
+    tenant: TenantId,
+    /// `None` plays the music of the house.
+    class: Option<Class>,
+    programme: Programme,
+    ends: Instant,
+}
+
+/// A track that can be heard.
+struct Ready {
+    blob: String,
+    ticks: u64,
+}
+
+impl Feed {
+    /// Begins a bed. Fails if nothing of it can be played, the music of the house included.
+    pub(super) async fn begin(
+        shelf: Arc<Shelf>,
+        tenant: TenantId,
+        class: Option<Class>,
+    ) -> anyhow::Result<(Arc<Bed>, Self)> {
+        let manner = class.as_ref().map(|it| it.manner.clone()).unwrap_or_default();
+        let programme = Programme::new(manner.shuffle, manner.pause(), rand::random());
+        let ends = clock::instant();
+        let mut feed = Self { shelf, bed: Weak::new(), tenant, class, programme, ends };
+        let first = feed.next().await?;
+        feed.ends += Duration::from_micros(first.ticks() as u64 * 125);
+        let bed = Arc::new(Bed::new(first));
+        feed.bed = Arc::downgrade(&bed);
+        Ok((bed, feed))
+    }
+
+    /// Feeds until nobody holds the bed any more.
+    pub async fn run(mut self) {
+        loop {
+            sleep_until((self.ends - AHEAD).into()).await;
+            if self.bed.strong_count() == 0 {
+                return;
+            }
+            match self.next().await {
+                Ok(segment) => {
+                    let Some(bed) = self.bed.upgrade() else { return };
+                    self.ends = bed.append(segment);
+                }
+                Err(error) => {
+                    tracing::warn!("hold music may break off: {error:#}");
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// What comes next; the music of the house where the class has none.
+    async fn next(&mut self) -> anyhow::Result<Arc<Segment>> {
+        if let Some(class) = self.class.clone() {
+            self.look(&class).await;
+            let tracks = self.tracks(&class).await?;
+            let lengths: Vec<u64> = tracks.iter().map(|it| it.ticks).collect();
+            for _ in 0..tracks.len() + 1 {
+                let Some(item) = self.programme.next(&lengths) else { break };
+                match self.segment(item, &tracks).await {
+                    Ok(Some(segment)) => return Ok(segment),
+                    Ok(None) => {}
+                    Err(error) => tracing::warn!(class = class.name, "left out: {error:#}"),
+                }
+            }
+        }
+        let house = self.shelf.house().await?;
+        let lengths: Vec<u64> = house.iter().map(|it| it.ticks() as u64).collect();
+        let house = |index: usize| house.get(index).cloned();
+        loop {
+            match self.programme.next(&lengths).context("there is no music in the house")? {
+                Item::Announcement => {}
+                Item::Track { index, from, until } => {
+                    return Ok(cut(house(index).context("a track is gone")?, from, until));
+                }
+            }
+        }
+    }
+
+    /// What the class has become since it was last looked at. While the database is away it stays as it
+    /// was.
+    async fn look(&mut self, class: &Class) {
+        let db = &self.shelf.app.db;
+        let looking = music::get(db, &self.tenant, &class.id);
+        match store::within(PATIENCE, looking).await {
+            Ok(Some(now)) if now.manner != class.manner => {
+                let manner = &now.manner;
+                self.programme = Programme::new(manner.shuffle, manner.pause(), rand::random());
+                self.class = Some(now);
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => self.class = None,
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "hold music goes on as it was"
+            ),
+        }
+    }
+
+    async fn tracks(&self, class: &Class) -> anyhow::Result<Vec<Ready>> {
+        let all = store::within(PATIENCE, tracks::of(&self.shelf.app.db, &class.id)).await?;
+        let ready = all.into_iter().filter_map(|it| match it.state {
+            State::Ready { blob, length, .. } => {
+                Some(Ready { blob, ticks: length.as_millis() as u64 * 8 })
+            }
+            State::Waiting | State::Failed { .. } => None,
+        });
+        Ok(ready.collect())
+    }
+
+    async fn segment(&self, item: Item, tracks: &[Ready]) -> anyhow::Result<Option<Arc<Segment>>> {
+        match item {
+            Item::Track { index, from, until } => {
+                let Some(track) = tracks.get(index) else { return Ok(None) };
+                Ok(Some(cut(self.shelf.clip(&track.blob).await?, from, until)))
+            }
+            Item::Announcement => {
+                let name = self.class.as_ref().and_then(|it| it.manner.announcement.clone());
+                let Some(name) = name else { return Ok(None) };
+                let said = self.shelf.announcement(&self.tenant, &name).await?;
+                Ok(said.map(Segment::whole))
+            }
+        }
+    }
+}
+
+/// A stretch of a clip. Lengths in the database are of milliseconds, and the end is the clip's own.
+fn cut(clip: Arc<Clip>, from: u64, until: u64) -> Arc<Segment> {
+    let whole = clip.ticks();
+    let (from, until) = ((from as usize).min(whole), until as usize);
+    let until = if until + 8 >= whole { whole } else { until };
+    Segment::new(clip, from, until)
+}

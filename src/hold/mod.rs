@@ -1,0 +1,175 @@
+//! Hold music as it plays: beds that many hear, and beds of one's own.
+//!
+//! A bed is a row of [segments](crate::audio::bed), written a few seconds ahead of those who hear it.
+//! What a class shares is fed by one task for as long as anybody listens; nobody feeds what nobody
+//! hears. Where everybody begins at the beginning, whoever listens feeds their own.
+
+mod feed;
+mod house;
+mod shelf;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+pub use feed::Feed;
+use shelf::Shelf;
+
+use crate::{
+    app::App,
+    audio::{Clip, bed::Segment},
+    clock,
+    mailbox::{Settings, TenantId},
+    music::{Class, ClassId},
+    store::{self, StoreError, music, tenants::Tenant},
+};
+
+/// All beds of a server. Clones are the same ones.
+#[derive(Clone)]
+pub struct Beds(Arc<Inner>);
+
+struct Inner {
+    shelf: Arc<Shelf>,
+    shared: tokio::sync::Mutex<HashMap<ClassId, Weak<Bed>>>,
+}
+
+/// What is being played to somebody.
+#[derive(Debug)]
+pub struct Bed {
+    playing: Mutex<VecDeque<Playing>>,
+}
+
+#[derive(Debug, Clone)]
+struct Playing {
+    segment: Arc<Segment>,
+    ends: Instant,
+}
+
+/// What a caller is played.
+pub struct Listening {
+    /// What they hear first.
+    pub intro: Option<Arc<Clip>>,
+    /// What they hear then.
+    pub bed: Arc<Bed>,
+    /// To be waited for while they listen, where the bed is their own.
+    pub feed: Option<Feed>,
+}
+
+/// Why there is nothing to hear.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// The class is turned off.
+    #[error("the hold music {0:?} is turned off")]
+    Off(String),
+    /// The database cannot be asked.
+    #[error("hold music cannot be looked up")]
+    Store(#[from] StoreError),
+    /// Nothing of it can be played.
+    #[error("no hold music can be played")]
+    Silent(#[source] anyhow::Error),
+}
+
+impl Beds {
+    /// Nothing plays yet.
+    pub fn new(app: App) -> Self {
+        Self(Arc::new(Inner { shelf: Arc::new(Shelf::new(app)), shared: Default::default() }))
+    }
+
+    /// The class that is meant by a name at a tenant, or without one; `None` if the tenant has no
+    /// music and hears that of the house.
+    pub async fn meant(
+        &self,
+        tenant: &Tenant,
+        name: Option<&str>,
+    ) -> Result<Option<Class>, StoreError> {
+        let usual = usual(&tenant.settings);
+        let db = &self.0.shelf.app.db;
+        store::within(shelf::PATIENCE, music::meant(db, &tenant.id, name, &usual)).await
+    }
+
+    /// Begins to listen: to what others hear where that is shared, else to the beginning.
+    pub async fn listen(
+        &self,
+        tenant: &TenantId,
+        class: Option<Class>,
+    ) -> Result<Listening, HoldError> {
+        if let Some(class) = class.as_ref().filter(|it| !it.manner.enabled) {
+            return Err(HoldError::Off(class.name.clone()));
+        }
+        let intro = match class.as_ref().and_then(|it| it.manner.intro.as_ref()) {
+            Some(name) => self.announcement(tenant, name).await.unwrap_or_else(|error| {
+                tracing::warn!(name, "an introductory greeting is left out: {error:#}");
+                None
+            }),
+            None => None,
+        };
+        let begin = |class| Feed::begin(self.0.shelf.clone(), tenant.clone(), class);
+        let shared = class.as_ref().filter(|it| it.manner.shared).map(|it| it.id.clone());
+        let Some(id) = shared else {
+            let (bed, feed) = begin(class).await.map_err(HoldError::Silent)?;
+            return Ok(Listening { intro, bed, feed: Some(feed) });
+        };
+        let mut shared = self.0.shared.lock().await;
+        if let Some(bed) = shared.get(&id).and_then(Weak::upgrade) {
+            return Ok(Listening { intro, bed, feed: None });
+        }
+        shared.retain(|_, it| it.strong_count() > 0);
+        let (bed, feed) = begin(class).await.map_err(HoldError::Silent)?;
+        shared.insert(id, Arc::downgrade(&bed));
+        tokio::spawn(feed.run());
+        Ok(Listening { intro, bed, feed: None })
+    }
+
+    /// What a tenant has said under this name, if it has.
+    pub async fn announcement(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+    ) -> anyhow::Result<Option<Arc<Clip>>> {
+        self.0.shelf.announcement(tenant, name).await
+    }
+}
+
+/// What a tenant calls the class that is meant where nobody names one.
+fn usual(settings: &Settings) -> String {
+    settings.hold_music.clone().unwrap_or_else(|| crate::music::DEFAULT.to_owned())
+}
+
+impl Bed {
+    /// One that begins with this segment now.
+    fn new(first: Arc<Segment>) -> Self {
+        let bed = Self { playing: Mutex::default() };
+        bed.append(first);
+        bed
+    }
+
+    /// Goes on with this segment. Answers when that will be over.
+    fn append(&self, segment: Arc<Segment>) -> Instant {
+        let mut playing = self.playing();
+        let begins = playing.back().map_or_else(clock::instant, |it| it.ends);
+        if let Some(last) = playing.back() {
+            last.segment.then(segment.clone());
+        }
+        let ends = begins + Duration::from_micros(segment.ticks() as u64 * 125);
+        playing.push_back(Playing { segment, ends });
+        ends
+    }
+
+    /// Where it is now.
+    pub fn place(&self) -> (Arc<Segment>, usize) {
+        let now = clock::instant();
+        let mut playing = self.playing();
+        while playing.len() > 1 && playing.front().is_some_and(|it| it.ends <= now) {
+            playing.pop_front();
+        }
+        let Playing { segment, ends } = &playing[0];
+        let left = ends.saturating_duration_since(now).as_micros() as usize / 125;
+        (segment.clone(), segment.until().saturating_sub(left).max(segment.from()))
+    }
+
+    fn playing(&self) -> std::sync::MutexGuard<'_, VecDeque<Playing>> {
+        self.playing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
