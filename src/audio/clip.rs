@@ -89,25 +89,44 @@ impl Clip {
         (self.length.as_micros() / 125) as usize
     }
 
-    pub(super) fn in_codec(&self, codec: Codec) -> &Encoded {
+    fn in_codec(&self, codec: Codec) -> &Encoded {
         self.encoded[codec as usize].get_or_init(|| self.encode(codec))
     }
 
     fn encode(&self, codec: Codec) -> Encoded {
-        let samples: Cow<'_, [i16]> = match self.rate == codec.rate() {
-            true => Cow::Borrowed(&self.samples),
-            false => Cow::Owned(resample(&self.samples, self.rate, codec.rate())),
+        let sound = self.sound();
+        let samples = match self.rate == codec.rate() {
+            true => sound,
+            false => Cow::Owned(resample(&sound, self.rate, codec.rate())),
         };
-        let (bytes, ends) = match (codec, codec.law()) {
-            (_, Some(law)) => (samples.iter().map(|&it| law.encode(it)).collect(), Vec::new()),
-            (Codec::Opus, _) => opus::encode(&samples),
-            _ => (g722::Encoder::default().encode(&samples), Vec::new()),
-        };
-        Encoded::new(bytes, ends)
+        Encoded::of(codec, &samples)
+    }
+
+    /// Its samples; those of a finished clip, should another codec be asked for than it has, are
+    /// taken from its G.722.
+    fn sound(&self) -> Cow<'_, [i16]> {
+        match self.ready(Codec::G722) {
+            Some(encoded) if self.samples.is_empty() => {
+                let mut samples = Vec::new();
+                g722::Decoder::default().decode(&encoded.bytes, &mut samples);
+                Cow::Owned(samples)
+            }
+            _ => Cow::Borrowed(&self.samples),
+        }
     }
 }
 
 impl Encoded {
+    /// Samples at the codec's rate.
+    pub(super) fn of(codec: Codec, samples: &[i16]) -> Self {
+        let (bytes, ends) = match (codec, codec.law()) {
+            (_, Some(law)) => (samples.iter().map(|&it| law.encode(it)).collect(), Vec::new()),
+            (Codec::Opus, _) => opus::encode(samples),
+            _ => (g722::Encoder::default().encode(samples), Vec::new()),
+        };
+        Self::new(bytes, ends)
+    }
+
     pub(super) fn new(bytes: impl Into<Arc<[u8]>>, ends: Vec<u32>) -> Self {
         Self { bytes: bytes.into(), ends: ends.into() }
     }

@@ -9,9 +9,31 @@ pub const LOUDNESS: f64 = -23.0;
 /// -1 dBFS. Sound that touches full scale is distorted by the time it is on the line.
 pub const PEAK: u16 = 29_205;
 /// Nothing is made louder by more decibels than this: what is softer is mostly noise.
-const MOST_GAIN: f64 = 30.0;
+pub(super) const MOST_GAIN: f64 = 30.0;
 /// How long before and after a peak it is turned down, in parts of a second.
-const FLANK: u32 = 200;
+pub(super) const FLANK: u32 = 200;
+
+/// Measures how loud a sound is that comes a stretch at a time.
+#[derive(Debug)]
+pub struct Meter(EbuR128);
+
+impl Meter {
+    /// `None` for rates and numbers of channels nobody listens to.
+    pub fn new(channels: u32, rate: u32) -> Option<Self> {
+        EbuR128::new(channels, rate, Mode::I | Mode::HISTOGRAM).ok().map(Self)
+    }
+
+    /// The next stretch: whole frames of all channels, full scale being 1.
+    pub fn hear(&mut self, frames: &[f32]) {
+        // It refuses only what is not a frame.
+        self.0.add_frames_f32(frames).ok();
+    }
+
+    /// In LUFS, of all that was heard; minus infinity for silence and for less than 400 ms.
+    pub fn loudness(&self) -> f64 {
+        self.0.loudness_global().unwrap_or(f64::NEG_INFINITY)
+    }
+}
 
 /// In LUFS; minus infinity for silence. A sound shorter than the meter's block of 400 ms is one
 /// block. `None` for rates nobody listens at.
@@ -40,6 +62,11 @@ fn limits(samples: &[i16], gain: f32, flank: usize) -> Vec<f32> {
     let most = f32::from(PEAK);
     let needed = |it: &i16| (most / (f32::from(*it).abs() * gain).max(most)).min(1.0);
     let needed: Vec<f32> = samples.iter().map(needed).collect();
+    softened(needed, flank)
+}
+
+/// What is needed to turn each sample down, turned down softly `flank` before and after it.
+pub(super) fn softened(needed: Vec<f32>, flank: usize) -> Vec<f32> {
     if needed.iter().all(|it| *it >= 1.0) {
         return needed;
     }

@@ -10,9 +10,11 @@ pub mod dtmf;
 pub mod g711;
 pub mod g722;
 pub mod gate;
+pub mod gsm;
 pub mod level;
 pub mod listener;
 pub mod loudness;
+mod master;
 pub mod music;
 #[cfg(feature = "opus")]
 pub mod opus;

@@ -1,6 +1,6 @@
 //! Opus, by libopus: one channel, 16,000 samples a second, in packets of 20 ms.
 
-use ::opus::{Application, Bitrate, Channels, Decoder as Native, Encoder, Error};
+use ::opus::{Application, Bitrate, Channels, Decoder as Native, Encoder, Error, Signal};
 
 use super::{
     Codec,
@@ -14,8 +14,14 @@ const COMPLEXITY: i32 = 5;
 /// What our packets are to take, in bits a second: speech at 16 kHz is clean from here on, with room
 /// for what each tells of the one before.
 const BITS: i32 = 28_000;
+/// The same for music, of which nothing is told twice.
+const BITS_MUSIC: i32 = 40_000;
 /// How many packets in a hundred we prepare for losing; below ten the encoder prepares for none.
 const LOSS: i32 = 10;
+
+/// Samples the encoder looks ahead at [`Codec::WIDE`], at the most: so much later all of a sound
+/// comes out.
+pub(super) const AHEAD: usize = 104;
 
 /// One direction's sound, back from its packets.
 #[derive(Debug)]
@@ -52,6 +58,13 @@ pub(super) fn encode(samples: &[i16]) -> (Vec<u8>, Vec<u32>) {
     }
 }
 
+/// The same for music, as it is on hold: a packet for each 320 samples and none behind them, so that
+/// the last [`AHEAD`] samples are to be silent.
+pub(super) fn encode_music(samples: &[i16]) -> (Vec<u8>, Vec<u32>) {
+    let encoded = music_encoder().and_then(|it| packets(it, samples, samples.len()));
+    encoded.unwrap_or_else(|_| silence(samples.len().div_ceil(FRAME)))
+}
+
 fn try_encode(samples: &[i16]) -> Result<(Vec<u8>, Vec<u32>), Error> {
     let mut encoder = Encoder::new(Codec::WIDE, Channels::Mono, Application::Voip)?;
     encoder.set_bitrate(Bitrate::Bits(BITS))?;
@@ -59,9 +72,26 @@ fn try_encode(samples: &[i16]) -> Result<(Vec<u8>, Vec<u32>), Error> {
     encoder.set_inband_fec(true)?;
     encoder.set_packet_loss_perc(LOSS)?;
     let ahead = encoder.get_lookahead()?.unsigned_abs() as usize;
+    packets(encoder, samples, samples.len() + ahead)
+}
+
+fn music_encoder() -> Result<Encoder, Error> {
+    let mut encoder = Encoder::new(Codec::WIDE, Channels::Mono, Application::Audio)?;
+    encoder.set_signal(Signal::Music)?;
+    encoder.set_bitrate(Bitrate::Bits(BITS_MUSIC))?;
+    encoder.set_complexity(COMPLEXITY)?;
+    Ok(encoder)
+}
+
+/// So many samples in packets, the last filled up with silence.
+fn packets(
+    mut encoder: Encoder,
+    samples: &[i16],
+    length: usize,
+) -> Result<(Vec<u8>, Vec<u32>), Error> {
     let (mut bytes, mut ends) = (Vec::new(), Vec::new());
     let mut packet = [0; LARGEST];
-    for at in (0..samples.len() + ahead).step_by(FRAME) {
+    for at in (0..length).step_by(FRAME) {
         let mut frame = [0; FRAME];
         let some = samples.get(at..).unwrap_or_default();
         let some = &some[..some.len().min(FRAME)];

@@ -1,10 +1,13 @@
-//! From one sample rate to another, whole sounds at a time.
+//! From one sample rate to another.
 
 use audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
 /// Samples a chunk: long enough for a steep filter, short enough to be cheap for a short clip.
 const CHUNK: usize = 512;
+/// Chunks of music: so many in a second. What can be heard beside the passband is as steep at any
+/// rate, then.
+const CHUNKS: u32 = 20;
 
 /// The same sound at another rate, through a linear-phase filter that lets nothing above half of
 /// the lower rate pass. It begins when the original begins and is as long, to a sample.
@@ -13,18 +16,91 @@ pub fn resample(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
     if from == to || samples.is_empty() {
         return samples.to_vec();
     }
-    filtered(samples, from, to).unwrap_or_default()
+    let Some(mut resampling) = Resampling::in_chunks(from, to, CHUNK) else { return Vec::new() };
+    let samples: Vec<f32> = samples.iter().map(|&it| f32::from(it)).collect();
+    resampling.take(&samples);
+    // `as` clamps to the range of i16, which is what a filter's overshoot needs.
+    resampling.finish().into_iter().map(|it| it.round() as i16).collect()
 }
 
-/// `None` when a rate is 0: rubato knows no other reason.
-fn filtered(samples: &[i16], from: u32, to: u32) -> Option<Vec<i16>> {
-    let mut resampler =
-        Fft::<f32>::new(from as usize, to as usize, CHUNK, 1, FixedSync::Both).ok()?;
-    let samples: Vec<f32> = samples.iter().map(|&it| f32::from(it)).collect();
-    let sound = SequentialSlice::new(&samples, 1, samples.len()).ok()?;
-    let resampled = resampler.process_all(&sound, samples.len(), None).ok()?;
-    // `as` clamps to the range of i16, which is what a filter's overshoot needs.
-    Some(resampled.take_data().into_iter().map(|it| it.round() as i16).collect())
+/// A sound that comes a stretch at a time, on its way to another rate: as [`resample`] does it, and
+/// with a filter that is as steep however fine the original is.
+pub struct Resampling {
+    /// `None` between equal rates.
+    filter: Option<Fft<f32>>,
+    /// Samples made of each: so many of so many.
+    ratio: (u64, u64),
+    taken: u64,
+    waiting: Vec<f32>,
+    made: Vec<f32>,
+    /// What the filter still has to give before the sound begins.
+    ahead: usize,
+}
+
+impl Resampling {
+    /// `None` when a rate is 0.
+    pub fn new(from: u32, to: u32) -> Option<Self> {
+        Self::in_chunks(from, to, (from / CHUNKS) as usize)
+    }
+
+    fn in_chunks(from: u32, to: u32, chunk: usize) -> Option<Self> {
+        let filter = match from == to {
+            true => None,
+            // rubato knows no other reason to refuse than a rate of 0.
+            false => {
+                Some(Fft::new(from as usize, to as usize, chunk.max(1), 1, FixedSync::Both).ok()?)
+            }
+        };
+        let ahead = filter.as_ref().map_or(0, Resampler::output_delay);
+        let ratio = (u64::from(to), u64::from(from));
+        Some(Self { filter, ratio, taken: 0, waiting: Vec::new(), made: Vec::new(), ahead })
+    }
+
+    /// The next stretch.
+    pub fn take(&mut self, samples: &[f32]) {
+        self.taken += samples.len() as u64;
+        if self.filter.is_none() {
+            self.made.extend_from_slice(samples);
+            return;
+        }
+        self.waiting.extend_from_slice(samples);
+        self.work();
+    }
+
+    /// All of it, as long as what was taken.
+    pub fn finish(mut self) -> Vec<f32> {
+        let (to, from) = self.ratio;
+        let length = (self.taken * to).div_ceil(from.max(1)) as usize;
+        while self.made.len() < length {
+            let before = (self.made.len(), self.ahead);
+            let chunk = self.filter.as_ref().map_or(0, Resampler::input_frames_next);
+            self.waiting.resize(chunk, 0.0);
+            self.work();
+            if (self.made.len(), self.ahead) == before {
+                break;
+            }
+        }
+        self.made.truncate(length);
+        self.made
+    }
+
+    /// Filters what waits, as far as it fills chunks.
+    fn work(&mut self) {
+        let Some(filter) = &mut self.filter else { return };
+        let chunk = filter.input_frames_next();
+        let mut done = 0;
+        while let Some(samples) = self.waiting.get(done..done + chunk) {
+            done += chunk;
+            // One channel of as many samples as it asks for: there is nothing it could refuse.
+            let Ok(sound) = SequentialSlice::new(samples, 1, chunk) else { break };
+            let Ok(made) = filter.process(&sound, None) else { break };
+            let made = made.take_data();
+            let skipped = self.ahead.min(made.len());
+            self.ahead -= skipped;
+            self.made.extend_from_slice(&made[skipped..]);
+        }
+        self.waiting.drain(..done);
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +175,19 @@ mod tests {
         let jumps = after.windows(2).filter(|it| it[0].abs_diff(it[1]) > 50_000).count();
         assert!(jumps <= 100, "{jumps} jumps across the whole range");
         assert!(after.contains(&i16::MAX));
+    }
+
+    #[test]
+    fn a_sound_in_stretches_is_the_sound_at_once() {
+        let sound: Vec<f32> = tone(700.0, 44_100, 50_000).into_iter().map(f32::from).collect();
+        let [at_once, in_stretches] = [sound.len(), 1_153].map(|stretch| {
+            let mut resampling = Resampling::new(44_100, 16_000).unwrap();
+            sound.chunks(stretch).for_each(|it| resampling.take(it));
+            resampling.finish()
+        });
+        assert_eq!(at_once.len(), 18_141);
+        assert_eq!(at_once, in_stretches);
+        assert!(Resampling::new(8_000, 16_000).unwrap().finish().is_empty());
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub enum Command {
     Add {
         /// What it is called in lists
         name: String,
-        /// What it may do: messages:read, messages:write, greetings, mailboxes, tenants, jobs
+        /// What it may do: messages:read, messages:write, greetings, music, mailboxes, tenants,
+        /// jobs
         #[arg(long = "scope", value_name = "SCOPE,...", required = true, value_delimiter = ',')]
         scopes: Vec<Scope>,
         /// How long it is good for, like 90d (at first: for ever)

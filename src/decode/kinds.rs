@@ -28,10 +28,37 @@ pub(super) fn other(file: &[u8]) -> Option<&'static str> {
             "a picture, not audio"
         }
         () if begins(0, b"MThd") => "a MIDI file, which is no recording",
-        () if begins(0, b"#!AMR") => "an AMR file, which cannot be read; convert it to MP3 or WAV",
-        () => return None,
+        () => UNREAD.iter().find(|it| begins(it.0, it.1))?.2,
     };
     Some(found)
+}
+
+/// Sound that cannot be read: where, what it is known by, and what is said.
+const UNREAD: [(usize, &[u8], &str); 9] = [
+    (0, b"#!AMR", "an AMR file, which cannot be read; convert it to MP3 or WAV"),
+    (0, b"#!iLBC", "an iLBC file, which cannot be read; convert it to MP3 or WAV"),
+    (0, b"wvpk", "a WavPack file, which cannot be read; convert it to FLAC or WAV"),
+    (0, b"MAC ", "a Monkey's Audio file, which cannot be read; convert it to FLAC or WAV"),
+    (0, b"MPCK", "a Musepack file, which cannot be read; convert it to MP3 or WAV"),
+    (0, b".RMF", "a RealAudio file, which cannot be read; convert it to MP3 or WAV"),
+    (0, b"caff", "a Core Audio file, which cannot be read; convert it to M4A or WAV"),
+    (0, &[0x0b, 0x77], "a Dolby Digital file, which cannot be read; convert it to MP3 or WAV"),
+    (28, b"Speex   ", "a Speex file, which cannot be read; convert it to MP3 or Opus"),
+];
+
+/// Whether it begins with the mark of a file that is read.
+pub(super) fn is_marked(file: &[u8]) -> bool {
+    const MARKS: [(usize, &[u8]); 8] = [
+        (0, b"RIFF"),
+        (0, b"RIFX"),
+        (0, b"FORM"),
+        (0, b"fLaC"),
+        (0, b"OggS"),
+        (0, b"ID3"),
+        (0, b".snd"),
+        (4, b"ftyp"),
+    ];
+    MARKS.iter().any(|(at, mark)| file.get(*at..).is_some_and(|it| it.starts_with(mark)))
 }
 
 /// Whether one of the tracks of an MP4 file is to be seen (ISO/IEC 14496-12 §8.4.3).

@@ -9,8 +9,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod container;
+mod intake;
 mod kinds;
 mod opus;
+mod plain;
 mod raw;
 mod sound;
 pub mod worker;

@@ -7,7 +7,7 @@ use crate::audio::music::Music;
 use crate::sys::process;
 use crate::worker::{bytes, serve};
 
-/// Address space: the largest file, five minutes of it at 192 kHz, and the filter between.
+/// Address space: the largest file, its sound at 16 kHz, and what is made of it.
 const MEMORY: u64 = 768 << 20;
 /// Descriptors: its three, and some slack.
 const FILES: u64 = 8;
@@ -46,18 +46,17 @@ pub fn run_music(stdin: impl Read + Send + 'static, stdout: impl Write) -> anyho
 /// # Errors
 /// When the file cannot be read; the sentence goes on where its name ends.
 pub fn decoded(file: Vec<u8>) -> anyhow::Result<Vec<i16>> {
-    Ok(sound::of(file)?)
+    Ok(sound::greeting(file)?)
 }
 
-/// The same for music.
+/// The same for music; `told` hears how far it is, in per cent.
 ///
 /// # Errors
 /// As with [`decoded`].
 pub fn track(
     file: Vec<u8>,
-    _kind: Option<RawKind>,
+    kind: Option<RawKind>,
     told: &mut dyn FnMut(u8),
 ) -> anyhow::Result<Music> {
-    let samples: Vec<f32> = sound::of(file)?.iter().map(|it| f32::from(*it) / 32_768.0).collect();
-    Music::made(samples, -23.0, told).ok_or_else(|| sound::Unfit::NoSound.into())
+    Ok(sound::music(file, kind, told)?)
 }

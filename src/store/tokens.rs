@@ -22,6 +22,9 @@ pub enum Scope {
     /// Read, replace and remove greetings.
     #[serde(rename = "greetings")]
     Greetings,
+    /// Hold music and announcements.
+    #[serde(rename = "music")]
+    Music,
     /// Users and mailboxes, with their settings.
     #[serde(rename = "mailboxes")]
     Mailboxes,
@@ -136,10 +139,11 @@ pub async fn revoke(db: &Db, id: &str, now: Timestamp) -> Result<bool, StoreErro
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::MessagesRead,
         Self::MessagesWrite,
         Self::Greetings,
+        Self::Music,
         Self::Mailboxes,
         Self::Tenants,
         Self::Jobs,
@@ -151,6 +155,7 @@ impl Scope {
             Self::MessagesRead => "messages:read",
             Self::MessagesWrite => "messages:write",
             Self::Greetings => "greetings",
+            Self::Music => "music",
             Self::Mailboxes => "mailboxes",
             Self::Tenants => "tenants",
             Self::Jobs => "jobs",

@@ -2,6 +2,7 @@
 
 mod changes;
 mod copies;
+mod hold;
 mod keys;
 mod kinds;
 mod options;

@@ -94,6 +94,11 @@ impl Call {
 
     /// A new offer: `sendrecv`, `inactive` (hold) and the like.
     pub async fn renegotiate(&mut self, direction: &str) -> io::Result<()> {
+        self.renegotiated(direction).await.map(drop)
+    }
+
+    /// The same, and what the server answers.
+    pub async fn renegotiated(&mut self, direction: &str) -> io::Result<String> {
         self.cseq += 1;
         let offer = self.offer(direction)?;
         let invite = self.request("INVITE", &offer)?;
@@ -101,7 +106,7 @@ impl Call {
         let ack = self.request("ACK", "")?;
         self.sip.send_to(ack.as_bytes(), self.server).await?;
         match status(&answer) {
-            200 => Ok(()),
+            200 => Ok(answer),
             other => Err(io::Error::other(format!("the offer was answered {other}"))),
         }
     }

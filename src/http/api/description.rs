@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ROOT, greetings, jobs, lamps, mailboxes, messages, names,
+    ROOT, announcements, greetings, jobs, lamps, mailboxes, messages, music, names,
     operation::{Answer, Body, Operation},
-    problem, recording, settings, tenants, users,
+    problem, recording, settings, tenants, tracks, users,
 };
 use crate::mailbox::greeting::Kind;
 
@@ -53,6 +53,9 @@ fn schemas() -> Map<String, Value> {
         recording::schemas(),
         jobs::schemas(),
         lamps::schemas(),
+        music::schemas(),
+        tracks::schemas(),
+        announcements::schemas(),
     ];
     all.extend(some.into_iter().flatten().map(|(name, schema)| (name.to_owned(), schema)));
     all
@@ -88,14 +91,17 @@ fn operation(it: &Operation) -> Value {
 fn content(body: Body) -> Value {
     match body {
         Body::Json(name) => json!({ "application/json": { "schema": reference(name) } }),
-        Body::Recording => {
-            let mut content = as_json(reference("Script"));
-            for kind in recording::KINDS {
-                content[kind] = sound();
-            }
-            content
-        }
+        Body::Recording => sounds(as_json(reference("Script"))),
+        Body::Sound => sounds(json!({})),
     }
+}
+
+/// The same, or a sound file.
+fn sounds(mut content: Value) -> Value {
+    for kind in recording::KINDS {
+        content[kind] = sound();
+    }
+    content
 }
 
 fn sound() -> Value {
@@ -109,6 +115,7 @@ fn parameters(it: &Operation) -> Vec<Value> {
             let schema = match name {
                 "kind" => json!({ "type": "string", "enum": Kind::ALL.map(Kind::as_str) }),
                 "job" => json!({ "type": "string" }),
+                "name" => json!({ "type": "string", "pattern": "^[a-z0-9_.-]{1,64}$" }),
                 _ => json!({ "type": "string", "format": "uuid" }),
             };
             json!({ "name": name, "in": "path", "required": true, "schema": schema })

@@ -102,6 +102,28 @@ impl Fields {
         }
     }
 
+    /// A whole number within limits, if it is there.
+    pub(super) fn number(
+        &mut self,
+        name: &'static str,
+        within: std::ops::RangeInclusive<u32>,
+    ) -> Option<u32> {
+        let number = self.take(name)?.as_u64().and_then(|it| u32::try_from(it).ok());
+        let (least, most) = (within.start(), within.end());
+        match number.filter(|it| within.contains(it)) {
+            Some(number) => Some(number),
+            None => self.fault(name, format!("this has to be a number from {least} to {most}")),
+        }
+    }
+
+    /// A list of texts, if it is there.
+    pub(super) fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
+        match serde_json::from_value(self.take(name)?) {
+            Ok(texts) => Some(texts),
+            Err(_) => self.fault(name, "this has to be a list of texts"),
+        }
+    }
+
     /// An object, if it is there.
     pub(super) fn object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
         match self.take(name)? {

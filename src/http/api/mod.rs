@@ -9,6 +9,7 @@
 //! pages elsewhere can do nothing here, whatever name they reach us by.
 
 mod access;
+mod announcements;
 mod description;
 mod fields;
 mod greetings;
@@ -16,6 +17,7 @@ mod jobs;
 mod lamps;
 mod mailboxes;
 mod messages;
+mod music;
 mod names;
 mod operation;
 mod page;
@@ -24,6 +26,7 @@ mod problem;
 mod recording;
 mod settings;
 mod tenants;
+mod tracks;
 mod users;
 
 use std::sync::{Arc, LazyLock};
@@ -67,6 +70,9 @@ fn operations() -> Vec<Operation> {
         messages::operations(),
         greetings::operations(),
         names::operations(),
+        music::operations(),
+        tracks::operations(),
+        announcements::operations(),
         jobs::operations(),
     ]
     .into_iter()

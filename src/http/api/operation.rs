@@ -46,6 +46,8 @@ pub(super) enum Body {
     Json(&'static str),
     /// A sound file, or a text to be spoken.
     Recording,
+    /// A sound file.
+    Sound,
 }
 
 /// What comes back when it is done.
@@ -138,7 +140,7 @@ impl Operation {
         }
         match self.body {
             Some(Body::Json(_)) => all.extend([413, 415, 422]),
-            Some(Body::Recording) => all.extend([408, 413, 415, 422]),
+            Some(Body::Recording | Body::Sound) => all.extend([408, 413, 415, 422]),
             None => {}
         }
         if self.conditional {

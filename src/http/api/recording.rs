@@ -19,13 +19,15 @@ use super::{
 use crate::{
     admin::{self, check},
     app::Script,
-    decode::{DecodeError, LARGEST},
+    decode::{DecodeError, LARGEST, LARGEST_MUSIC},
     mailbox::Mailbox,
     speech::synthesis::{self, SynthesisError},
 };
 
 /// A file has to be here within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for music, of which there is more.
+const PATIENCE_FOR_MUSIC: Duration = Duration::from_secs(600);
 /// Files that are taken in at once; who comes next waits.
 static DESKS: Semaphore = Semaphore::const_new(2);
 
@@ -50,34 +52,73 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     vec![("Script", object(&["text"], told))]
 }
 
+/// What is sent to be a recording.
+pub(super) enum Sent {
+    File(Bytes),
+    Text { text: String, language: Option<String>, voice: Option<String> },
+}
+
+impl FromRequest<Api> for Sent {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        match kind(&request) {
+            Some(Kind::Json) => {
+                let mut fields = Fields::from_request(request, api).await?;
+                let text = fields.needed("text", |_| Ok(()));
+                let language = fields.text("language", check::language);
+                let voice = fields.text("voice", |_| Ok(()));
+                fields.done()?;
+                Ok(Self::Text { text, language, voice })
+            }
+            Some(Kind::Sound) => {
+                let _desk = DESKS.acquire().await;
+                Ok(Self::File(arrived(request, LARGEST, PATIENCE).await?))
+            }
+            None => {
+                let wanted = "the body has to be a sound file, such as audio/wav or audio/mpeg, \
+                              or application/json";
+                Err(Problem::new(Code::MediaType, wanted))
+            }
+        }
+    }
+}
+
+impl Sent {
+    /// Why no recording became of it.
+    pub(super) fn refused(&self, error: anyhow::Error) -> Problem {
+        match self {
+            Self::File(_) => unread(error, "the file"),
+            Self::Text { .. } => unspoken(error),
+        }
+    }
+}
+
 /// The samples of what is sent for a mailbox, at [`RATE`](crate::app::RATE).
 pub(super) async fn received(
     api: &Api,
     mailbox: &Mailbox,
     request: Request,
 ) -> Result<Vec<i16>, Problem> {
-    match kind(&request) {
-        Some(Kind::Json) => {
-            let mut fields = Fields::from_request(request, api).await?;
-            let text = fields.needed("text", |_| Ok(()));
-            let language = fields.text("language", check::language);
-            let voice = fields.text("voice", |_| Ok(()));
-            fields.done()?;
+    let sent = Sent::from_request(request, api).await?;
+    let made = match &sent {
+        Sent::Text { text, language, voice } => {
             let language = admin::greeting::language(language.as_deref(), mailbox)?;
-            let script = Script { text: &text, language, voice: voice.as_deref() };
-            api.studio.speak(script).await.map_err(unspoken)
+            api.studio.speak(Script { text, language, voice: voice.as_deref() }).await
         }
-        Some(Kind::Sound) => {
-            let _desk = DESKS.acquire().await;
-            let file = arrived(request).await?;
-            api.studio.read(&file).await.map_err(|error| unread(error, "the file"))
-        }
-        None => {
-            let wanted = "the body has to be a sound file, such as audio/wav or audio/mpeg, or \
-                          application/json";
-            Err(Problem::new(Code::MediaType, wanted))
-        }
-    }
+        Sent::File(file) => api.studio.read(file).await,
+    };
+    made.map_err(|error| sent.refused(error))
+}
+
+/// A file that is sent to be music; what it is, is found out later.
+pub(super) async fn music(request: Request) -> Result<Bytes, Problem> {
+    let Some(Kind::Sound) = kind(&request) else {
+        let wanted = "the body has to be a sound file, such as audio/mpeg or audio/flac";
+        return Err(Problem::new(Code::MediaType, wanted));
+    };
+    let _desk = DESKS.acquire().await;
+    arrived(request, LARGEST_MUSIC, PATIENCE_FOR_MUSIC).await
 }
 
 enum Kind {
@@ -91,16 +132,20 @@ fn kind(request: &Request) -> Option<Kind> {
     let told = told.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match told.as_str() {
         "application/json" => Some(Kind::Json),
-        "application/ogg" | "video/mp4" => Some(Kind::Sound),
+        "application/ogg" | "application/octet-stream" | "video/mp4" => Some(Kind::Sound),
         told => told.starts_with("audio/").then_some(Kind::Sound),
     }
 }
 
-async fn arrived(request: Request) -> Result<Bytes, Problem> {
-    let body = to_bytes(request.into_body(), LARGEST);
-    let slow = |_| Problem::new(Code::TooSlow, "the file was not here within a minute");
-    let large = |_| Problem::new(Code::TooLarge, "the file has more than 32 MiB");
-    tokio::time::timeout(PATIENCE, body).await.map_err(slow)?.map_err(large)
+async fn arrived(request: Request, most: usize, within: Duration) -> Result<Bytes, Problem> {
+    let body = to_bytes(request.into_body(), most);
+    let slow = |_| {
+        let minutes = within.as_secs() / 60;
+        Problem::new(Code::TooSlow, format!("the file was not here within {minutes} min"))
+    };
+    let large =
+        |_| Problem::new(Code::TooLarge, format!("the file has more than {} MiB", most >> 20));
+    tokio::time::timeout(within, body).await.map_err(slow)?.map_err(large)
 }
 
 fn unread(error: anyhow::Error, what: &str) -> Problem {
