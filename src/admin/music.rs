@@ -25,6 +25,8 @@ use crate::{
 
 /// Longest description and licence note, in characters.
 pub const LONGEST_NOTE: usize = 2_000;
+/// Longest address of a stream, in bytes.
+const LONGEST_URL: usize = 500;
 /// How long a track stays with whoever makes it, and does not say any more that they do.
 const LEASE: Duration = Duration::from_secs(600);
 /// When a track is tried again that could not be made for a reason of our own.
@@ -274,6 +276,12 @@ async fn fits(db: &Db, tenant: &TenantId, manner: &Manner) -> anyhow::Result<()>
         bail!("a class can have {MOST_QUEUES} queues at most");
     }
     manner.queues.iter().try_for_each(|it| check::handle("queue", it))?;
+    if let Some(url) = &manner.stream {
+        let fine = url.len() <= LONGEST_URL && !url.contains(|it: char| it.is_control() || it == ' ');
+        if !fine || !(url.starts_with("http://") || url.starts_with("https://")) {
+            bail!("{url:?} is no stream; write its address, http://radio.example/live.mp3");
+        }
+    }
     for said in [&manner.intro, &manner.announcement].into_iter().flatten() {
         let found = announcements::named(db, tenant, said).await?;
         found.with_context(|| format!("there is no announcement {said:?}; make it first"))?;

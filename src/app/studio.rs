@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
+use futures::Stream;
+use tokio::sync::mpsc;
 
 use crate::{
     audio::{Codec, g711::Law, loudness::levelled, music::Music, resample::resample, wav},
@@ -82,6 +85,16 @@ impl Studio {
         let made = self.reader.music(file, kind, progress).await;
         self.making().remove(id);
         Ok(made?)
+    }
+
+    /// Decodes live sound as it comes: pieces of [`PIECE`](decode::live::PIECE) samples at [`RATE`].
+    /// Ends with an error only.
+    pub async fn relay<E>(
+        &self,
+        sound: impl Stream<Item = Result<Bytes, E>>,
+        pieces: &mpsc::Sender<Vec<i16>>,
+    ) -> Result<(), decode::DecodeError> {
+        self.reader.relay(sound, pieces).await
     }
 
     /// How far this music is, in per cent, if it is being made by this program now.

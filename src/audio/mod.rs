@@ -15,7 +15,9 @@ pub mod level;
 pub mod listener;
 pub mod loudness;
 mod master;
+pub mod mp3;
 pub mod music;
+pub mod ogg;
 #[cfg(feature = "opus")]
 pub mod opus;
 #[cfg(not(feature = "opus"))]
@@ -23,6 +25,7 @@ pub mod opus;
 pub mod opus;
 pub mod opus_packet;
 pub mod piece;
+pub mod relay;
 pub mod resample;
 pub mod stretch;
 pub mod tones;

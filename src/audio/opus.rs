@@ -61,8 +61,24 @@ pub(super) fn encode(samples: &[i16]) -> (Vec<u8>, Vec<u32>) {
 /// The same for music, as it is on hold: a packet for each 320 samples and none behind them, so that
 /// the last [`AHEAD`] samples are to be silent.
 pub(super) fn encode_music(samples: &[i16]) -> (Vec<u8>, Vec<u32>) {
-    let encoded = music_encoder().and_then(|it| packets(it, samples, samples.len()));
+    let encoded = music_encoder().and_then(|mut it| packets(&mut it, samples, samples.len()));
     encoded.unwrap_or_else(|_| silence(samples.len().div_ceil(FRAME)))
+}
+
+/// Encodes music that goes on.
+pub(super) struct Streaming(Encoder);
+
+impl Streaming {
+    /// `None` if there is no memory for it.
+    pub(super) fn new() -> Option<Self> {
+        music_encoder().ok().map(Self)
+    }
+
+    /// The next packets, of 320 samples each, and where each of them ends.
+    pub(super) fn push(&mut self, samples: &[i16]) -> (Vec<u8>, Vec<u32>) {
+        let encoded = packets(&mut self.0, samples, samples.len());
+        encoded.unwrap_or_else(|_| silence(samples.len().div_ceil(FRAME)))
+    }
 }
 
 fn try_encode(samples: &[i16]) -> Result<(Vec<u8>, Vec<u32>), Error> {
@@ -72,7 +88,7 @@ fn try_encode(samples: &[i16]) -> Result<(Vec<u8>, Vec<u32>), Error> {
     encoder.set_inband_fec(true)?;
     encoder.set_packet_loss_perc(LOSS)?;
     let ahead = encoder.get_lookahead()?.unsigned_abs() as usize;
-    packets(encoder, samples, samples.len() + ahead)
+    packets(&mut encoder, samples, samples.len() + ahead)
 }
 
 fn music_encoder() -> Result<Encoder, Error> {
@@ -85,7 +101,7 @@ fn music_encoder() -> Result<Encoder, Error> {
 
 /// So many samples in packets, the last filled up with silence.
 fn packets(
-    mut encoder: Encoder,
+    encoder: &mut Encoder,
     samples: &[i16],
     length: usize,
 ) -> Result<(Vec<u8>, Vec<u32>), Error> {

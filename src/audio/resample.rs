@@ -67,6 +67,12 @@ impl Resampling {
         self.work();
     }
 
+    /// What there is of it so far; what is taken next follows. Not to be mixed with
+    /// [`Resampling::finish`].
+    pub fn drain(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.made)
+    }
+
     /// All of it, as long as what was taken.
     pub fn finish(mut self) -> Vec<f32> {
         let (to, from) = self.ratio;

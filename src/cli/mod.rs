@@ -203,7 +203,8 @@ async fn run(cli: Cli, voice: Voice) -> anyhow::Result<()> {
         Verb::Moh(command) => {
             let config = config()?;
             let (db, blobs) = open(&config).await?;
-            moh::run(command, (&db, &blobs, clock), &Studio::open(&config)?, out).await
+            let (studio, streams) = (Studio::open(&config)?, &config.music.streams);
+            moh::run(command, (&db, &blobs, clock), &studio, streams, out).await
         }
         Verb::Announcement(command) => {
             let config = config()?;

@@ -11,14 +11,17 @@ use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::{progress::Progress, recording, table, tenant};
 use crate::{
     admin::{self, music::Sent},
-    app::Studio,
+    app::{RATE, Studio},
+    audio::loudness::loudness,
     blobs::Blobs,
     clock::Clock,
     decode::LARGEST_MUSIC,
+    hold,
     music::{Class, DEFAULT, Manner, State, Track, TrackId},
     store::{Db, music, tenants::Tenant, tracks},
 };
@@ -55,6 +58,11 @@ pub(super) enum Command {
         /// Whose it is.
         #[command(flatten)]
         of: tenant::Of,
+    },
+    /// Read a live stream for some seconds, and say what comes of it
+    CheckStream {
+        /// Its address
+        url: String,
     },
     /// Take a track away, or a whole class
     Rm {
@@ -108,6 +116,9 @@ pub(super) struct Set {
     /// Whether everybody hears the same moment, as on the radio: yes or no
     #[arg(long, value_parser = table::decision)]
     shared: Option<bool>,
+    /// A live stream that is played in place of the tracks, or none
+    #[arg(long, value_name = "URL")]
+    stream: Option<String>,
     /// The announcement that is heard first, or none
     #[arg(long, value_name = "NAME")]
     intro: Option<String>,
@@ -158,6 +169,10 @@ pub(super) struct Which {
     class: String,
 }
 
+/// What has to be heard of a stream to judge it, in samples at [`RATE`].
+const ENOUGH: usize = 3 * RATE as usize;
+/// How long that may take.
+const LISTENS: Duration = Duration::from_secs(10);
 /// Between two looks at a track that another process makes.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -166,6 +181,7 @@ pub(super) async fn run(
     command: Command,
     house: (&Db, &Blobs, &Clock),
     studio: &Studio,
+    allowed: &[String],
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let (db, blobs, clock) = house;
@@ -192,6 +208,7 @@ pub(super) async fn run(
                 None => recording::perform(&sound),
             }
         }
+        Command::CheckStream { url } => check(&url, allowed, studio, out).await,
         Command::Rm { track: None, class, of } => {
             let tenant = tenant::find(db, &of.tenant).await?;
             let class = self::class(db, &tenant, &class).await?;
@@ -289,15 +306,48 @@ async fn made(
     track
 }
 
+/// Reads a stream until enough of it was heard, and says how loud that is.
+async fn check(
+    url: &str,
+    allowed: &[String],
+    studio: &Studio,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let answer = hold::open(url, allowed).await?;
+    let kind = answer.headers().get("content-type").and_then(|it| it.to_str().ok());
+    writeln!(out, "It answers, with {}.", table::plain(kind.unwrap_or("something it does not name")))?;
+    let (to, mut pieces) = mpsc::channel(1);
+    let reading = studio.relay(answer.bytes_stream(), &to);
+    let mut heard = Vec::new();
+    let listening = async {
+        while heard.len() < ENOUGH
+            && let Some(piece) = pieces.recv().await
+        {
+            heard.extend(piece);
+        }
+    };
+    tokio::select! {
+        ended = reading => ended.map_err(|error| anyhow!("the stream {error}"))?,
+        listened = tokio::time::timeout(LISTENS, listening) => {
+            listened.context("too little sound came of it")?;
+        }
+    }
+    match loudness(RATE, &heard).filter(|it| it.is_finite()) {
+        Some(lufs) => Ok(writeln!(out, "Sound comes of it, at {lufs:.1} LUFS.")?),
+        None => bail!("it is silent"),
+    }
+}
+
 async fn set(set: Set, db: &Db, clock: &Clock, out: &mut impl Write) -> anyhow::Result<()> {
     let tenant = tenant::find(db, &set.of.tenant).await?;
     let mut class = class_or_new(db, clock, &tenant, &set.class).await?;
-    let Manner { enabled, shuffle, shared, intro, announcement, every, queues, .. } =
+    let Manner { enabled, shuffle, shared, stream, intro, announcement, every, queues } =
         &mut class.manner;
     for (to, said) in [(enabled, set.enabled), (shuffle, set.shuffle), (shared, set.shared)] {
         *to = said.unwrap_or(*to);
     }
-    for (to, said) in [(intro, set.intro), (announcement, set.announcement)] {
+    let texts = [(stream, set.stream), (intro, set.intro), (announcement, set.announcement)];
+    for (to, said) in texts {
         if let Some(said) = said {
             *to = Some(said).filter(|it| it != admin::check::NONE);
         }
@@ -376,6 +426,7 @@ fn manner(manner: &Manner) -> String {
     let order = if manner.shuffle { "by chance" } else { "in order" };
     let moment = if manner.shared { "the same moment for all" } else { "from the beginning" };
     let mut told = vec![order.to_owned(), moment.to_owned()];
+    told.extend(manner.stream.iter().map(|it| format!("live from {it}")));
     told.extend(manner.intro.iter().map(|it| format!("first {it:?}")));
     let again = manner.announcement.iter();
     told.extend(again.map(|it| format!("{it:?} every {} s", manner.every)));

@@ -348,6 +348,7 @@ fn open_site(
         names: desk.app.config.http.names.clone(),
         guests: guests(&desk.app),
         api: Some(api(&desk.app)),
+        beds: Some(desk.beds.clone()),
     };
     Ok((site, pulse))
 }

@@ -16,6 +16,8 @@ pub(super) enum Command {
     Decode,
     /// Make hold music of the sound file that is sent over standard input.
     Music,
+    /// Decode the live sound that comes over standard input.
+    Live,
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
@@ -26,5 +28,6 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         Command::Speak(args) => speech::synthesis::worker::run(stdin, stdout, &args),
         Command::Decode => decode::worker::run(stdin, stdout),
         Command::Music => decode::worker::run_music(stdin, stdout),
+        Command::Live => decode::live::run(stdin, stdout, std::io::stderr()),
     }
 }

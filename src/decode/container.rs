@@ -4,9 +4,8 @@
 //! samples that are no numbers, a day of silence in a few kilobytes. So rate and channels are those
 //! of what was decoded, and samples are looked at and counted one by one ([`Intake`]).
 
-use std::io::{Cursor, ErrorKind};
+use std::io::ErrorKind;
 
-use bytes::Bytes;
 use symphonia::core::{
     codecs::{
         CodecParameters,
@@ -17,7 +16,7 @@ use symphonia::core::{
     },
     errors::Error,
     formats::{FormatReader, Track, TrackType, probe::Hint},
-    io::MediaSourceStream,
+    io::{MediaSource, MediaSourceStream},
     packet::Packet,
 };
 use symphonia::default::{get_codecs, get_probe};
@@ -39,14 +38,16 @@ enum Decoder {
     Opus(opus::Decoder),
 }
 
-/// Takes in the sound of a file. `told` hears how far it is, in per cent.
+/// What is done between two packets, with how many bytes of sound were decoded; an error ends it.
+type Each<'a> = &'a mut dyn FnMut(&mut Intake, u64) -> Result<(), Unfit>;
+
+/// Takes in the sound of a file, or of what is like one and goes on.
 pub(super) fn hear(
-    file: Bytes,
+    source: Box<dyn MediaSource>,
     intake: &mut Intake,
-    told: &mut dyn FnMut(u8),
+    each: Each<'_>,
 ) -> Result<(), Unfit> {
-    let size = file.len();
-    let source = MediaSourceStream::new(Box::new(Cursor::new(file)), Default::default());
+    let source = MediaSourceStream::new(source, Default::default());
     let probed = get_probe().probe(&Hint::new(), source, Default::default(), Default::default());
     let mut format = probed.map_err(|error| match error {
         Error::Unsupported(what) => unsupported(what).unwrap_or(Unfit::Unknown),
@@ -64,9 +65,9 @@ pub(super) fn hear(
             continue;
         }
         packets += 1;
-        bytes += packet.data.len();
+        bytes += packet.data.len() as u64;
         faults += usize::from(!decoder.decode(&packet, &mut room, intake)?);
-        told((bytes as u64 * 100 / size as u64).min(100) as u8);
+        each(intake, bytes)?;
     }
     if faults * FAULTS > packets {
         return Err(Unfit::Broken);

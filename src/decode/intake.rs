@@ -95,7 +95,7 @@ impl Intake {
             return Err(Unfit::Changes);
         }
         self.frames += (samples.len() / channels) as u64;
-        if self.frames > self.longest.as_secs() * u64::from(rate) {
+        if self.frames > self.longest.as_secs().saturating_mul(rate.into()) {
             return Err(Unfit::TooLong(self.longest));
         }
         if !samples.iter().all(|it| it.is_finite() && it.abs() <= LOUDEST) {
@@ -114,6 +114,11 @@ impl Intake {
         self.power.1 += power(&self.mono);
         form.resampling.take(&self.mono);
         Ok(())
+    }
+
+    /// What there is of it so far, where it is taken as it comes.
+    pub(super) fn drain(&mut self) -> Vec<f32> {
+        self.form.as_mut().map(|it| it.resampling.drain()).unwrap_or_default()
     }
 
     /// All of it; `None` if nothing came.

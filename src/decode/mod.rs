@@ -12,6 +12,7 @@ use std::time::Duration;
 mod container;
 mod intake;
 mod kinds;
+pub mod live;
 mod opus;
 mod plain;
 mod raw;
@@ -19,6 +20,10 @@ mod sound;
 pub mod worker;
 
 pub use raw::RawKind;
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::sync::mpsc;
 
 use crate::audio::music::Music;
 use crate::worker::{self as workers, Call, Desk, Limits, WorkerError};
@@ -125,6 +130,20 @@ impl Reader {
         let ((), body) = self.music.serve_telling(&call, &kind, file, &progress).await?;
         // What it sent is its own doing, so this is no fault of the file's.
         Music::read(&body).map_err(|error| DecodeError::TooMuch(error.to_string()))
+    }
+}
+
+impl Reader {
+    /// Decodes live sound as it comes: see [`live::PIECE`].
+    ///
+    /// # Errors
+    /// Why it can be decoded no further; that it ended is one, too.
+    pub async fn relay<E>(
+        &self,
+        sound: impl Stream<Item = Result<Bytes, E>>,
+        pieces: &mpsc::Sender<Vec<i16>>,
+    ) -> Result<(), DecodeError> {
+        live::relay(self.greetings.program(), sound, pieces).await
     }
 }
 

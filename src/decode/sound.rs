@@ -1,6 +1,6 @@
 //! From a file's bytes to its sound, with nothing believed that can be counted.
 
-use std::time::Duration;
+use std::{io::Cursor, time::Duration};
 
 use bytes::Bytes;
 
@@ -53,6 +53,8 @@ pub(super) enum Unfit {
 pub(super) enum Purpose {
     Greeting,
     Music,
+    /// It goes on.
+    Live,
 }
 
 impl Purpose {
@@ -60,6 +62,7 @@ impl Purpose {
         match self {
             Self::Greeting => LONGEST,
             Self::Music => LONGEST_MUSIC,
+            Self::Live => Duration::MAX,
         }
     }
 }
@@ -123,7 +126,13 @@ fn heard_in(
     kinds::other(file).map_or(Ok(()), |it| Err(Unfit::Other(it)))?;
     match Plain::of(file, kind)? {
         Some(plain) => plain.hear(&mut intake, told)?,
-        None => container::hear(file.clone(), &mut intake, told)?,
+        None => {
+            let (size, source) = (file.len() as u64, Box::new(Cursor::new(file.clone())));
+            container::hear(source, &mut intake, &mut |_, bytes| {
+                told((bytes * 100 / size).min(100) as u8);
+                Ok(())
+            })?;
+        }
     }
     intake.finish().ok_or(Unfit::NoSound)
 }

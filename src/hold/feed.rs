@@ -4,10 +4,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 use super::{
     Bed,
+    live::{Live, Status},
     shelf::{PATIENCE, Shelf},
 };
 use crate::{
@@ -20,6 +22,18 @@ use crate::{
 
 /// What comes next is there so long before it is heard.
 const AHEAD: Duration = Duration::from_secs(5);
+/// The same of a live stream.
+const AHEAD_LIVE: Duration = Duration::from_millis(800);
+/// How long the next piece of a live stream is waited for before something else is heard.
+const LATE: Duration = Duration::from_millis(500);
+/// How long a live stream may take to begin.
+const BEGINS: Duration = Duration::from_secs(3);
+/// So many pieces of a live stream wait before it is heard again after it broke off.
+const BACK: usize = 3;
+/// What stands in for a live stream is heard in stretches of so many ticks, so that it can come back.
+const STRETCH: usize = 8_000;
+/// A live stream is read for so long after the last listener went: the next one may come soon.
+const LINGER: Duration = Duration::from_secs(20);
 /// Between two tries, while what comes next cannot be loaded.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -32,6 +46,12 @@ pub struct Feed {
     class: Option<Class>,
     programme: Programme,
     ends: Instant,
+    live: Option<Live>,
+    /// Whether something stands in for the live stream, and what of it is still to be heard.
+    stands_in: bool,
+    rest: Option<Arc<Segment>>,
+    /// The bed of a live stream, which is not given up at once.
+    kept: Option<(Arc<Bed>, Instant)>,
 }
 
 /// A track that can be heard.
@@ -50,22 +70,38 @@ impl Feed {
         let manner = class.as_ref().map(|it| it.manner.clone()).unwrap_or_default();
         let programme = Programme::new(manner.shuffle, manner.pause(), rand::random());
         let ends = clock::instant();
-        let mut feed = Self { shelf, bed: Weak::new(), tenant, class, programme, ends };
-        let first = feed.next().await?;
+        let live = manner.stream.map(|url| Live::begin(shelf.app.clone(), url));
+        let mut feed = Self {
+            shelf,
+            bed: Weak::new(),
+            tenant,
+            class,
+            programme,
+            ends,
+            live,
+            stands_in: false,
+            rest: None,
+            kept: None,
+        };
+        let first = feed.next(BEGINS).await?;
+        feed.ends = clock::instant();
         feed.ends += Duration::from_micros(first.ticks() as u64 * 125);
         let bed = Arc::new(Bed::new(first));
         feed.bed = Arc::downgrade(&bed);
+        feed.kept = feed.live.as_ref().map(|_| (bed.clone(), clock::instant()));
         Ok((bed, feed))
     }
 
     /// Feeds until nobody holds the bed any more.
     pub async fn run(mut self) {
         loop {
-            sleep_until((self.ends - AHEAD).into()).await;
+            let ahead = if self.live.is_some() { AHEAD_LIVE } else { AHEAD };
+            sleep_until((self.ends - ahead).into()).await;
+            self.let_go();
             if self.bed.strong_count() == 0 {
                 return;
             }
-            match self.next().await {
+            match self.next(LATE).await {
                 Ok(segment) => {
                     let Some(bed) = self.bed.upgrade() else { return };
                     self.ends = bed.append(segment);
@@ -78,8 +114,46 @@ impl Feed {
         }
     }
 
-    /// What comes next; the music of the house where the class has none.
-    async fn next(&mut self) -> anyhow::Result<Arc<Segment>> {
+    /// How the live stream is, if there is one.
+    pub(super) fn status(&self) -> Option<watch::Receiver<Status>> {
+        self.live.as_ref().map(Live::status)
+    }
+
+    /// Gives the bed of a live stream up once nobody has listened for long enough.
+    fn let_go(&mut self) {
+        if let Some((bed, heard)) = &mut self.kept {
+            if Arc::strong_count(bed) > 1 {
+                *heard = clock::instant();
+            } else if heard.elapsed() > LINGER {
+                self.kept = None;
+            }
+        }
+    }
+
+    /// What comes next. A live stream is waited for so long, and then something stands in for it.
+    async fn next(&mut self, patience: Duration) -> anyhow::Result<Arc<Segment>> {
+        let Some(live) = &mut self.live else { return self.track().await };
+        if (!self.stands_in || live.waiting() >= BACK)
+            && let Some(piece) = live.next(patience).await
+        {
+            self.stands_in = false;
+            return Ok(Segment::whole(piece));
+        }
+        self.stands_in = true;
+        let track = match self.rest.take() {
+            Some(rest) => rest,
+            None => self.track().await?,
+        };
+        let (clip, from, until) = (track.clip(), track.from(), track.until());
+        let end = until.min(from + STRETCH);
+        if end < until {
+            self.rest = Some(Segment::new(clip.clone(), end, until));
+        }
+        Ok(Segment::new(clip.clone(), from, end))
+    }
+
+    /// The next stretch of a track; the music of the house where the class has none.
+    async fn track(&mut self) -> anyhow::Result<Arc<Segment>> {
         if let Some(class) = self.class.clone() {
             self.look(&class).await;
             let tracks = self.tracks(&class).await?;
@@ -114,6 +188,10 @@ impl Feed {
         match store::within(PATIENCE, looking).await {
             Ok(Some(now)) if now.manner != class.manner => {
                 let manner = &now.manner;
+                if manner.stream != class.manner.stream {
+                    let begin = |url: &String| Live::begin(self.shelf.app.clone(), url.clone());
+                    self.live = manner.stream.as_ref().map(begin);
+                }
                 self.programme = Programme::new(manner.shuffle, manner.pause(), rand::random());
                 self.class = Some(now);
             }

@@ -6,6 +6,7 @@
 
 mod feed;
 mod house;
+mod live;
 mod shelf;
 
 use std::{
@@ -15,7 +16,9 @@ use std::{
 };
 
 pub use feed::Feed;
+pub use live::{Status, open};
 use shelf::Shelf;
+use tokio::sync::watch;
 
 use crate::{
     app::App,
@@ -23,7 +26,7 @@ use crate::{
     clock,
     mailbox::{Settings, TenantId},
     music::{Class, ClassId},
-    store::{self, StoreError, music, tenants::Tenant},
+    store::{self, Db, StoreError, music, tenants::Tenant},
 };
 
 /// All beds of a server. Clones are the same ones.
@@ -32,7 +35,14 @@ pub struct Beds(Arc<Inner>);
 
 struct Inner {
     shelf: Arc<Shelf>,
-    shared: tokio::sync::Mutex<HashMap<ClassId, Weak<Bed>>>,
+    shared: tokio::sync::Mutex<HashMap<ClassId, Shared>>,
+}
+
+/// A bed that many hear, for as long as they do.
+struct Shared {
+    bed: Weak<Bed>,
+    /// How its live stream is, if it has one.
+    status: Option<watch::Receiver<Status>>,
 }
 
 /// What is being played to somebody.
@@ -106,20 +116,32 @@ impl Beds {
             None => None,
         };
         let begin = |class| Feed::begin(self.0.shelf.clone(), tenant.clone(), class);
-        let shared = class.as_ref().filter(|it| it.manner.shared).map(|it| it.id.clone());
+        let shared = class.as_ref().filter(|it| it.manner.is_shared()).map(|it| it.id.clone());
         let Some(id) = shared else {
             let (bed, feed) = begin(class).await.map_err(HoldError::Silent)?;
             return Ok(Listening { intro, bed, feed: Some(feed) });
         };
         let mut shared = self.0.shared.lock().await;
-        if let Some(bed) = shared.get(&id).and_then(Weak::upgrade) {
+        if let Some(bed) = shared.get(&id).and_then(|it| it.bed.upgrade()) {
             return Ok(Listening { intro, bed, feed: None });
         }
-        shared.retain(|_, it| it.strong_count() > 0);
+        shared.retain(|_, it| it.bed.strong_count() > 0);
         let (bed, feed) = begin(class).await.map_err(HoldError::Silent)?;
-        shared.insert(id, Arc::downgrade(&bed));
+        shared.insert(id, Shared { bed: Arc::downgrade(&bed), status: feed.status() });
         tokio::spawn(feed.run());
         Ok(Listening { intro, bed, feed: None })
+    }
+
+    /// How the live stream of a class is; `None` while nobody listens to it.
+    pub async fn status(&self, class: &ClassId) -> Option<Status> {
+        let shared = self.0.shared.lock().await;
+        let it = shared.get(class).filter(|it| it.bed.strong_count() > 0)?;
+        it.status.as_ref().map(|it| it.borrow().clone())
+    }
+
+    /// Where what they play is looked up.
+    pub fn db(&self) -> &Db {
+        &self.0.shelf.app.db
     }
 
     /// What a tenant has said under this name, if it has.

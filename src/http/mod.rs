@@ -18,6 +18,8 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
+use crate::hold::Beds;
+
 pub mod api;
 mod caught;
 mod door;
@@ -25,6 +27,7 @@ mod guests;
 mod health;
 mod range;
 mod sound;
+mod streams;
 
 pub use api::Api;
 pub use guests::Guests;
@@ -45,11 +48,17 @@ pub struct Site {
     pub guests: Option<Guests>,
     /// What the API works on; without it there is none.
     pub api: Option<Api>,
+    /// What is played to those on hold; without them there are no streams of it.
+    pub beds: Option<Beds>,
 }
 
-/// The pages of a site that may be reached from outside: those that links in letters open.
+/// Where hold music is, as streams.
+const MUSIC: &str = "/moh/{file}";
+
+/// The pages of a site that may be reached from outside: those that links in letters open, and streams of
+/// hold music.
 pub fn public(site: Site) -> Router {
-    guests::pages().layer(middleware::map_response(guarded)).with_state(site)
+    guests::pages().route(MUSIC, get(streams::listen)).layer(middleware::map_response(guarded)).with_state(site)
 }
 
 /// All pages of a site.
@@ -57,7 +66,8 @@ pub fn router(site: Site) -> Router {
     let mut router = Router::new()
         .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics));
+        .route("/metrics", get(health::metrics))
+        .route(MUSIC, get(streams::listen));
     if site.caught.is_some() {
         let guard = middleware::from_fn_with_state(site.clone(), known_names_only);
         router = router.merge(caught::pages().layer(guard));

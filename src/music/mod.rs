@@ -17,8 +17,8 @@ use crate::mailbox::TenantId;
 pub struct Settings {
     /// Where a tenant has no hold music, callers hear the music that comes with Afterbeep.
     pub house: bool,
-    /// Live streams may come from these hosts only, each `HOST` or `HOST:PORT`. On machines of a private
-    /// network only if it stands here with its port.
+    /// Places of a private network that live streams may come from, each as `HOST:PORT`. Places of the
+    /// open network may be read without being named.
     pub streams: Vec<String>,
 }
 
@@ -103,6 +103,11 @@ impl Manner {
     pub fn pause(&self) -> Option<Duration> {
         let every = self.announcement.as_ref().map(|_| self.every)?;
         Some(Duration::from_secs(every.max(1).into()))
+    }
+
+    /// Whether there is one bed for all who listen.
+    pub fn is_shared(&self) -> bool {
+        self.shared || self.stream.is_some()
     }
 
     /// Whether an announcement is heard here.

@@ -1,7 +1,7 @@
 //! The queue, and the workers behind it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +44,11 @@ pub(crate) struct Limits {
 pub(crate) struct Call(pub(crate) Vec<OsString>);
 
 impl Desk {
+    /// What is run.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// `program` is run as `PROGRAM worker ...`; nothing is started before it is needed.
     pub(crate) fn new(limits: Limits, program: PathBuf) -> Self {
         let workers = limits.workers.clamp(1, Semaphore::MAX_PERMITS / 2);

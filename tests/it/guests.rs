@@ -98,6 +98,7 @@ fn pages(guests: Option<Guests>) -> Site {
         names: vec![],
         guests,
         api: None,
+        beds: None,
     }
 }
 

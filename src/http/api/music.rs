@@ -69,6 +69,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         "enabled": flag,
         "shuffle": flag,
         "shared": flag,
+        "stream": { "type": ["string", "null"], "maxLength": 500 },
         "intro": said,
         "announcement": said,
         "every": { "type": "integer", "minimum": 1, "maximum": LONGEST_PAUSE },
@@ -158,7 +159,7 @@ fn manner(fields: &mut Fields, was: Manner) -> Manner {
         enabled: fields.flag("enabled").unwrap_or(was.enabled),
         shuffle: fields.flag("shuffle").unwrap_or(was.shuffle),
         shared: fields.flag("shared").unwrap_or(was.shared),
-        stream: was.stream,
+        stream: fields.text_or_null("stream", |_| Ok(())).unwrap_or(was.stream),
         intro: fields.text_or_null("intro", said).unwrap_or(was.intro),
         announcement: fields.text_or_null("announcement", said).unwrap_or(was.announcement),
         every: fields.number("every", 1..=LONGEST_PAUSE).unwrap_or(was.every),
@@ -189,13 +190,15 @@ pub(super) async fn find(api: &Api, tenant: &TenantId, id: uuid::Uuid) -> Result
 
 async fn shown(api: &Api, class: &Class) -> Result<Value, Problem> {
     let tenant = tenants::get(&api.db, &class.tenant).await?.ok_or_else(Problem::missing)?;
-    let Manner { enabled, shuffle, shared, intro, announcement, every, queues, .. } = &class.manner;
+    let Manner { enabled, shuffle, shared, stream, intro, announcement, every, queues } =
+        &class.manner;
     Ok(json!({
         "id": class.id,
         "name": class.name,
         "enabled": enabled,
         "shuffle": shuffle,
         "shared": shared,
+        "stream": stream,
         "intro": intro,
         "announcement": announcement,
         "every": every,

@@ -58,7 +58,12 @@ pub(super) fn operations() -> Vec<Operation> {
         .takes(Body::Sound)
         .answers(Answer::Made("Track"))
         .refuses(409),
-        Operation::new((Method::PUT, ALL), ("orderTracks", "Put them in order."), scope, order)
+        Operation::new(
+            (Method::POST, "/music/{class}/order"),
+            ("orderTracks", "Put tracks in order; those that are not named come behind."),
+            scope,
+            order,
+        )
             .takes(Body::Json("TrackOrder"))
             .answers(Answer::One(200, "Tracks")),
         Operation::new((Method::GET, ONE), ("getTrack", "One track."), scope, show)

@@ -7,6 +7,7 @@ mod greetings;
 mod jobs;
 mod mailboxes;
 mod messages;
+mod music;
 mod schemathesis;
 mod tenants;
 mod verbs;
@@ -17,7 +18,10 @@ use std::{
 };
 
 use afterbeep::{
-    admin::token::{self, Wanted},
+    admin::{
+        self,
+        token::{self, Wanted},
+    },
     app::Studio,
     blobs::{self, Blobs},
     clock::Clock,
@@ -87,6 +91,7 @@ impl Stand {
             names: vec![],
             guests: None,
             api: Some(api),
+            beds: None,
         });
         let stand = Self { dir, db, blobs, time, clock, site };
         let platform = stand.platform().await;
@@ -124,6 +129,12 @@ impl Stand {
         let wanted = Wanted { name: "test".into(), tenant, scopes, lasts };
         let token = token::add(&self.db, &self.clock, wanted).await.unwrap();
         Client { site: self.site.clone(), token: Some(token) }
+    }
+
+    /// Makes sound of all tracks that wait for it.
+    async fn make_music(&self) {
+        let studio = studio(&self.dir);
+        while admin::music::make(&self.db, &self.blobs, &self.clock, &studio).await.unwrap() {}
     }
 
     /// Files a message of so many bytes of sound; its id.

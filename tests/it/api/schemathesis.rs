@@ -46,7 +46,7 @@ const HOOKS_FILE: &str = "hooks.py";
 async fn schemathesis_finds_nothing_that_is_not_as_described() {
     let program = program();
     let house = House::start("[speech]\nmodels = \"/nonexistent\"\n");
-    let scopes = "messages:write,greetings,mailboxes,tenants,jobs";
+    let scopes = "messages:write,greetings,music,mailboxes,tenants,jobs";
     let said = house.run(&["token", "add", "test", "--platform", "--scope", scopes]);
     let token = said.lines().last().unwrap().to_owned();
     let settings = house.dir.path().join("schemathesis.toml");

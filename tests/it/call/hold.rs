@@ -250,3 +250,46 @@ fn told(heard: &[i16]) -> Vec<f64> {
 fn lengths(heard: &[i16]) -> Vec<usize> {
     tones(heard).into_iter().map(|it| it.1).collect()
 }
+
+/// Phone systems read addresses as well: whatever they read, it is the same music, at its own pace.
+#[tokio::test]
+async fn hold_music_is_a_stream_without_end_in_three_forms() {
+    let house = House::start(DEAF);
+    add(&house, "default", &[("low", LOW, 1_000), ("middle", MIDDLE, 1_000)]);
+    add(&house, "jazz", &[("high", HIGH, 1_000)]);
+    for (path, kind, expected) in [
+        ("/moh/default.wav", "audio/wav", &[LOW, MIDDLE, LOW][..]),
+        ("/moh/default.opus", "audio/ogg", &[LOW, MIDDLE, LOW]),
+        ("/moh/default.mp3", "audio/mpeg", &[LOW, MIDDLE, LOW]),
+        ("/moh/jazz.mp3?tenant=default", "audio/mpeg", &[HIGH]),
+    ] {
+        let began = std::time::Instant::now();
+        let (told, file) = read(&house, path, Duration::from_secs(2)).await;
+        assert_eq!(told, kind, "{path}");
+        let sound = afterbeep::decode::worker::decoded(file).unwrap();
+        let narrow = afterbeep::audio::resample::resample(&sound, 16_000, 8_000);
+        let ms = narrow.len() / 8;
+        let most = began.elapsed().as_millis() as usize + 1_500;
+        assert!((2_200..most).contains(&ms), "{path}: {ms} ms of {most}");
+        assert_eq!(self::told(&narrow), expected, "{path}: {:?}", lengths(&narrow));
+    }
+    for nowhere in ["/moh/waltz.wav", "/moh/default.au", "/moh/default", "/moh/default.wav?tenant=x"] {
+        assert_eq!(house.get(nowhere).await.0, 404, "{nowhere}");
+    }
+}
+
+/// What comes of a stream within a time, and what it says it is.
+async fn read(house: &House, path: &str, time: Duration) -> (String, Vec<u8>) {
+    let url = format!("http://{}{path}", house.http);
+    let mut answer = crate::house::browser().get(url).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    let told = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    let mut file = Vec::new();
+    let reading = async {
+        while let Some(some) = answer.chunk().await.unwrap() {
+            file.extend_from_slice(&some);
+        }
+    };
+    assert!(tokio::time::timeout(time, reading).await.is_err(), "{path} ended");
+    (told, file)
+}

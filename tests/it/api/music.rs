@@ -1,0 +1,108 @@
+//! Hold music and announcements by program.
+
+use afterbeep::audio::wav;
+use axum::{body::Body, http::Method};
+use serde_json::json;
+
+use super::{Client, Stand};
+
+/// A second of a tone.
+fn tone() -> Vec<u8> {
+    let turn = std::f64::consts::TAU * 440.0 / 16_000.0;
+    let samples: Vec<_> =
+        (0..16_000).map(|at| ((turn * f64::from(at)).sin() * 8_000.0) as i16).collect();
+    wav::to_wav(&samples, 16_000)
+}
+
+async fn send(client: &Client, class: &str, query: &str, sound: Vec<u8>) -> super::Answer {
+    let kind = [("content-type", "audio/wav")];
+    client.ask(Method::POST, &format!("/music/{class}/tracks?{query}"), &kind, sound).await
+}
+
+#[tokio::test]
+async fn a_track_is_sent_made_heard_changed_ordered_and_taken_away() {
+    let stand = Stand::new().await;
+    let client = stand.of("acme").await;
+    let class = client.post("/music", json!({ "name": "jazz", "shuffle": true })).await;
+    let class = class.is(201).id();
+    let named = "file=Blue%20Train.wav&licence=CC0";
+    let first = send(&client, &class, named, tone()).await.is(201).json();
+    assert_eq!(first["name"], "Blue Train");
+    assert_eq!((&first["state"], &first["duration_ms"]), (&json!("waiting"), &json!(null)));
+    let first = first["id"].as_str().unwrap().to_owned();
+    let second = send(&client, &class, "name=Two", tone()).await.is(201).id();
+    let preview = format!("/music/{class}/tracks/{first}/preview");
+    client.get(&preview).await.refused(404, "not_found");
+
+    stand.make_music().await;
+    let made = client.get(&format!("/music/{class}/tracks/{first}")).await.is(200).json();
+    assert_eq!(made["state"], "ready");
+    assert_eq!(made["duration_ms"], 1_000);
+    assert!((-30.0..-10.0).contains(&made["loudness"].as_f64().unwrap()), "{made}");
+    let sound = wav::from_wav(&client.get(&preview).await.is(200).body, 10).unwrap();
+    assert_eq!((sound.rate, sound.samples.len()), (8_000, 8_000));
+    let part = client.ask(Method::GET, &preview, &[("range", "bytes=0-43")], Body::empty()).await;
+    assert_eq!(part.is(206).body.len(), 44);
+
+    let order = format!("/music/{class}/order");
+    let list = client.post(&order, json!({ "tracks": [second] })).await.is(200).json();
+    let ids: Vec<_> = list["items"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
+    assert_eq!(ids, [&json!(second), &json!(first)]);
+    client.post(&order, json!({ "tracks": ["nobody"] })).await.refused(422, "invalid");
+    let track = format!("/music/{class}/tracks/{second}");
+    let changed = client.patch(&track, json!({ "name": "Deux", "description": "slow" })).await;
+    assert_eq!(changed.is(200).json()["name"], "Deux");
+    client.delete(&track).await.is(204);
+    client.get(&track).await.refused(404, "not_found");
+    client.delete(&format!("/music/{class}")).await.is(204);
+    assert_eq!(stand.blobs.list().await.unwrap(), [""; 0], "sound is left behind");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_music_says_what_is_wrong_with_it() {
+    let stand = Stand::new().await;
+    let client = stand.of("acme").await;
+    let class = client.post("/music", json!({ "name": "jazz" })).await.is(201).id();
+    let page = b"<!doctype html><title>Not found</title>".to_vec();
+    let id = send(&client, &class, "file=song.mp3", page).await.is(201).id();
+    stand.make_music().await;
+    let track = client.get(&format!("/music/{class}/tracks/{id}")).await.is(200).json();
+    assert_eq!(track["state"], "failed");
+    assert!(!track["problem"].as_str().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn announcements_are_made_and_used_and_what_is_used_stays() {
+    let stand = Stand::new().await;
+    let client = stand.of("acme").await;
+    let class = client.post("/music", json!({ "name": "default" })).await.is(201).id();
+    let class = format!("/music/{class}");
+    let intro = json!({ "intro": "welcome" });
+    client.patch(&class, intro.clone()).await.refused(422, "invalid");
+    let kind = [("content-type", "audio/wav")];
+    let made = client.ask(Method::PUT, "/announcements/welcome", &kind, tone()).await.is(200);
+    assert_eq!(made.json()["duration_ms"], 1_000);
+    assert_eq!(client.patch(&class, intro).await.is(200).json()["intro"], "welcome");
+    client.delete("/announcements/welcome").await.refused(409, "in_use");
+    client.patch(&class, json!({ "intro": null })).await.is(200);
+    client.delete("/announcements/welcome").await.is(204);
+    client.delete("/announcements/welcome").await.refused(404, "not_found");
+    assert_eq!(stand.blobs.list().await.unwrap(), [""; 0], "sound is left behind");
+}
+
+#[tokio::test]
+async fn a_class_says_who_uses_it() {
+    let stand = Stand::new().await;
+    let client = stand.of("acme").await;
+    client.mailbox("1000").await;
+    let mailbox = client.mailbox("1001").await;
+    let queues = json!({ "name": "jazz", "queues": ["support"] });
+    let jazz = client.post("/music", queues).await.is(201).id();
+    let settings = json!({ "settings": { "hold_music": "jazz" } });
+    client.patch(&format!("/mailboxes/{mailbox}"), settings).await.is(200);
+    let used = client.get(&format!("/music/{jazz}")).await.is(200).json()["used_by"].clone();
+    assert_eq!(used, json!(["mailbox 1001", "queue support"]));
+    client.post("/music", json!({ "name": "jazz" })).await.refused(409, "taken");
+    client.post("/music", json!({ "name": "Jazz!" })).await.refused(422, "invalid");
+    client.post("/music", json!({ "name": "waltz", "every": 0 })).await.refused(422, "invalid");
+}
