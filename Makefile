@@ -8,7 +8,7 @@ PROGRAM := target/release/afterbeep
 # What building and running needs, and what the tests and guards need on top.
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
 TEST_PACKAGES := baresip-core sip-tester kamailio postgresql apertium apertium-eng-spa \
-    pocketsphinx-testdata asterisk-core-sounds-en-wav asterisk-core-sounds-en-g722 python3-venv
+    pocketsphinx-testdata asterisk-core-sounds-en-wav asterisk-core-sounds-en-g722 python3-venv sox
 ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 SCHEMATHESIS := 4.32.5
@@ -49,7 +49,7 @@ guards: rust setup test-setup guard-setup
 
 ## The figures of docs/performance.md.
 bench: build test-setup models
-	@$(CARGO) bench --locked --bench speech --bench load
+	@$(CARGO) bench --locked --bench speech --bench music --bench load
 
 ## The same for calls alone: answers, hang-ups, mails, gaps. Wants a quiet machine, takes 4 minutes.
 load: build test-setup models
@@ -136,7 +136,7 @@ test-setup:
 	    $$sudo mkdir -p $$(dirname $$file) && \
 	    echo "create_main_cluster = false" | $$sudo tee $$file >/dev/null || true; \
 	fi
-	$(call install,$(TEST_PACKAGES),for the tests (a phone$(comma) a SIP call generator$(comma) a SIP proxy$(comma) PostgreSQL$(comma) a translator and recorded speech))
+	$(call install,$(TEST_PACKAGES),for the tests (a phone$(comma) a SIP call generator$(comma) a SIP proxy$(comma) PostgreSQL$(comma) a translator$(comma) recorded speech and a converter of sound))
 	@target/schemathesis/bin/pip show schemathesis 2>/dev/null | grep -qx 'Version: $(SCHEMATHESIS)' || { \
 	    echo "Installing schemathesis, which tries the API, with pip into target/schemathesis."; \
 	    python3 -m venv target/schemathesis && \

@@ -4,10 +4,13 @@
 //! figure is CPU time (user and system) as the kernel counts it, ours with the server's own share.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, missing_docs)]
 
+mod process;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use afterbeep::speech::{Recogniser, Settings};
+use process::{child, cpu};
 
 /// Jobs of one round, and rounds, taken in turns because the machine is not ours alone; for the same
 /// reason the least of each side counts.
@@ -108,26 +111,4 @@ fn clip() -> Vec<i16> {
     let clip: Vec<i16> = parts.into_iter().flatten().take(160_000).collect();
     assert_eq!(clip.len(), 160_000);
     clip
-}
-
-/// User and system time of a process so far, in seconds (the kernel counts hundredths).
-fn cpu(process: &str) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
-    (ticks(11) + ticks(12)) / 100.0
-}
-
-/// The worker: our only child.
-fn child() -> String {
-    let parent = std::process::id().to_string();
-    let is_ours = |process: &String| {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        let state_and_parent = stat.rsplit(')').next().unwrap_or_default();
-        let mut fields = state_and_parent.split_whitespace();
-        fields.next() != Some("Z") && fields.next() == Some(&parent)
-    };
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let mut names = processes.filter_map(|it| it.file_name().into_string().ok());
-    names.find(is_ours).expect("the worker is there")
 }

@@ -277,7 +277,8 @@ async fn fits(db: &Db, tenant: &TenantId, manner: &Manner) -> anyhow::Result<()>
     }
     manner.queues.iter().try_for_each(|it| check::handle("queue", it))?;
     if let Some(url) = &manner.stream {
-        let fine = url.len() <= LONGEST_URL && !url.contains(|it: char| it.is_control() || it == ' ');
+        let fine =
+            url.len() <= LONGEST_URL && !url.contains(|it: char| it.is_control() || it == ' ');
         if !fine || !(url.starts_with("http://") || url.starts_with("https://")) {
             bail!("{url:?} is no stream; write its address, http://radio.example/live.mp3");
         }

@@ -10,7 +10,7 @@ const CEILING: f32 = TRUE_PEAK * 0.96;
 /// Nearer to [`LOUDNESS`] it need not be, in dB.
 const NEAR: f64 = 0.1;
 /// Turning peaks down makes it softer, so it is measured again, so many times at most.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 6;
 /// Samples a stretch when peaks are turned down, so that memory is needed for one only.
 const STRETCH: usize = 1 << 16;
 
@@ -37,6 +37,7 @@ pub(super) fn high_pass(rate: u32, hz: f64, samples: &mut [f32]) {
 /// Makes it as loud as everything is, with no peak beyond [`TRUE_PEAK`]. `None` if there is nothing
 /// to be heard in it.
 pub(super) fn level(rate: u32, samples: &mut [f32]) -> Option<()> {
+    let mut left = MOST_GAIN;
     for round in 0..ROUNDS {
         let mut meter = Meter::new(1, rate)?;
         meter.hear(samples);
@@ -45,8 +46,8 @@ pub(super) fn level(rate: u32, samples: &mut [f32]) -> Option<()> {
         if !loudness.is_finite() {
             return None;
         }
-        let most = if round == 0 { MOST_GAIN } else { 1.0 };
-        let gain = (LOUDNESS - loudness).min(most);
+        let gain = (LOUDNESS - loudness).min(left);
+        left -= gain;
         if round > 0 && gain.abs() < NEAR {
             break;
         }

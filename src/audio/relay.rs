@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Clip, Codec, Encoded, g711::Law, g722, opus, opus_packet::FRAME_TICKS, resample::Resampling};
+use super::{
+    Clip, Codec, Encoded, g711::Law, g722, opus, opus_packet::FRAME_TICKS, resample::Resampling,
+};
 
 /// Samples of a piece at [`Codec::WIDE`] come in multiples of this: 20 ms.
 pub const STEP: usize = 2 * FRAME_TICKS;
@@ -61,8 +63,7 @@ impl Relay {
             self.narrow.extend(filter.drain());
         }
         let have = ticks.min(self.narrow.len());
-        let narrow: Vec<i16> =
-            self.narrow.drain(..have).map(|it| (it * 32_767.0) as i16).collect();
+        let narrow: Vec<i16> = self.narrow.drain(..have).map(|it| (it * 32_767.0) as i16).collect();
         for (codec, law) in [(Codec::Pcmu, Law::Mu), (Codec::Pcma, Law::A)] {
             let bytes: Vec<u8> = narrow.iter().map(|&it| law.encode(it)).collect();
             encoded.push((codec, Encoded::new(bytes, Vec::new())));

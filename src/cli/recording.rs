@@ -22,7 +22,7 @@ use crate::{
 /// Where a recording comes from.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// The recording: MP3, AAC (M4A), Ogg Vorbis, Opus, FLAC, ALAC, AIFF or WAV
+    /// The recording: MP3, AAC (M4A), Ogg Vorbis, Opus, FLAC, ALAC, AIFF, AU or WAV
     #[arg(long, value_name = "FILE", required_unless_present = "text")]
     file: Option<PathBuf>,
     /// What a voice is to say instead

@@ -148,6 +148,7 @@ impl House {
         store::jobs::reclaim(&app.db, app.clock.now()).await?;
 
         let beds = Beds::new(app.clone());
+        tokio::spawn(beds.clone().prepare());
         let desk = Desk { app: app.clone(), plane, spool, filer, beds };
         let work = tokio::spawn(jobs::run(app.clone(), stopped.clone()));
         let listener = listen(config.http.listen, "http.listen").await?;

@@ -95,10 +95,8 @@ pub fn run(
     let mut intake = Intake::new(Purpose::Live);
     let heard = container::hear(source, &mut intake, &mut |intake, _| {
         let samples = intake.drain();
-        let bytes: Vec<u8> = samples
-            .iter()
-            .flat_map(|it| ((it * 32_768.0).round() as i16).to_le_bytes())
-            .collect();
+        let bytes: Vec<u8> =
+            samples.iter().flat_map(|it| ((it * 32_768.0).round() as i16).to_le_bytes()).collect();
         // Whoever does not listen any more does not want to know either.
         stdout.write_all(&bytes).and_then(|()| stdout.flush()).map_err(|_| Unfit::NoSound)
     });

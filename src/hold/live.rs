@@ -117,7 +117,8 @@ async fn read(
         while let Some(piece) = decoded.recv().await {
             silent = if is_silent(&piece) { silent + 1 } else { 0 };
             if silent >= SILENT {
-                state.send_if_modified(|it| std::mem::replace(it, Status::Silent) != Status::Silent);
+                state
+                    .send_if_modified(|it| std::mem::replace(it, Status::Silent) != Status::Silent);
                 continue;
             }
             *heard = true;
@@ -234,10 +235,29 @@ mod tests {
     #[test]
     fn only_the_open_network_is_public() {
         for inside in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
-            "100.64.0.1", "224.0.0.1", "255.255.255.255", "192.0.0.8", "198.18.0.1", "203.0.113.1",
-            "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1",
-            "2002:7f00:1::", "2001::1", "2001:db8::1", "64:ff9b::7f00:1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.0.8",
+            "198.18.0.1",
+            "203.0.113.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "2002:7f00:1::",
+            "2001::1",
+            "2001:db8::1",
+            "64:ff9b::7f00:1",
         ] {
             assert!(!is_public(inside.parse().unwrap()), "{inside}");
         }

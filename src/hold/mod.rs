@@ -87,6 +87,11 @@ impl Beds {
         Self(Arc::new(Inner { shelf: Arc::new(Shelf::new(app)), shared: Default::default() }))
     }
 
+    /// Makes the music of the house ready, some time after the start.
+    pub async fn prepare(self) {
+        house::prepare(self.0.shelf.app.clone()).await;
+    }
+
     /// The class that is meant by a name at a tenant, or without one; `None` if the tenant has no
     /// music and hears that of the house.
     pub async fn meant(

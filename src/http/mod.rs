@@ -58,7 +58,10 @@ const MUSIC: &str = "/moh/{file}";
 /// The pages of a site that may be reached from outside: those that links in letters open, and streams of
 /// hold music.
 pub fn public(site: Site) -> Router {
-    guests::pages().route(MUSIC, get(streams::listen)).layer(middleware::map_response(guarded)).with_state(site)
+    guests::pages()
+        .route(MUSIC, get(streams::listen))
+        .layer(middleware::map_response(guarded))
+        .with_state(site)
 }
 
 /// All pages of a site.

@@ -31,18 +31,21 @@ async fn what_is_put_can_be_had_whole_in_part_and_after_a_restart() {
 async fn putting_and_deleting_again_change_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let kept = Blobs::open(dir.path()).unwrap();
-    let key = blobs::greeting(&Clock::Real.message_id().0);
-    for _ in 0..2 {
-        kept.put(&key, Bytes::from_static(b"hello")).await.unwrap();
+    let id = Clock::Real.message_id().0;
+    for key in [blobs::greeting(&id), blobs::music(&id), blobs::original(&id)] {
+        assert_eq!(blobs::id(&key), Some(id));
+        for _ in 0..2 {
+            kept.put(&key, Bytes::from_static(b"hello")).await.unwrap();
+        }
+        assert_eq!(kept.get(&key).await.unwrap(), "hello");
+        assert_eq!(kept.list().await.unwrap(), std::slice::from_ref(&key));
+        for _ in 0..2 {
+            kept.delete(&key).await.unwrap();
+        }
+        assert!(matches!(kept.get(&key).await, Err(BlobError::Missing(it)) if it == key));
+        assert!(matches!(kept.size(&key).await, Err(BlobError::Missing(_))));
+        assert!(kept.list().await.unwrap().is_empty());
     }
-    assert_eq!(kept.get(&key).await.unwrap(), "hello");
-    assert_eq!(kept.list().await.unwrap().len(), 1);
-    for _ in 0..2 {
-        kept.delete(&key).await.unwrap();
-    }
-    assert!(matches!(kept.get(&key).await, Err(BlobError::Missing(it)) if it == key));
-    assert!(matches!(kept.size(&key).await, Err(BlobError::Missing(_))));
-    assert!(kept.list().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -67,6 +70,10 @@ async fn a_key_that_leads_elsewhere_is_refused() {
         "messages/../1.wav",
         "greetings/../1.wav",
         "greetings/1.mp3",
+        "music/1.wav",
+        "music/../1.music",
+        "originals/1.music",
+        "originals/1.file/2",
         "/etc/passwd",
         outside.to_str().unwrap(),
     ];

@@ -1,5 +1,8 @@
 //! Sound files as people send them, and as nobody should: each is decoded in a process of its own.
 
+mod music;
+mod picture;
+
 use std::path::Path;
 
 use afterbeep::{
@@ -188,7 +191,11 @@ fn tone(rate: u32, channels: u16, bits: u16, seconds: u32) -> Vec<u8> {
 
 /// How much of the sound is this tone.
 fn share(samples: &[i16], hz: f64) -> f64 {
-    let step = std::f64::consts::TAU * hz / f64::from(RATE);
+    share_at(RATE, samples, hz)
+}
+
+fn share_at(rate: u32, samples: &[i16], hz: f64) -> f64 {
+    let step = std::f64::consts::TAU * hz / f64::from(rate);
     let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
     for (n, &sample) in samples.iter().enumerate() {
         let (value, angle) = (f64::from(sample), step * n as f64);

@@ -139,8 +139,15 @@ async fn figures_are_told_as_prometheus_reads_them() {
     let metrics = Arc::new(move || handle.render());
     ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("calls_total").increment(3));
     let ready = Arc::new(Readiness::default);
-    let site =
-        http::router(Site { metrics, ready, caught: None, names: vec![], guests: None, api: None, beds: None });
+    let site = http::router(Site {
+        metrics,
+        ready,
+        caught: None,
+        names: vec![],
+        guests: None,
+        api: None,
+        beds: None,
+    });
     let page = get(&site, "/metrics").await;
     assert!(page.header("content-type").starts_with("text/plain; version=0.0.4"));
     assert!(page.text().lines().any(|line| line == "calls_total 3"), "{}", page.text());

@@ -146,7 +146,9 @@ impl Phone {
         let here = sip.local_addr()?;
         let unique = here.port();
         let random: u64 = rand::random();
-        let target = format!("sip:{number}@{server}");
+        // Parameters stand behind the host.
+        let (number, wishes) = number.split_at(number.find(';').unwrap_or(number.len()));
+        let target = format!("sip:{number}@{server}{wishes}");
         Ok(Call {
             payload_type,
             ear: Default::default(),

@@ -110,14 +110,14 @@ mod tests {
         let music = made(hum(2.013)).unwrap();
         let clip = music.clip("hum");
         assert_eq!(clip.length(), music.length);
-        assert_eq!(music.length, Duration::from_millis(2_040));
+        assert_eq!(music.length, Duration::from_millis(2_020));
         for &codec in Codec::SPOKEN {
             let sound = clip.ready(codec).unwrap();
             match codec {
                 Codec::Opus => {
-                    assert!(sound.packet(101).is_some() && sound.packet(102).is_none());
+                    assert!(sound.packet(100).is_some() && sound.packet(101).is_none());
                 }
-                _ => assert_eq!(sound.between(0, usize::MAX).len(), 102 * FRAME_TICKS, "{codec:?}"),
+                _ => assert_eq!(sound.between(0, usize::MAX).len(), 101 * FRAME_TICKS, "{codec:?}"),
             }
         }
     }
@@ -139,7 +139,7 @@ mod tests {
         let law = crate::audio::g711::Law::A;
         let sounds: Vec<i16> = bytes.iter().map(|it| law.decode(*it)).collect();
         for end in [&sounds[..3], &sounds[sounds.len() - 3..]] {
-            assert!(end.iter().all(|it| it.abs() <= 24), "{end:?}");
+            assert!(end.iter().all(|it| it.abs() <= 80), "{end:?}");
         }
         let loudest = sounds.iter().map(|it| it.abs()).max().unwrap();
         assert!(loudest > 1_000);

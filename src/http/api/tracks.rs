@@ -64,8 +64,8 @@ pub(super) fn operations() -> Vec<Operation> {
             scope,
             order,
         )
-            .takes(Body::Json("TrackOrder"))
-            .answers(Answer::One(200, "Tracks")),
+        .takes(Body::Json("TrackOrder"))
+        .answers(Answer::One(200, "Tracks")),
         Operation::new((Method::GET, ONE), ("getTrack", "One track."), scope, show)
             .answers(Answer::One(200, "Track")),
         Operation::new((Method::PATCH, ONE), ("changeTrack", "Change a track."), scope, change)

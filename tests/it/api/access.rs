@@ -141,7 +141,8 @@ async fn another_tenants_things_are_not_there() {
     ];
     let mut asked = 0;
     // Names are each tenant's own: with this, another makes something of their own.
-    let made = |it: &(Method, String, _)| (&it.0, &*it.1) == (&Method::PUT, "/announcements/{name}");
+    let made =
+        |it: &(Method, String, _)| (&it.0, &*it.1) == (&Method::PUT, "/announcements/{name}");
     let everything = everything();
     for (method, path, _) in everything.iter().filter(|it| it.1.contains('{') && !made(it)) {
         let theirs = ids.iter().fold(path.clone(), |path, (name, id)| path.replace(name, id));

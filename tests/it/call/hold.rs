@@ -1,9 +1,16 @@
 //! What callers hear who are put on hold, and announcements.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
 use std::time::Duration;
 
 use afterbeep::audio::wav;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{DEAF, decoded, share_at};
 use crate::house::House;
@@ -29,7 +36,7 @@ async fn who_is_put_on_hold_hears_track_after_track_without_a_gap() {
         let heard = listen(&mut call, 6_000).await;
         call.hang_up().await.unwrap();
         // Every call begins at the beginning, and what ends begins again.
-        assert_eq!(told(&heard), [LOW, MIDDLE, HIGH, LOW], "{:?}", lengths(&heard));
+        assert_eq!(told(&heard), [LOW, MIDDLE, HIGH, LOW, MIDDLE], "{:?}", lengths(&heard));
         let expected = [1_000, 1_500, 2_000];
         for (is, should) in lengths(&heard).into_iter().zip(expected) {
             assert!(is.abs_diff(should) <= 60, "{is} ms, not {should}");
@@ -195,9 +202,8 @@ async fn call(house: &House, user: &str) -> Call {
 
 /// Calls `sip:USER@…` with parameters behind it; the status of a refusal.
 async fn call_wishing(house: &House, user: &str, wish: &str) -> Result<Call, u16> {
-    let wishing = |invite: String| invite.replacen(" SIP/2.0", &format!("{wish} SIP/2.0"), 1);
-    let called = Phone::new().await.unwrap().call_with(house.sip, user, wishing).await.unwrap();
-    called.map_err(|it| it.status)
+    let called = Phone::new().await.unwrap().call(house.sip, &format!("{user}{wish}")).await;
+    called.unwrap().map_err(|it| it.status)
 }
 
 /// Makes tracks of tones, of so many milliseconds each.
@@ -273,7 +279,9 @@ async fn hold_music_is_a_stream_without_end_in_three_forms() {
         assert!((2_200..most).contains(&ms), "{path}: {ms} ms of {most}");
         assert_eq!(self::told(&narrow), expected, "{path}: {:?}", lengths(&narrow));
     }
-    for nowhere in ["/moh/waltz.wav", "/moh/default.au", "/moh/default", "/moh/default.wav?tenant=x"] {
+    for nowhere in
+        ["/moh/waltz.wav", "/moh/default.au", "/moh/default", "/moh/default.wav?tenant=x"]
+    {
         assert_eq!(house.get(nowhere).await.0, 404, "{nowhere}");
     }
 }
@@ -292,4 +300,111 @@ async fn read(house: &House, path: &str, time: Duration) -> (String, Vec<u8>) {
     };
     assert!(tokio::time::timeout(time, reading).await.is_err(), "{path} ended");
     (told, file)
+}
+
+/// Somebody's radio: a tone without end, which can fall silent, go away and come back.
+struct Radio {
+    address: std::net::SocketAddr,
+    mood: Arc<AtomicU8>,
+}
+
+const PLAYING: u8 = 0;
+const SILENT: u8 = 1;
+const AWAY: u8 = 2;
+
+impl Radio {
+    async fn start(hz: f64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mood = Arc::new(AtomicU8::new(PLAYING));
+        let radio = Self { address, mood: mood.clone() };
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(play(stream, hz, mood.clone()));
+            }
+        });
+        radio
+    }
+
+    fn is(&self, mood: u8) {
+        self.mood.store(mood, Ordering::Relaxed);
+    }
+}
+
+/// Sends a WAV at the pace it is heard, one second ahead.
+async fn play(mut stream: TcpStream, hz: f64, mood: Arc<AtomicU8>) -> std::io::Result<()> {
+    let mut head = wav::to_wav(&[], 8_000);
+    for at in [4, 40] {
+        head[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    }
+    let answer = "HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nConnection: close\r\n\r\n";
+    stream.write_all(answer.as_bytes()).await?;
+    stream.write_all(&head).await?;
+    let turn = std::f64::consts::TAU * hz / 8_000.0;
+    let mut pace = tokio::time::interval(Duration::from_millis(100));
+    for step in 0_u32.. {
+        if step >= 10 {
+            pace.tick().await;
+        }
+        let loud = match mood.load(Ordering::Relaxed) {
+            AWAY => return Ok(()),
+            SILENT => 0.0,
+            _ => 5_000.0,
+        };
+        let samples = (0..800).map(|at| f64::from(step * 800 + at) * turn);
+        let bytes = samples.flat_map(|it| ((it.sin() * loud) as i16).to_le_bytes());
+        stream.write_all(&bytes.collect::<Vec<_>>()).await?;
+    }
+    Ok(())
+}
+
+/// Listens until the last second of what is heard is this tone.
+async fn until(call: &mut Call, hz: f64) -> Duration {
+    let began = std::time::Instant::now();
+    let mut last = VecDeque::new();
+    call.hear(|frame| {
+        last.extend(decoded(frame));
+        let excess = last.len().saturating_sub(8_000);
+        last.drain(..excess);
+        excess > 0
+            && told(last.make_contiguous()) == [hz]
+            && share_at(hz, last.make_contiguous()) > 0.8
+    })
+    .await
+    .unwrap();
+    began.elapsed()
+}
+
+#[tokio::test]
+async fn a_live_stream_is_heard_and_the_tracks_while_it_is_silent_or_away() {
+    let radio = Radio::start(MIDDLE).await;
+    let house = House::start(&format!("{DEAF}[music]\nstreams = [\"{}\"]\n", radio.address));
+    add(&house, "radio", &[("low", LOW, 3_000)]);
+    let url = format!("http://{}/live.wav", radio.address);
+    let said = house.run(&["moh", "check-stream", &url]);
+    assert!(said.contains("Sound comes of it"), "{said}");
+    house.run(&["moh", "set", "--class", "radio", "--stream", &url]);
+
+    let mut call = call(&house, "moh-radio").await;
+    until(&mut call, MIDDLE).await;
+    radio.is(AWAY);
+    let gone = until(&mut call, LOW).await;
+    assert!(gone < Duration::from_secs(8), "{gone:?} until the tracks were heard");
+    radio.is(PLAYING);
+    until(&mut call, MIDDLE).await;
+    radio.is(SILENT);
+    until(&mut call, LOW).await;
+    radio.is(PLAYING);
+    until(&mut call, MIDDLE).await;
+    call.hang_up().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_of_the_private_network_is_not_read_unless_it_is_named() {
+    let radio = Radio::start(MIDDLE).await;
+    let house = House::start(DEAF);
+    let url = format!("http://{}/live.wav", radio.address);
+    let refused = house.refused(&["moh", "check-stream", &url]);
+    assert!(refused.contains("[music] streams"), "{refused}");
+    assert!(house.refused(&["moh", "check-stream", "file:///etc/passwd"]).contains("http"));
 }
