@@ -42,6 +42,7 @@ const LARGEST_PHRASES: u64 = 1 << 20;
 pub struct Prompts {
     languages: HashMap<String, Language>,
     beep: Arc<Clip>,
+    ringing: Arc<Clip>,
 }
 
 #[derive(Debug)]
@@ -121,7 +122,7 @@ impl Prompts {
                 languages.insert(ours.name.to_owned(), Language::of_ours(ours)?);
             }
         }
-        Ok(Self { languages, beep: Arc::new(beep()) })
+        Ok(Self { languages, beep: Arc::new(beep()), ringing: Arc::new(ringing()) })
     }
 
     /// The clips that are missing and can be spoken, in order of language and name.
@@ -173,6 +174,11 @@ impl Prompts {
     /// Played before recording begins: 1 kHz, 0.4 s.
     pub fn beep(&self) -> Arc<Clip> {
         Arc::clone(&self.beep)
+    }
+
+    /// One ring of somebody else's phone and the rest until the next, 6 s.
+    pub fn ringing(&self) -> Arc<Clip> {
+        Arc::clone(&self.ringing)
     }
 
     /// The languages that can be spoken, in no order.
@@ -352,17 +358,26 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> PromptError {
     move |source| PromptError::Folder { path: path.into(), source }
 }
 
-/// A sine, loud enough to be noticed and soft enough not to startle: -16 dBFS at its peaks, with
-/// raised-cosine flanks of 10 ms against clicks.
+/// A sine, loud enough to be noticed and soft enough not to startle: -16 dBFS at its peaks.
 fn beep() -> Clip {
-    const LENGTH: u32 = Codec::RATE * 2 / 5;
+    Clip::new("beep", &tone(1_000, Codec::RATE * 2 / 5, 0.158_5))
+}
+
+/// One of the ringing tones of ITU-T E.180, 425 Hz, with the pauses of North America: known everywhere.
+fn ringing() -> Clip {
+    let mut samples = tone(425, Codec::RATE * 2, 0.1);
+    samples.resize(samples.len() * 3, 0);
+    Clip::new("ringing", &samples)
+}
+
+/// So many samples of a sine, with raised-cosine flanks of 10 ms against clicks; 1 is full scale.
+fn tone(hertz: u32, length: u32, peak: f32) -> Vec<i16> {
     const FLANK: u32 = Codec::RATE / 100;
-    const PEAK: f32 = 32_768.0 * 0.158_5;
     let sample = |at: u32| {
-        let flank = at.min(LENGTH - 1 - at).min(FLANK) as f32 / FLANK as f32;
+        let flank = at.min(length - 1 - at).min(FLANK) as f32 / FLANK as f32;
         let swell = 0.5 - 0.5 * (PI * flank).cos();
-        let turns = (at * 1_000 % Codec::RATE) as f32 / Codec::RATE as f32;
-        (PEAK * swell * (2.0 * PI * turns).sin()) as i16
+        let turns = (at * hertz % Codec::RATE) as f32 / Codec::RATE as f32;
+        (32_768.0 * peak * swell * (2.0 * PI * turns).sin()) as i16
     };
-    Clip::new("beep", &(0..LENGTH).map(sample).collect::<Vec<_>>())
+    (0..length).map(sample).collect()
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use jiff::{Timestamp as Moment, ToSpan};
+use jiff::{Timestamp as Moment, ToSpan, civil::Date};
 
 use super::opening;
 use super::visit::Clerk;
@@ -17,7 +17,7 @@ use crate::mailbox::{
     Mailbox, MessageId, Pin, Timestamp, copies::fan_out, greeting::Recorded, room::Door,
 };
 use crate::store::messages::{self, Copied, Copy, Filed, Recording};
-use crate::store::{self, StoreError, greetings, mailboxes, names, pins};
+use crate::store::{self, StoreError, call_backs, greetings, mailboxes, names, pins};
 
 impl Clerk {
     /// Makes a take what callers hear; `days` counts from today, and the last of them is whole.
@@ -222,6 +222,16 @@ impl Clerk {
 }
 
 impl Desk {
+    /// Whether an owner may call somebody back, which counts as one that was.
+    pub(super) async fn may_call_back(&self, owner: Option<&Mailbox>) -> Result<bool, StoreError> {
+        let Some(owner) = owner else { return Ok(false) };
+        let now = Moment::from_millisecond(self.app.clock.now().0).unwrap_or_default();
+        let today = now.to_zoned(admin::greeting::zone(owner)).date();
+        let day = today.duration_since(Date::constant(1970, 1, 1)).as_hours() / 24;
+        let most = self.app.config.retrieval.call_backs_a_day;
+        store::within(PATIENCE, call_backs::claim(&self.app.db, &owner.id, day, most)).await
+    }
+
     /// What an owner has spoken for callers, if it can be had.
     pub(super) async fn spoken(&self, owner: Option<&Mailbox>, what: Spoken) -> Option<Arc<Clip>> {
         match self.spoken_sound(owner?, what).await {

@@ -32,7 +32,7 @@ use crate::mailbox::{
     settings::{LogIn, WhenOff},
 };
 use crate::rtp::{Leg, Plane, Stream};
-use crate::sip::{Invitation, Media, Refusal};
+use crate::sip::{Endpoint, Invitation, Media, Refusal};
 use crate::store::{self, StoreError, dial_in, mailboxes, messages, tenants, tenants::Tenant};
 use playing::Wish;
 use spool::{Kept, Spool};
@@ -52,6 +52,8 @@ pub struct Desk {
     pub filer: Filer,
     /// What is played to those on hold.
     pub beds: Beds,
+    /// Where calls are placed from.
+    pub endpoint: Endpoint,
 }
 
 /// When a caller for whom there is no room may ask again, in seconds.
@@ -271,6 +273,7 @@ async fn deposit(
         reason,
         caller: invitation.caller.clone(),
         call_id: invitation.call_id.clone(),
+        home: invitation.home.clone(),
         policy: policy.clone(),
         peer: invitation.source.ip(),
         greeting: Some(opening::begin(desk.app.clone(), mailbox.clone(), reason)),
@@ -337,6 +340,7 @@ async fn retrieve(
         reason: Reason::Unknown,
         caller: invitation.caller.clone(),
         call_id: invitation.call_id.clone(),
+        home: invitation.home.clone(),
         policy: desk.app.config.deposit.clone(),
         peer: invitation.source.ip(),
         greeting: None,

@@ -3,7 +3,9 @@
 //! What is only heard can be replaced at any time; a duty cannot. Filing, discarding and the end
 //! of a recording begin the moment the flow asks for them, so no key and no hang-up undoes them.
 
+mod bridge;
 mod sounding;
+mod taking;
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -15,20 +17,21 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Timeout, timeout};
+use tokio::time::{Instant, Timeout};
 
 use super::keypad::Keypad;
 use super::listening::Listening;
 use super::opening::Opening;
-use super::spool::{Kept, Label, Recording, TakeEvent};
 use super::visit::{Visit, Visitor};
 use super::{Desk, stream};
-use crate::audio::{Clip, Codec, listener::Why};
+use crate::audio::{Clip, Codec};
 use crate::flow::{Action, Cue, Ended, Event, Flow, OperatorBy, Policy, Prompt, Retrieval};
-use crate::mailbox::{Caller, Mailbox, Reason, Said, Take};
-use crate::rtp::{Heard, Leg, Recorder};
+use crate::mailbox::{Caller, Mailbox, Reason};
+use crate::rtp::{Heard, Leg};
 use crate::sip::{Answering, Media, SendingOn};
-use sounding::{Loaded, Ready, Sounding, ready};
+use bridge::{Bridge, far};
+use sounding::{CALL_BACKS, Loaded, Ready, Sounding, ready};
+use taking::{Held, Taking, taken};
 
 /// The actions still to be done, what is under way, and the recording if there is one.
 ///
@@ -55,31 +58,12 @@ pub(super) struct Stage {
     /// The message its owner hears, or has just heard.
     listening: Option<Listening>,
     keypad: Keypad,
+    /// Whom the caller speaks with.
+    bridge: Option<Box<Bridge>>,
     idle_told: bool,
     caller_left: bool,
     hung_up: bool,
 }
-
-/// A take being recorded.
-struct Taking {
-    recording: Recording,
-    /// What its sound is written in.
-    codec: Codec,
-    /// Why it ends; `None` while nobody wants it to.
-    ended: Option<Ended>,
-    /// The media plane lost the end of it.
-    broken: bool,
-}
-
-/// A take whose fate is the caller's to decide.
-struct Held {
-    kept: Kept,
-    /// Says to the spool that somebody is in charge of it.
-    _charge: Recording,
-}
-
-/// How long a caller waits for filing before the call ends without the word "saved".
-const FILED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a call that could not be answered waits for signalling to say why.
 const UNANSWERED: Duration = Duration::from_secs(60);
@@ -116,6 +100,8 @@ pub(super) struct Setting {
     /// Why the call came to the mailbox.
     pub(super) reason: Reason,
     pub(super) call_id: String,
+    /// The phone system the call came from.
+    pub(super) home: String,
     pub(super) policy: Policy,
     /// Where the caller's signalling comes from.
     pub(super) peer: IpAddr,
@@ -149,6 +135,7 @@ impl Stage {
             discarding: None,
             listening: None,
             keypad: Keypad::default(),
+            bridge: None,
             idle_told: false,
             caller_left: false,
             hung_up: false,
@@ -178,22 +165,7 @@ impl Stage {
 
     /// A key that came by SIP INFO, unless it was heard before.
     pub(super) fn told(&mut self, key: char) -> Option<char> {
-        self.keypad.told(key)
-    }
-
-    /// Where a recording goes on, if its caller speaks what it cannot be translated from.
-    fn recorder_for(&mut self, codec: Codec) -> Option<Recorder> {
-        // One that ends just now must not begin again.
-        let taking = self.recording.as_mut().filter(|it| it.ended.is_none())?;
-        if taking.codec == codec || taking.codec.law().and(codec.law()).is_some() {
-            return None;
-        }
-        let Some(ring) = taking.recording.go_on(codec) else {
-            tracing::warn!("the caller changes codecs too fast; what is said now is not recorded");
-            return None;
-        };
-        taking.codec = codec;
-        Some(Recorder { ring, codec, at_most: u64::MAX })
+        self.keypad.told(key).filter(|key| !self.is_passed_on(*key))
     }
 
     /// Has what is played encoded in the call's codec where it is not; the leg waits for it.
@@ -207,7 +179,7 @@ impl Stage {
 
     /// Drops what was still to be heard and begins with these instead.
     pub(super) fn replace(&mut self, actions: Vec<Action>) {
-        if matches!(self.sounding, Sounding::Playing(_)) {
+        if matches!(self.sounding, Sounding::Playing(_) | Sounding::Connecting(_)) {
             self.leg.hush();
         }
         self.sounding = Sounding::Nothing;
@@ -241,6 +213,7 @@ impl Stage {
     /// Nobody is listening any more; a recording still has to be finished.
     pub(super) fn empty(&mut self) {
         self.replace(vec![]);
+        self.bridge = None;
         self.caller_left = true;
     }
 
@@ -284,7 +257,7 @@ impl Stage {
     /// Begins a duty at once and queues the rest.
     fn take_up(&mut self, action: Action) {
         let needed = match action {
-            Action::SendOn => self.setting.policy.operator_by == OperatorBy::Refer,
+            Action::SendOn => self.setting.policy.operator_by != OperatorBy::Redirect,
             _ => action.needs_answer(),
         };
         if self.answering.is_some() && needed {
@@ -308,6 +281,7 @@ impl Stage {
             Action::LetIn => {}
             Action::StopRecording => self.stop_recording(Ended::Stopped),
             Action::File(take, said) => self.file(take, said),
+            Action::Mark(take, said) => self.mark(take.id, said),
             Action::Discard(take) => {
                 self.discard(take);
                 self.queue.push_back(Step::Settle);
@@ -355,6 +329,7 @@ impl Stage {
         self.queue.is_empty()
             && matches!(self.sounding, Sounding::Nothing)
             && self.recording.is_none()
+            && self.bridge.is_none()
             && !self.setting.visit.as_ref().is_some_and(Visit::is_at_work)
             && !(self.idle_told || self.caller_left || self.hung_up)
     }
@@ -368,15 +343,21 @@ impl Stage {
                     self.sounding = Sounding::Nothing;
                     Some(Event::SentOn(sent))
                 }
-                Ready::CalledBack(done) => {
+                Ready::CalledBack(event) => {
                     self.sounding = Sounding::Nothing;
-                    Some(Event::Done(done))
+                    Some(event)
                 }
+                Ready::CallBack(number) => {
+                    self.sounding = self.connect_with(number, CALL_BACKS);
+                    None
+                }
+                Ready::Connected(bridge) => Some(self.connected(bridge)),
                 ready => {
                     self.sounding = self.go_on(ready);
                     None
                 }
             },
+            far = far(&mut self.bridge) => self.at_far_end(far),
             event = taken(&mut self.recording) => self.taken(event),
             event = visited(&mut self.setting.visit) => Some(event),
             filed = some(&mut self.filing) => {
@@ -413,7 +394,11 @@ impl Stage {
                 self.leg.connect(stream(&self.media, self.setting.peer)).ok();
                 Sounding::Nothing
             }
-            Ready::Over | Ready::SentOn(_) | Ready::CalledBack(_) => Sounding::Nothing,
+            Ready::Over
+            | Ready::SentOn(_)
+            | Ready::CalledBack(_)
+            | Ready::CallBack(_)
+            | Ready::Connected(_) => Sounding::Nothing,
             // Signalling says why in a moment; until then nothing may go on.
             Ready::Unanswered => Sounding::Pausing(Instant::now() + UNANSWERED),
         }
@@ -447,130 +432,6 @@ impl Stage {
             }
         }
         None
-    }
-
-    fn taken(&mut self, event: TakeEvent) -> Option<Event> {
-        match event {
-            TakeEvent::Verdict(verdict) => {
-                let ended = match verdict.why {
-                    Why::Silence => Ended::Silence,
-                    Why::Tone => Ended::Tone,
-                    Why::Longest => Ended::Longest,
-                };
-                self.stop_recording(ended);
-                None
-            }
-            TakeEvent::Sealed(kept) => {
-                let Taking { recording, ended, broken, .. } = self.recording.take()?;
-                let Some(ended) = ended.filter(|_| !broken) else {
-                    // It ended before anybody wanted it to: the caller may still be speaking.
-                    self.leave(Kept { interrupted: true, ..kept });
-                    return Some(Event::NotRecorded);
-                };
-                let take = kept.take.clone();
-                self.kept.push(Held { kept, _charge: recording });
-                Some(Event::Recorded(take, ended))
-            }
-            TakeEvent::Failed { why, kept } => {
-                tracing::error!(error = &why as &dyn Error, "a recording broke off");
-                self.recording = None;
-                self.leg.stop_recording();
-                // What is on disk all the same belongs to the owner.
-                kept.into_iter().for_each(|it| self.desk.filer.recover(it));
-                Some(Event::NotRecorded)
-            }
-        }
-    }
-
-    /// A message that broke off is one all the same; half a greeting is none.
-    fn leave(&mut self, kept: Kept) {
-        match kept.label.dictated {
-            true => self.discard(kept.take),
-            false => self.desk.filer.recover(kept),
-        }
-    }
-
-    fn record(&mut self, dictated: bool) -> Event {
-        let Setting { mailbox, visit, caller, call_id, policy, reason, .. } = &self.setting;
-        let own = visit.as_ref().and_then(Visit::mailbox);
-        let addressee = visit.as_ref().and_then(Visit::addressee);
-        let Some(mailbox) = (if dictated { own } else { addressee.or(mailbox.as_ref()) }) else {
-            return Event::NotRecorded;
-        };
-        let label = Label {
-            mailbox: mailbox.id.clone(),
-            tenant: mailbox.tenant.clone(),
-            // Who has logged in leaves a message as the owner of that mailbox.
-            caller: own.map_or_else(
-                || caller.clone(),
-                |it| Caller::claimed(Some(&it.name), Some(&it.number)),
-            ),
-            dictated,
-            received: self.desk.app.clock.now(),
-            call: call_id.clone(),
-            reason: *reason,
-            said: Said::default(),
-        };
-        let id = self.desk.app.clock.message_id();
-        match self.desk.spool.begin(id, label, self.codec, Desk::rules(policy, &self.media)) {
-            Ok((ring, recording)) => {
-                self.leg.record(Recorder { ring, codec: self.codec, at_most: u64::MAX });
-                let codec = self.codec;
-                self.recording = Some(Taking { recording, codec, ended: None, broken: false });
-                Event::Recording
-            }
-            Err(error) => {
-                tracing::error!(error = &error as &dyn Error, "cannot record");
-                Event::NotRecorded
-            }
-        }
-    }
-
-    /// What ended it first stays the reason.
-    fn stop_recording(&mut self, why: Ended) {
-        self.leg.stop_recording();
-        if let Some(taking) = &mut self.recording {
-            taking.ended.get_or_insert(why);
-            taking.recording.ends();
-        }
-    }
-
-    fn file(&mut self, take: Take, said: Said) {
-        let Some(place) = self.kept.iter().position(|it| it.kept.take.id == take.id) else {
-            return;
-        };
-        let (reply, filed) = oneshot::channel();
-        let mut kept = self.kept.swap_remove(place).kept;
-        kept.label.said = said;
-        if said != Said::default()
-            && let Err(error) = self.desk.spool.say(kept.take.id, said)
-        {
-            tracing::warn!(error = &error as &dyn Error, "a mark would be lost in a crash now");
-        }
-        self.desk.filer.file(kept, reply);
-        self.filing = Some(Box::pin(timeout(FILED_WITHIN, filed)));
-    }
-
-    /// Discards follow each other, so that all of them are done when the last one is.
-    fn discard(&mut self, take: Take) {
-        self.kept.retain(|it| it.kept.take.id != take.id);
-        let (spool, before) = (self.desk.spool.clone(), self.discarding.take());
-        self.discarding = Some(tokio::spawn(async move {
-            if let Some(before) = before {
-                before.await.ok();
-            }
-            if let Err(error) = spool.discard(take.id).await {
-                tracing::error!(take = %take.id, error = &error as &dyn Error,
-                    "a recording could not be discarded");
-            }
-        }));
-    }
-}
-
-async fn taken(recording: &mut Option<Taking>) -> TakeEvent {
-    match recording {
-        Some(taking) => taking.recording.next().await,
-        None => pending().await,
     }
 }
 

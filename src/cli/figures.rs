@@ -116,7 +116,7 @@ fn describe() {
     const COUNTERS: [(&str, &str); 30] = [
         ("afterbeep_calls_total", "Calls answered."),
         ("afterbeep_calls_full_total", "Callers who were told that the mailbox is full."),
-        ("afterbeep_call_backs_total", "Owners who wanted to call back, sent there or refused."),
+        ("afterbeep_call_backs_total", "Owners who wanted to call back, by outcome."),
         ("afterbeep_operator_total", "Callers who wanted the operator, sent there or refused."),
         ("afterbeep_retention_total", "Messages that a rule moved or purged, by its name."),
         ("afterbeep_pin_locks_total", "Times that wrong PINs locked a mailbox, or out a caller."),

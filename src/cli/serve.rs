@@ -147,9 +147,6 @@ impl House {
         call::recover(&filer, &spool, &config.deposit, left).await;
         store::jobs::reclaim(&app.db, app.clock.now()).await?;
 
-        let beds = Beds::new(app.clone());
-        tokio::spawn(beds.clone().prepare());
-        let desk = Desk { app: app.clone(), plane, spool, filer, beds };
         let work = tokio::spawn(jobs::run(app.clone(), stopped.clone()));
         let listener = listen(config.http.listen, "http.listen").await?;
         let public = match config.http.public {
@@ -158,6 +155,10 @@ impl House {
         };
         let web = listener.local_addr()?;
         let (endpoint, invitations) = Endpoint::listen(&config.sip).await?;
+        let beds = Beds::new(app.clone());
+        tokio::spawn(beds.clone().prepare());
+        let placing = endpoint.clone();
+        let desk = Desk { app: app.clone(), plane, spool, filer, endpoint: placing, beds };
         let lamps = tokio::spawn(lamp::run(app, endpoint.clone(), stopped.clone()));
         let (site, pulse) = open_site(&desk, &endpoint, calls_stop.clone())?;
         let pulse = tokio::spawn(pulse.run(stopped.clone()));

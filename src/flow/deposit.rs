@@ -43,8 +43,14 @@ pub struct Policy {
     /// How often a caller is asked to speak before the call is ended.
     pub tries: u32,
 
-    /// How a caller who presses 0 is sent to the mailbox's operator.
+    /// How a caller who presses 0 is sent to the mailbox's operator; with `bridge` owners who call back
+    /// are connected that way as well.
     pub operator_by: OperatorBy,
+
+    /// With `bridge`: how long the operator's phone rings.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub operator_within: Duration,
 }
 
 /// How a caller is sent on.
@@ -57,7 +63,14 @@ pub enum OperatorBy {
     /// As long as the call is not answered (`[sip] early_media`) it is redirected (302); later as with
     /// `refer`.
     Redirect,
+    /// We call there ourselves (`[sip.outbound]`), and stay between the two as long as they speak. For
+    /// phone systems that allow neither.
+    Bridge,
 }
+
+/// Nobody reaches a phone faster, and proxies let none ring longer (RFC 3261 §16.6, timer C).
+const SHORTEST_RING: Duration = Duration::from_secs(5);
+const LONGEST_RING: Duration = Duration::from_secs(180);
 
 /// What a mailbox lets its callers do besides leaving a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,6 +91,7 @@ impl Default for Policy {
             patience: Duration::from_secs(5),
             tries: 3,
             operator_by: OperatorBy::default(),
+            operator_within: Duration::from_secs(30),
         }
     }
 }
@@ -94,6 +108,9 @@ impl Policy {
         }
         if self.tries == 0 {
             return Err("tries must be at least 1".into());
+        }
+        if !(SHORTEST_RING..=LONGEST_RING).contains(&self.operator_within) {
+            return Err("operator_within must be 5s to 3m".into());
         }
         Ok(())
     }
@@ -133,6 +150,8 @@ enum State {
     Reviewing(Take),
     /// On the way to the operator; the take is filed once the caller is there, or gone.
     SendingOn(Option<Take>),
+    /// With the operator, through us.
+    Talking,
     Filing,
     Over,
 }
@@ -164,10 +183,12 @@ impl Deposit {
 
     /// The whole flow, one line per thing that can happen.
     fn step(&mut self, state: State, event: Event) -> (State, Vec<Action>) {
-        use Event::{Filed, HungUp, Idle, Key, NotRecorded, Recorded, SentOn, Start};
+        use Event::{
+            Connected, Filed, HungUp, Idle, Key, NotRecorded, Parted, Recorded, SentOn, Start,
+        };
         use State::{
             Beeping, Breaking, Filing, Greeting, Leaving, Over, Recording, Reviewing, SendingOn,
-            Telling,
+            Talking, Telling,
         };
 
         match (state, event) {
@@ -209,8 +230,11 @@ impl Deposit {
             (SendingOn(kept), SentOn(true)) => {
                 (Over, [self.filed(kept), vec![Action::HangUp]].concat())
             }
-            (SendingOn(kept), SentOn(false)) => self.back(kept),
+            (SendingOn(kept), SentOn(false) | Connected(false)) => self.back(kept),
+            (SendingOn(kept), Connected(true)) => (Talking, self.filed(kept)),
             (SendingOn(kept), HungUp) => (Over, self.filed(kept)),
+
+            (Talking, Parted) => (Over, vec![Action::HangUp]),
 
             (Filing, Filed(true)) => (Over, farewell(Some(Phrase::Saved))),
             (Filing, Filed(false)) => (Over, farewell(None)),
@@ -237,7 +261,7 @@ impl Deposit {
 
     fn say_of(&mut self, take: Take, said: Said, told: Phrase) -> (State, Vec<Action>) {
         self.said = said;
-        let told = vec![Action::Play(Prompt::Say(told))];
+        let told = vec![Action::Mark(take.clone(), said), Action::Play(Prompt::Say(told))];
         (State::Reviewing(take), [told, self.review()].concat())
     }
 
@@ -258,6 +282,9 @@ impl Deposit {
     fn recorded(&self, kept: Option<Take>, take: Take) -> (State, Vec<Action>) {
         let mut actions: Vec<_> = kept.into_iter().map(Action::Discard).collect();
         if self.policy.review {
+            // What was said of the one before counts for this one.
+            let marked = Some(self.said).filter(|it| *it != Said::default());
+            actions.extend(marked.map(|it| Action::Mark(take.clone(), it)));
             actions.extend(self.review());
             return (State::Reviewing(take), actions);
         }

@@ -38,9 +38,14 @@ pub enum Event {
     Filed(bool),
     /// An [`Action::SendOn`] has been carried out: whether the caller goes there.
     SentOn(bool),
+    /// An [`Action::SendOn`] or [`Action::CallBack`] was to connect the caller with somebody without
+    /// their leaving: whether they are.
+    Connected(bool),
+    /// The other one hung up.
+    Parted,
     /// An [`Action::LogIn`] named a mailbox and its PIN.
     LoggedIn,
-    /// It did not, or too many before it did not.
+    /// It did not, or too many before it did not. Or an [`Action::CallBack`] was one too many that day.
     Refused,
     /// An [`Action::Open`] has been carried out.
     Opened(Contents),
@@ -103,9 +108,11 @@ pub enum Action {
     StopRecording,
     /// Make a message of the take, with what its caller said of it; [`Event::Filed`] follows.
     File(Take, Said),
+    /// Note what its caller says of a take, should it be filed by somebody else than us: after a crash.
+    Mark(Take, Said),
     /// The take is not wanted and must never come back.
     Discard(Take),
-    /// Send the caller to the mailbox's operator; [`Event::SentOn`] follows. Where that is, nobody who
+    /// Send the caller to the mailbox's operator; [`Event::SentOn`] or [`Event::Connected`] follows. Where that is, nobody who
     /// calls decides.
     SendOn,
     /// Ask for the owner's PIN: the call goes on as another flow.
@@ -152,7 +159,8 @@ pub enum Action {
     },
     /// Record for the mailbox with this number from now on; [`Event::Reached`] follows.
     Reach(String),
-    /// Connect the owner with this number; [`Event::Done`] follows unless the call ends by it.
+    /// Connect the owner with this number; [`Event::Done`], [`Event::Connected`] or [`Event::Refused`]
+    /// follows unless the call ends by it.
     CallBack(String),
     /// End the call.
     HangUp,
@@ -168,7 +176,11 @@ impl Action {
             Self::Play(Prompt::Message { .. } | Prompt::Spoken(_)) | Self::Dictate => true,
             Self::Play(Prompt::Say(Phrase::EnterPin)) => true,
             Self::Play(Prompt::Greeting | Prompt::Say(_)) | Self::Pause(_) => false,
-            Self::StopRecording | Self::Discard(_) | Self::LetIn | Self::HangUp => false,
+            Self::StopRecording
+            | Self::Mark(..)
+            | Self::Discard(_)
+            | Self::LetIn
+            | Self::HangUp => false,
             Self::SendOn | Self::LogIn { .. } | Self::Open | Self::Move { .. } => true,
             Self::Keep { .. } | Self::Remove(_) | Self::ChangePin(_) | Self::Reach(_) => true,
             Self::Find(_) | Self::Forward { .. } | Self::CallBack(_) => true,

@@ -21,6 +21,15 @@ use super::{
 /// Places in the event queue that digits leave free for what must not be lost.
 const KEPT_FREE: usize = 8;
 
+/// What a packet brought that another leg may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Brought {
+    Sound,
+    ComfortNoise,
+    /// Part of a key; the key once it is known.
+    Event(Option<char>),
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Ear {
@@ -52,10 +61,17 @@ impl Ear {
     }
 
     /// A packet that is the call's.
-    pub(super) fn hear(&mut self, now: u64, stream: &Stream, packet: &Packet<'_>, tally: &Tally) {
+    pub(super) fn hear(
+        &mut self,
+        now: u64,
+        stream: &Stream,
+        packet: &Packet<'_>,
+        tally: &Tally,
+    ) -> Option<Brought> {
         let header = packet.header;
         let Some(kind) = stream.kind(header.payload_type) else {
-            return self.refuse(&tally.unexpected);
+            self.refuse(&tally.unexpected);
+            return None;
         };
         let is_sound = kind == Kind::Sound;
         let timestamp = is_sound.then_some(header.timestamp);
@@ -77,6 +93,11 @@ impl Ear {
             let heard = self.events.capacity() > KEPT_FREE && self.tell(Heard::Digit(digit));
             add(&tally.unheard, u64::from(!heard));
         }
+        Some(match kind {
+            Kind::Sound => Brought::Sound,
+            Kind::ComfortNoise => Brought::ComfortNoise,
+            Kind::Event => Brought::Event(digit),
+        })
     }
 
     /// Counts a packet that is not used.

@@ -101,6 +101,7 @@ pub(super) type LegId = u64;
 /// No method blocks longer than the media thread needs to take an order, a millisecond.
 pub struct Leg {
     pub(super) id: LegId,
+    pub(super) thread: usize,
     pub(super) local: SocketAddr,
     pub(super) reorder_ms: u64,
     pub(super) commands: SyncSender<Command>,
@@ -124,6 +125,18 @@ impl Leg {
     /// The address of our RTP; RTCP is on the next port.
     pub fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    /// The thread that moves its packets, for [`Plane::open_on`](super::Plane::open_on).
+    pub fn thread(&self) -> usize {
+        self.thread
+    }
+
+    /// From now on what either leg hears the other one says, packet by packet and as it was encoded, with
+    /// numbers of its own; keys are pressed anew. What is played goes before. Both speak one codec, and
+    /// belong to one thread, or nothing happens. It lasts until one of them is dropped.
+    pub fn bridge(&self, other: &Self) {
+        self.order(Order::Bridge(other.id));
     }
 
     /// Begins to send and receive, at the answer and again after each new offer and answer.

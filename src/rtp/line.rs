@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    ear::Ear,
+    ear::{Brought, Ear},
     leg::{Heard, Stream},
     packet::Packet,
     ports::{Pair, Sockets},
@@ -21,7 +21,7 @@ use super::{
     telephone_event::Press,
 };
 use crate::{
-    audio::{Clip, bed::Segment},
+    audio::{Clip, Codec, bed::Segment},
     srtp::OVERHEAD,
     sys::media::{BATCH, Batch},
 };
@@ -29,6 +29,11 @@ use crate::{
 /// Batches taken in one turn: a flood of 3,200 packets a second is looked through, a larger one is
 /// left to the system to drop.
 const BATCHES: usize = 8;
+
+/// A key that another leg heard is pressed for so long, in milliseconds.
+const PRESS_MS: u32 = 160;
+/// The number of comfort noise, the same for everybody (RFC 3551 §6).
+const COMFORT_NOISE: u8 = 13;
 
 /// What the settings say about a leg.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +56,8 @@ pub(super) struct Line {
     reports: Reports,
     heard_at: u64,
     timed_out: bool,
+    /// The place of the leg that says what this one hears.
+    pub(super) bridged: Option<usize>,
     // Behind the sockets: they are closed before their ports are given back.
     _pair: Pair,
 }
@@ -82,13 +89,20 @@ impl Line {
             reports: Reports::new(rtcp, local, rand::random()),
             heard_at: 0,
             timed_out: false,
+            bridged: None,
             _pair: pair,
         }
     }
 
-    /// The leg's turn, every 20 ms: takes what came, sends what is due.
-    pub(super) fn turn(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
-        self.receive(now, batch, tally);
+    /// The leg's turn, every 20 ms: takes what came, sends what is due. What is heard `other` says.
+    pub(super) fn turn(
+        &mut self,
+        now: u64,
+        other: Option<&mut Line>,
+        batch: &mut Batch,
+        tally: &Tally,
+    ) {
+        self.receive(now, other, batch, tally);
         self.ear.pass(now, tally);
         self.speak(now, tally);
         self.report(now, batch, tally);
@@ -105,7 +119,7 @@ impl Line {
         batch: &mut Batch,
         tally: &Tally,
     ) {
-        self.receive(now, batch, tally);
+        self.receive(now, None, batch, tally);
         if let Some(recording) = recording {
             self.ear.stop_recording(now, tally);
             self.ear.record(now, recording);
@@ -163,7 +177,7 @@ impl Line {
     }
 
     pub(super) fn stop_recording(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
-        self.receive(now, batch, tally);
+        self.receive(now, None, batch, tally);
         self.ear.stop_recording(now, tally);
     }
 
@@ -176,12 +190,18 @@ impl Line {
         }
     }
 
-    fn receive(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
+    fn receive(
+        &mut self,
+        now: u64,
+        mut other: Option<&mut Line>,
+        batch: &mut Batch,
+        tally: &Tally,
+    ) {
         for _ in 0..BATCHES {
             let count = batch.receive(&self.socket);
             for at in 0..count {
                 match batch.datagram(at) {
-                    Some((from, datagram)) => self.take(now, from, datagram, tally),
+                    Some(it) => self.take(now, it, other.as_deref_mut(), tally),
                     None => self.ear.refuse(&tally.malformed),
                 }
             }
@@ -191,7 +211,13 @@ impl Line {
         }
     }
 
-    fn take(&mut self, now: u64, from: SocketAddr, datagram: &mut [u8], tally: &Tally) {
+    fn take(
+        &mut self,
+        now: u64,
+        (from, datagram): (SocketAddr, &mut [u8]),
+        other: Option<&mut Line>,
+        tally: &Tally,
+    ) {
         let Some(call) = self.call.as_mut().filter(|it| it.stream.receive) else {
             return self.ear.refuse(&tally.unexpected);
         };
@@ -211,7 +237,38 @@ impl Line {
             Verdict::Ours => {}
         }
         (self.heard_at, self.timed_out) = (now, false);
-        self.ear.hear(now, &call.stream, &packet, tally);
+        let brought = self.ear.hear(now, &call.stream, &packet, tally);
+        if let (Some(brought), Some(other)) = (brought, other) {
+            other.pass_on(now, call.stream.codec, &packet, brought, tally);
+        }
+    }
+
+    /// Says what another leg heard.
+    fn pass_on(
+        &mut self,
+        now: u64,
+        codec: Codec,
+        packet: &Packet<'_>,
+        brought: Brought,
+        tally: &Tally,
+    ) {
+        let Some(call) = self.call.as_mut().filter(|it| it.stream.send) else { return };
+        let payload_type = match brought {
+            Brought::Sound if call.stream.codec == codec => call.stream.payload_type,
+            Brought::ComfortNoise => COMFORT_NOISE,
+            Brought::Sound => return add(&tally.unsent, 1),
+            Brought::Event(key) => {
+                self.speaker.skip(packet.header);
+                let press = key.and_then(|it| Press::new(it, PRESS_MS));
+                return press.into_iter().for_each(|it| self.speaker.press(it));
+            }
+        };
+        let mut out = [0; LARGEST + OVERHEAD];
+        let Some(plain) = out.first_chunk_mut() else { return };
+        match self.speaker.pass_on(now, payload_type, packet, plain) {
+            0 => add(&tally.late, 1),
+            length => send(&self.socket, call, &mut out, length, tally, &self.ear.stats),
+        }
     }
 
     fn speak(&mut self, now: u64, tally: &Tally) {
@@ -221,10 +278,7 @@ impl Line {
         let Some(plain) = packet.first_chunk_mut() else { return };
         let said = self.speaker.say(now, &call.stream, keep_alive, plain);
         if said.length > 0 {
-            let length = call.secret.seal(&mut packet, said.length);
-            let sent = self.socket.send_to(&packet[..length], call.source.send_to());
-            add(if sent.is_ok() { &tally.sent } else { &tally.unsent }, 1);
-            add(&self.ear.stats.sent, 1);
+            send(&self.socket, call, &mut packet, said.length, tally, &self.ear.stats);
         }
         if let Some(mark) = said.played {
             self.ear.played(mark);
@@ -244,10 +298,26 @@ impl Line {
     fn notice_silence(&mut self, now: u64) {
         let Some(call) = &self.call else { return };
         // Many phones are silent while they hold, also those that announced music.
-        let held = !(call.stream.receive && call.stream.send);
+        // Who listens to somebody else may be silent for as long as that.
+        let held = !(call.stream.receive && call.stream.send) || self.bridged.is_some();
         let limit = if held { self.manners.held_ms } else { self.manners.timeout_ms };
         if limit > 0 && !self.timed_out && now >= self.heard_at.saturating_add(limit) {
             self.timed_out = self.ear.tell(Heard::TimedOut);
         }
     }
+}
+
+/// Encrypts a packet as agreed, and sends it.
+fn send(
+    socket: &UdpSocket,
+    call: &mut Call,
+    packet: &mut [u8],
+    length: usize,
+    tally: &Tally,
+    stats: &LiveStats,
+) {
+    let length = call.secret.seal(packet, length);
+    let sent = socket.send_to(&packet[..length], call.source.send_to());
+    add(if sent.is_ok() { &tally.sent } else { &tally.unsent }, 1);
+    add(&stats.sent, 1);
 }

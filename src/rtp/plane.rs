@@ -177,6 +177,16 @@ impl Plane {
     /// # Errors
     /// [`PlaneError::NoPort`], [`PlaneError::Socket`] or [`PlaneError::Stopped`].
     pub fn open(&self, local: IpAddr) -> Result<Leg, PlaneError> {
+        let load = |it: &usize| self.0.threads[*it].tally.legs.load(Relaxed);
+        let emptiest = (0..self.0.threads.len()).min_by_key(load);
+        self.open_on(emptiest.ok_or(PlaneError::Stopped)?, local)
+    }
+
+    /// Opens a leg that may be [bridged](Leg::bridge) with one of that thread.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on(&self, thread: usize, local: IpAddr) -> Result<Leg, PlaneError> {
         let shared = &self.0;
         let socket = |source| PlaneError::Socket { local, source };
         let sockets = shared.pool.open(local).map_err(socket)?;
@@ -186,8 +196,8 @@ impl Plane {
         let (sender, events) = mpsc::channel(EVENTS);
         let stats = Arc::new(LiveStats::default());
         let line = Line::new(local, sockets, self.manners(), sender, stats.clone());
-        let thread = shared.threads.iter().min_by_key(|it| it.tally.legs.load(Relaxed));
-        let thread = thread.ok_or(PlaneError::Stopped)?;
+        let number = thread;
+        let thread = shared.threads.get(number).ok_or(PlaneError::Stopped)?;
         thread.tally.legs.fetch_add(1, Relaxed);
         if thread.commands.send(Command::Open(id, Box::new(line))).is_err() {
             thread.tally.legs.fetch_sub(1, Relaxed);
@@ -195,7 +205,7 @@ impl Plane {
         }
         let reorder_ms = ms(shared.settings.reorder);
         let commands = thread.commands.clone();
-        Ok(Leg { id, local, reorder_ms, commands, events, stats, stopped: false })
+        Ok(Leg { id, thread: number, local, reorder_ms, commands, events, stats, stopped: false })
     }
 
     /// What was counted so far.

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     leg::Stream,
-    packet::{HEADER, Header},
+    packet::{HEADER, Header, Packet},
     rtcp::Sent,
     telephone_event::Press,
 };
@@ -24,6 +24,10 @@ pub(super) const LARGEST: usize = HEADER + opus_packet::LARGEST;
 const NEXT_SSRC: u32 = 0x9e37_79b9;
 /// Keys waiting to be pressed; more are dropped.
 const MOST_PRESSES: usize = 32;
+/// More packets of another leg than this are not missing: its numbers began anew.
+const WIDEST_GAP: u16 = 100;
+/// From here on a number is one of the past.
+const LATEST: u16 = u16::MAX - WIDEST_GAP;
 /// Between two presses, in milliseconds, so that nobody hears them as one.
 const REST_MS: u64 = 60;
 
@@ -36,6 +40,8 @@ pub(super) struct Speaker {
     /// Steps of the RTP clock in a millisecond.
     per_ms: u32,
     playing: Option<Playing>,
+    /// How another leg's packets become ours.
+    passing: Option<Passing>,
     presses: VecDeque<Press>,
     /// The press being sent, and its timestamp.
     press: Option<(Press, u32)>,
@@ -45,6 +51,16 @@ pub(super) struct Speaker {
     spoke_at: u64,
     packets: u32,
     octets: u32,
+}
+
+/// A stream that another leg hears.
+#[derive(Debug, Clone, Copy)]
+struct Passing {
+    ssrc: u32,
+    /// Their last packet's number.
+    last: u16,
+    /// From their timestamps to ours.
+    offset: u32,
 }
 
 #[derive(Debug)]
@@ -91,6 +107,7 @@ impl Speaker {
             origin,
             per_ms: 8,
             playing: None,
+            passing: None,
             presses: VecDeque::with_capacity(MOST_PRESSES),
             press: None,
             rest_until: 0,
@@ -130,6 +147,44 @@ impl Speaker {
     pub(super) fn press(&mut self, press: Press) {
         if self.presses.len() < MOST_PRESSES {
             self.presses.push_back(press);
+        }
+    }
+
+    /// Writes a packet that another leg heard, and answers how long it is: 0 when it is too large, or
+    /// comes after a later one. Theirs that are missing are missing in ours as well, so that the listener
+    /// knows how to fill the gap.
+    pub(super) fn pass_on(
+        &mut self,
+        now: u64,
+        payload_type: u8,
+        packet: &Packet<'_>,
+        out: &mut [u8; LARGEST],
+    ) -> usize {
+        let Packet { header, payload } = packet;
+        let Some(to) = out[HEADER..].get_mut(..payload.len()) else { return 0 };
+        let known = self.passing.filter(|it| it.ssrc == header.ssrc);
+        let ahead = known.map(|it| header.sequence.wrapping_sub(it.last));
+        let (offset, ahead) = match (known, ahead) {
+            (Some(it), Some(ahead @ 1..=WIDEST_GAP)) => (it.offset, ahead),
+            // A number that goes on where it was used would be no secret any more (RFC 3711 §9.1).
+            (Some(_), Some(0 | LATEST..)) => return 0,
+            _ => (self.timestamp(now).wrapping_sub(header.timestamp), 1),
+        };
+        let is_new = known.is_none_or(|it| it.offset != offset);
+        self.passing = Some(Passing { ssrc: header.ssrc, last: header.sequence, offset });
+        to.copy_from_slice(payload);
+        self.sequence = self.sequence.wrapping_add(ahead - 1);
+        let timestamp = header.timestamp.wrapping_add(offset);
+        let ours = self.header(header.marker || is_new, payload_type, timestamp);
+        self.number(now, ours, payload.len(), out)
+    }
+
+    /// A packet that another leg heard, and that is not passed on, is no gap either.
+    pub(super) fn skip(&mut self, header: Header) {
+        if let Some(it) = self.passing.as_mut().filter(|it| it.ssrc == header.ssrc)
+            && (1..=WIDEST_GAP).contains(&header.sequence.wrapping_sub(it.last))
+        {
+            it.last = header.sequence;
         }
     }
 
@@ -214,6 +269,18 @@ impl Speaker {
         payload: usize,
         packet: &mut [u8; LARGEST],
     ) -> usize {
+        self.due = now + u64::from(stream.ptime_ms);
+        self.number(now, header, payload, packet)
+    }
+
+    /// The same, and nothing of when the next one is due.
+    fn number(
+        &mut self,
+        now: u64,
+        header: Header,
+        payload: usize,
+        packet: &mut [u8; LARGEST],
+    ) -> usize {
         if let Some(to) = packet.first_chunk_mut() {
             header.write(to);
         }
@@ -221,7 +288,6 @@ impl Speaker {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload as u32);
         self.spoke_at = now;
-        self.due = now + u64::from(stream.ptime_ms);
         HEADER + payload
     }
 

@@ -24,7 +24,7 @@ pub struct Counters {
     pub forged: u64,
     /// Packets of a payload type nobody agreed on, or while on hold.
     pub unexpected: u64,
-    /// Packets too late for a recording, or its copies.
+    /// Packets too late for a recording or to be passed on, or their copies.
     pub late: u64,
     /// Samples that were made up in recordings because packets were lost or late.
     pub concealed: u64,

@@ -48,6 +48,7 @@ pub(super) enum Order {
     Record(Box<Recording>),
     StopRecording,
     Press(Press),
+    Bridge(LegId),
     Close,
 }
 
@@ -115,8 +116,8 @@ impl<'a> Lines<'a> {
     /// The turn of all legs in this phase.
     fn turn(&mut self, now: u64) {
         for &slot in &self.phases[now as usize % PHASES] {
-            if let Some(line) = &mut self.slots[slot] {
-                line.turn(now, &mut self.batch, self.tally);
+            if let Some((line, other)) = pair(&mut self.slots, slot) {
+                line.turn(now, other, &mut self.batch, self.tally);
             }
         }
     }
@@ -154,13 +155,32 @@ impl<'a> Lines<'a> {
         }
         if let Some(mut line) = self.slots[slot].take() {
             line.close(now, &mut self.batch, self.tally);
+            self.bridge(slot, line.bridged, None);
         }
         self.free.push(slot);
         self.tally.legs.fetch_sub(1, Relaxed);
     }
 
+    /// The leg that is bridged with this one is from now on bridged with `to`.
+    fn bridge(&mut self, slot: usize, other: Option<usize>, to: Option<usize>) {
+        let other = other.filter(|it| *it != slot).and_then(|it| self.slots[it].as_mut());
+        if let Some(other) = other {
+            other.bridged = to;
+        }
+    }
+
     fn tell(&mut self, now: u64, id: LegId, order: Order) {
         let Some(&slot) = self.index.get(&id) else { return };
+        if let Order::Bridge(other) = order {
+            // Two legs that are free: what was bridged before is so until one of them is closed.
+            let Some(&other) = self.index.get(&other) else { return };
+            let free = |it: usize| self.slots[it].as_ref().is_some_and(|it| it.bridged.is_none());
+            if slot != other && free(slot) && free(other) {
+                self.bridge(slot, Some(other), Some(slot));
+                self.bridge(other, Some(slot), Some(other));
+            }
+            return;
+        }
         let Some(line) = &mut self.slots[slot] else { return };
         let (batch, tally) = (&mut self.batch, self.tally);
         match order {
@@ -180,7 +200,7 @@ impl<'a> Lines<'a> {
             Order::Record(recording) => line.record(now, recording, batch, tally),
             Order::StopRecording => line.stop_recording(now, batch, tally),
             Order::Press(press) => line.press(press),
-            Order::Close => {}
+            Order::Bridge(_) | Order::Close => {}
         }
     }
 
@@ -194,4 +214,13 @@ impl<'a> Lines<'a> {
             _ => {}
         }
     }
+}
+
+/// A leg, and the one that it is bridged with.
+fn pair(slots: &mut [Option<Box<Line>>], slot: usize) -> Option<(&mut Line, Option<&mut Line>)> {
+    let Some(other) = slots[slot].as_ref()?.bridged else {
+        return slots[slot].as_deref_mut().map(|it| (it, None));
+    };
+    let [line, other] = slots.get_disjoint_mut([slot, other]).ok()?;
+    Some((line.as_deref_mut()?, other.as_deref_mut()))
 }

@@ -1,4 +1,4 @@
-//! `[[sip.accounts]]` and `[[sip.register]]`: names, and passwords in files of their own.
+//! `[[sip.accounts]]`, `[[sip.register]]` and `[sip.outbound]`: names, and passwords in files of their own.
 
 use std::{
     io,
@@ -10,9 +10,9 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sipx_sip::{Scheme, Uri};
+use sipx_sip::{Scheme, Uri, auth::Credentials};
 
-use super::{ListenError, digest::Guard, register::Login};
+use super::{ListenError, call::Proxy, digest::Guard, register::Login};
 
 /// `[[sip.accounts]]`: somebody who may call from an address that is not in `allow`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,19 @@ pub struct Registration {
     pub expires: Duration,
     /// The number that calls are to be sent to; `user` if none is given.
     pub contact_user: Option<String>,
+}
+
+/// `[sip.outbound]`: where calls of ours go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outbound {
+    /// The phone system or proxy: `sip:pbx.example:5060`, or with `;transport=tcp` or `;transport=tls`
+    /// behind it.
+    pub server: String,
+    /// Who we are there, if it asks for a password.
+    pub user: Option<String>,
+    /// A file with nothing but the password in it, readable by its owner only.
+    pub password_file: Option<PathBuf>,
 }
 
 /// Why a password cannot be used.
@@ -109,10 +122,33 @@ impl Registration {
 
     /// The registrar's address.
     pub(super) fn uri(&self) -> Option<Uri> {
-        let uri = Uri::parse(self.server.clone().into()).ok()?;
-        let plain = matches!(uri.scheme(), Scheme::Sip) && !uri.has_headers();
-        (plain && uri.host().is_some() && uri.user().is_none()).then_some(uri)
+        server(&self.server)
     }
+}
+
+impl Outbound {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(name) = self.user.as_ref().filter(|it| !is_name(it)) {
+            return Err(not_a_name("outbound", name));
+        }
+        if self.user.is_some() != self.password_file.is_some() {
+            return Err("outbound: user and password_file belong together".into());
+        }
+        match server(&self.server) {
+            Some(_) => Ok(()),
+            None => Err(format!(
+                "outbound: {:?} is not a server such as sip:pbx.example:5060",
+                self.server
+            )),
+        }
+    }
+}
+
+/// A server's address.
+fn server(text: &str) -> Option<Uri> {
+    let uri = Uri::parse(text.to_owned().into()).ok()?;
+    let plain = matches!(uri.scheme(), Scheme::Sip) && !uri.has_headers();
+    (plain && uri.host().is_some() && uri.user().is_none()).then_some(uri)
 }
 
 /// Who guards the accounts; nobody if there are none.
@@ -142,6 +178,24 @@ pub(super) fn logins(registrations: &[Registration]) -> Result<Vec<Login>, Liste
         Ok(Login::new(it, uri, word))
     };
     registrations.iter().map(login).collect()
+}
+
+/// Where calls of ours go, with what is needed to be let in there.
+pub(super) fn outbound(settings: Option<&Outbound>) -> Result<Option<Proxy>, ListenError> {
+    let Some(it) = settings else { return Ok(None) };
+    let uri = server(&it.server).ok_or_else(|| ListenError::Outbound(it.server.clone()))?;
+    let credentials = match (&it.user, &it.password_file) {
+        (Some(user), Some(file)) => {
+            let word = password(file).map_err(|source| ListenError::Password {
+                section: "outbound",
+                user: user.clone(),
+                source,
+            })?;
+            Some(Credentials::new(user.clone(), word))
+        }
+        _ => None,
+    };
+    Ok(Some(Proxy { uri, credentials }))
 }
 
 /// The password in a file; a line end after it does not count.

@@ -1,22 +1,23 @@
-//! Calls we place: for the demonstration and for tests. No digest, no early sound, no forking.
+//! Calls we place: for callers who want somebody else, for the demonstration and for tests. No early
+//! sound, no forking.
 
-use std::net::SocketAddr;
+mod placed;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use sipx_sip::{
-    HeaderName, Method, Request, RequestBuilder, Response, TuEvent, Uri, headers::Address,
-};
-use sipx_transport::{TransportKind, target::Target};
-use tokio::sync::mpsc;
+use sipx_sip::{Uri, auth::Credentials};
+use tokio::sync::oneshot;
 
+use self::placed::Placed;
 use super::{
     Endpoint,
-    desk::DialogId,
-    dialog::{Dialog, Leg},
-    identity::party,
-    path::{Path, contact, contact_of, resolve, routes, via},
-    reply::{ALLOW, SDP, new_tag},
-    sdp::Session,
+    dialog::Dialog,
+    path::{Missing, at, way_to},
+    sdp::NotAcceptable,
     wire::{Way, Wire},
 };
 use crate::{audio::Codec, mailbox::Caller};
@@ -27,9 +28,9 @@ pub enum CallError {
     /// The address is not `sip:user@host`, or the host is not known.
     #[error("{0:?} is not an address that can be called")]
     Address(String),
-    /// No address of ours is of the same kind, IPv4 or IPv6.
-    #[error("we do not listen on an address from which {0} could be reached")]
-    NoWay(SocketAddr),
+    /// No address of ours is of the same kind: IPv4 or IPv6, plain or TLS.
+    #[error("we do not listen on an address from which {0:?} could be reached")]
+    NoWay(String),
     /// The other side does not want it.
     #[error("the call was refused: {code} {reason}")]
     Refused {
@@ -38,28 +39,64 @@ pub enum CallError {
         /// What the other side says to it.
         reason: String,
     },
-    /// Nobody there.
+    /// They want a password, and have none of ours, or not the right one.
+    #[error("the other side asks for a password, see [sip.outbound]")]
+    Password,
+    /// Nobody there, or nobody in time.
     #[error("no answer came")]
     NoAnswer,
     /// The answer makes no sense.
-    #[error("the call was answered with something that cannot be spoken")]
-    Answer,
+    #[error("the call was answered with something that cannot be spoken: {0}")]
+    Answer(NotAcceptable),
 }
 
-/// An INVITE on its way.
-struct Placed {
+/// Where a call of ours is to go, and on which way.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    uri: Uri,
+    /// The proxy on the way, where the address does not name it.
+    route: Option<Uri>,
+    credentials: Option<Credentials>,
     wire: Wire,
     way: Way,
-    call: String,
-    tag: String,
-    from: String,
-    contact: String,
-    session: Session,
 }
+
+/// A call of ours on its way. Dropping it gives it up: CANCEL goes out, and what is answered all the
+/// same is hung up.
+#[derive(Debug)]
+pub struct Ringing {
+    told: oneshot::Receiver<Result<Dialog, CallError>>,
+}
+
+/// How a call of ours is placed.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// Who calls, as the other side is to see it.
+    pub from: &'a Caller,
+    /// Where sound is expected: an address of [`Destination::local`].
+    pub media: SocketAddr,
+    /// What is offered, besides telephone events.
+    pub codecs: &'a [Codec],
+    /// The call is given up when nobody has answered for so long.
+    pub within: Duration,
+}
+
+/// `[sip.outbound]` as it is used.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    pub(super) uri: Uri,
+    pub(super) credentials: Option<Credentials>,
+}
+
+/// How long our own demonstration rings: the time a proxy gives a phone (RFC 3261 §16.6, timer C).
+const DEMONSTRATION: Duration = Duration::from_secs(180);
 
 impl Endpoint {
     /// Places a call to `sip:1000@127.0.0.1:5060` (or `...;transport=tcp`), offering `codecs` and
-    /// telephone events, with sound expected at `media`.
+    /// telephone events, with sound expected at `media`. `[sip.outbound]` is not asked.
+    ///
+    /// # Errors
+    /// [`CallError`].
     pub async fn call(
         &self,
         to: &str,
@@ -67,120 +104,77 @@ impl Endpoint {
         media: SocketAddr,
         codecs: &[Codec],
     ) -> Result<Dialog, CallError> {
-        let wrong = || CallError::Address(to.to_owned());
-        let uri = Uri::parse(Bytes::from(to.to_owned())).map_err(|_| wrong())?;
-        let address = resolve(&uri, media.ip()).await.ok_or_else(wrong)?;
-        let transport = match uri.transport() {
-            Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
-            _ => TransportKind::Udp,
-        };
-        let near = |it: &&Wire| !it.is_secure() && it.bound().is_ipv4() == address.is_ipv4();
-        let wire = self.wires.iter().find(near).ok_or(CallError::NoWay(address))?.clone();
-        let local = wire.local_for(address.ip());
-        let tag = new_tag();
-        let mut placed = Placed {
-            way: Way { target: Target::new(address, transport), reuse: None },
-            call: new_tag(),
-            from: format!("{};tag={tag}", name_addr(from, local)),
-            tag,
-            contact: contact(None, local, transport),
-            session: Session::new(rand::random(), media),
-            wire,
-        };
-        let request = placed.invite(uri, local, codecs).ok_or_else(wrong)?;
-        let mut responses = placed.wire.request(request, placed.way.clone()).await;
-        let answer = answer(&mut responses).await?;
-        placed.take_up(self, answer, responses).await
+        let destination = self.direct(to).await?;
+        let how = Outgoing { from, media, codecs, within: DEMONSTRATION };
+        self.ring(destination, how).answered().await
+    }
+
+    /// Finds the way to an address, or to a number: by `[sip.outbound]` if that is set, else a number
+    /// is one of the phone system at `home` ([`Invitation::home`](super::Invitation::home)).
+    ///
+    /// # Errors
+    /// [`CallError::Address`] or [`CallError::NoWay`].
+    pub async fn destination(&self, to: &str, home: &str) -> Result<Destination, CallError> {
+        let Some(proxy) = &self.outbound else { return self.direct(&at(to, home)).await };
+        let to = at(to, &proxy.uri.to_string());
+        let uri = address(&to)?;
+        let (wire, way) = self.way_to(&proxy.uri, &to).await?;
+        let same = |it: &Uri| it.host().map(ToString::to_string);
+        let route = Some(&proxy.uri).filter(|it| same(it) != same(&uri)).cloned();
+        Ok(Destination { uri, route, credentials: proxy.credentials.clone(), wire, way })
+    }
+
+    /// Places a call.
+    pub fn ring(&self, destination: Destination, how: Outgoing<'_>) -> Ringing {
+        let (tell, told) = oneshot::channel();
+        let placed = Placed::new(destination, how, self.desk.clone());
+        tokio::spawn(placed.run(how.within, tell));
+        Ringing { told }
+    }
+
+    async fn direct(&self, to: &str) -> Result<Destination, CallError> {
+        let uri = address(to)?;
+        let (wire, way) = self.way_to(&uri, to).await?;
+        Ok(Destination { uri, route: None, credentials: None, wire, way })
+    }
+
+    async fn way_to(&self, uri: &Uri, to: &str) -> Result<(Wire, Way), CallError> {
+        way_to(&self.wires, uri).await.map_err(|missing| match missing {
+            Missing::Lookup => CallError::Address(to.to_owned()),
+            Missing::NoWay => CallError::NoWay(to.to_owned()),
+        })
     }
 }
 
-impl Placed {
-    fn invite(&mut self, uri: Uri, local: SocketAddr, codecs: &[Codec]) -> Option<Request> {
-        let to = [b"<", &uri.to_bytes()[..], b">"].concat();
-        let request = RequestBuilder::new(Method::Invite, uri)
-            .header(HeaderName::Via, via(&self.way.target, local))
-            .ok()?
-            .max_forwards(70)
-            .header(HeaderName::From, self.from.clone())
-            .ok()?
-            .header(HeaderName::To, to)
-            .ok()?
-            .header(HeaderName::CallId, self.call.clone())
-            .ok()?
-            .cseq(1, &Method::Invite)
-            .ok()?
-            .header(HeaderName::Contact, self.contact.clone())
-            .ok()?
-            .header(HeaderName::Allow, ALLOW)
-            .ok()?
-            .header(HeaderName::ContentType, SDP)
-            .ok()?
-            .body(self.session.offer(codecs));
-        Some(request.build())
+impl Destination {
+    /// Our address on this machine towards it, where sound is best received.
+    pub fn own(&self) -> IpAddr {
+        self.wire.own_for(self.peer())
     }
 
-    async fn take_up(
-        mut self,
-        endpoint: &Endpoint,
-        answer: Response,
-        responses: mpsc::Receiver<TuEvent>,
-    ) -> Result<Dialog, CallError> {
-        let source = self.way.target.addr;
-        let to = answer.headers.value(&HeaderName::To).ok_or(CallError::Answer)?.into_owned();
-        let theirs = party(&answer.headers, &HeaderName::To).and_then(|it| it.tag);
-        let mut way_back: Vec<Address> = routes(&answer.headers);
-        way_back.reverse();
-        let mut path = Path {
-            call: Bytes::from(self.call.clone()),
-            ours: Bytes::from(self.from),
-            theirs: Bytes::from(to),
-            routes: way_back,
-            target: contact_of(&answer.headers).ok_or(CallError::Answer)?,
-            sequence: 1,
-            source,
-            transport: self.way.target.transport,
-        };
-        let Ok(media) = self.session.agree(answer.body(), source.ip()) else {
-            // It is up all the same for the other side, and has to be taken down in order.
-            if let Some((ack, way)) = path.request(Method::Ack, &self.wire).await {
-                self.wire.acknowledge(ack, way).await;
-            }
-            if let Some((bye, way)) = path.request(Method::Bye, &self.wire).await {
-                self.wire.request(bye, way).await;
-            }
-            return Err(CallError::Answer);
-        };
-        let call = self.call.into_bytes();
-        let id = DialogId { call, ours: self.tag.into(), theirs: theirs.unwrap_or_default() };
-        let ends = (self.wire, endpoint.desk.clone());
-        let leg = Leg::placed(ends, id, path, self.contact, (self.session, media), responses);
-        leg.await.ok_or(CallError::Answer)
+    /// Our address as it is told there.
+    pub fn local(&self) -> IpAddr {
+        self.wire.local_for(self.peer()).ip()
+    }
+
+    /// Where its signalling comes from.
+    pub fn peer(&self) -> IpAddr {
+        self.way.target.addr.ip()
     }
 }
 
-async fn answer(responses: &mut mpsc::Receiver<TuEvent>) -> Result<Response, CallError> {
-    loop {
-        match responses.recv().await {
-            Some(TuEvent::Response(it)) if it.status.is_success() => return Ok(*it),
-            Some(TuEvent::Response(it)) if it.status.is_final() => {
-                let reason = String::from_utf8_lossy(&it.reason).into_owned();
-                return Err(CallError::Refused { code: it.status.code(), reason });
-            }
-            Some(TuEvent::Response(_)) => {}
-            _ => return Err(CallError::NoAnswer),
-        }
+impl Ringing {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn answered(self) -> Result<Dialog, CallError> {
+        self.told.await.unwrap_or(Err(CallError::NoAnswer))
     }
 }
 
-fn name_addr(from: &Caller, local: SocketAddr) -> String {
-    let name = from.name.as_deref().map(|it| {
-        let escaped = it.replace('\\', "\\\\").replace('"', "\\\"");
-        format!("\"{escaped}\" ")
-    });
-    // Whatever a user part may not have is left out rather than escaped: these are numbers.
-    let plain = |it: &char| it.is_ascii_alphanumeric() || "+*#-_.".contains(*it);
-    let user: String =
-        from.number.as_deref().unwrap_or("anonymous").chars().filter(plain).collect();
-    let user = user.replace('#', "%23");
-    format!("{}<sip:{user}@{local}>", name.unwrap_or_default())
+fn address(text: &str) -> Result<Uri, CallError> {
+    let uri = Uri::parse(Bytes::from(text.to_owned())).ok();
+    let is_sip = |it: &Uri| it.scheme().is_sip() && it.host().is_some();
+    uri.filter(is_sip).ok_or_else(|| CallError::Address(text.to_owned()))
 }

@@ -65,6 +65,8 @@ pub struct SendingOn {
 enum Order {
     /// Send the 200, and tell when it is out.
     Answer(oneshot::Sender<()>),
+    /// Speak nothing but what is spoken now, whatever is offered.
+    KeepCodec,
     /// Send the caller to a number or an address, and tell whether they go there.
     SendOn(String, oneshot::Sender<bool>),
     HangUp,
@@ -93,6 +95,13 @@ impl Dialog {
         self.is_early.then(|| Answering { orders: self.orders.downgrade() })
     }
 
+    /// From now on nothing else is spoken than now, as long as the call lasts: whoever offers something
+    /// else only is told 488, and nothing changes.
+    pub async fn keep_codec(&self) {
+        // An error means it is over.
+        let _ = self.orders.send(Order::KeepCodec).await;
+    }
+
     /// What sends this caller on.
     pub fn sending_on(&self) -> SendingOn {
         SendingOn { orders: self.orders.downgrade() }
@@ -101,14 +110,22 @@ impl Dialog {
 
 impl SendingOn {
     /// Sends the caller to a number of the phone system they come from, or to a SIP address: with a 302
-    /// if the call is not answered yet, else with a REFER. Waits for the outcome as far as it is told,
-    /// half a minute at most; `false` if they stay. The call is to be ended then if they go.
+    /// if the call is not answered yet, else with a REFER. Waits for the outcome; `false` if they stay,
+    /// or if none was told within half a minute, or three once it was told that it is under way. The call
+    /// is to be ended if they go.
     pub async fn send_to(&self, to: &str) -> bool {
         let (done, sent) = oneshot::channel();
         let Some(orders) = self.orders.upgrade() else { return false };
         let told = orders.send(Order::SendOn(to.to_owned(), done)).await.is_ok();
         drop(orders);
         told && sent.await.unwrap_or(false)
+    }
+
+    /// As [`Dialog::keep_codec`].
+    pub async fn keep_codec(&self) {
+        if let Some(orders) = self.orders.upgrade() {
+            let _ = orders.send(Order::KeepCodec).await;
+        }
     }
 }
 

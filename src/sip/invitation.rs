@@ -11,6 +11,7 @@ use super::{
     desk::{Arrival, Desk, Place},
     dialog::{Caught, Dialog, Leg, Manner},
     identity::{self, Called},
+    path::home,
     reply::{Refusal, refuse, reply},
     sdp::{Media, NotAcceptable, Offer, Session, Terms},
 };
@@ -39,6 +40,8 @@ pub struct Invitation {
     /// The same on this machine, where sound is best received. It differs from `local` when that
     /// is advertised in place of it.
     pub own: IpAddr,
+    /// The phone system it came from, as an address without a user.
+    pub home: String,
     /// Its Call-ID, for logs and for the telephone system's own records.
     pub call_id: String,
     offer: Result<Offer, NotAcceptable>,
@@ -91,6 +94,7 @@ impl Invitation {
             source: arrival.source,
             local: arrival.local,
             own: arrival.wire.own_for(arrival.source.ip()),
+            home: home(&request.headers, arrival.source, arrival.transport),
             call_id: String::from_utf8_lossy(&call_id).into_owned(),
             offer: offer(request.body(), arrival.source.ip(), desk.terms(arrival.transport)),
             held: Some(Caught { arrival, tag, desk, place, cancelled }),

@@ -42,8 +42,8 @@ use crate::{
     srtp,
 };
 
-pub use accounts::{Account, PasswordError, Registration};
-pub use call::CallError;
+pub use accounts::{Account, Outbound, PasswordError, Registration};
+pub use call::{CallError, Destination, Outgoing, Ringing};
 pub use desk::Counters;
 pub use dialog::{Answering, Dialog, Farewell, SendingOn, Signal};
 pub use identity::Called;
@@ -107,6 +107,9 @@ pub struct Settings {
     pub accounts: Vec<Account>,
     /// `[[sip.register]]`: telephone systems that want us to log in to them.
     pub register: Vec<Registration>,
+    /// `[sip.outbound]`: where calls go that we place for our callers. Without it numbers are called at
+    /// the phone system the caller came from, and addresses where they say.
+    pub outbound: Option<Outbound>,
     /// `[sip.lamp]`: who is told how many messages wait, and how fast.
     pub lamp: lamp::Settings,
     /// What may be spoken: that of `[rtp] codecs`, for which there is no second setting here.
@@ -141,6 +144,7 @@ impl Default for Settings {
             tls: None,
             accounts: Vec::new(),
             register: Vec::new(),
+            outbound: None,
             lamp: lamp::Settings::default(),
             codecs: Codec::SPOKEN.to_vec(),
             srtp: srtp::Policy::default(),
@@ -169,7 +173,8 @@ impl Settings {
             return Err(format!("accounts: there are two of {:?}", twice[0]));
         }
         self.accounts.iter().try_for_each(Account::check)?;
-        self.register.iter().try_for_each(Registration::check)
+        self.register.iter().try_for_each(Registration::check)?;
+        self.outbound.as_ref().map_or(Ok(()), Outbound::check)
     }
 
     /// The shortest session timer we bear: 90 s at the usual T1 (RFC 4028 §4), in whole seconds.
@@ -215,9 +220,9 @@ pub enum ListenError {
     #[error("sip.listen names no address")]
     Nowhere,
     /// A password cannot be had.
-    #[error("the password of {user:?} in [[sip.{section}]] cannot be used")]
+    #[error("the password of {user:?} in sip.{section} cannot be used")]
     Password {
-        /// `accounts` or `register`.
+        /// `accounts`, `register` or `outbound`.
         section: &'static str,
         /// Whose it is.
         user: String,
@@ -230,6 +235,9 @@ pub enum ListenError {
     /// No address we listen on is of the kind a registrar needs.
     #[error("{0:?} in sip.register is not a server such as sip:pbx.example:5060")]
     Registrar(String),
+    /// Calls of ours have nowhere to go.
+    #[error("{0:?} in sip.outbound is not a server such as sip:pbx.example:5060")]
+    Outbound(String),
 }
 
 /// Whether [`Endpoint::listen`] would succeed now. Nothing is said to anybody, and nothing kept.
@@ -244,6 +252,7 @@ pub fn rehearse(settings: &Settings) -> Result<(), ListenError> {
     networks("identity_from", &settings.identity_from)?;
     accounts::guard(&settings.accounts)?;
     accounts::logins(&settings.register)?;
+    accounts::outbound(settings.outbound.as_ref())?;
     identity(settings)?;
     let tried = settings.listen.iter().map(|&address| {
         let failed = |(transport, source)| ListenError::new(address, transport, source);
@@ -277,6 +286,8 @@ pub struct Endpoint {
     addresses: Arc<[SocketAddr]>,
     desk: Arc<desk::Desk>,
     registrations: Arc<register::Registrations>,
+    /// Where calls of ours go, if that is set.
+    outbound: Option<Arc<call::Proxy>>,
 }
 
 /// Invitations not yet taken by the driver; further calls are refused with 503.
@@ -294,6 +305,7 @@ impl Endpoint {
         let believed = networks("identity_from", &settings.identity_from)?;
         let guard = accounts::guard(&settings.accounts)?;
         let logins = accounts::logins(&settings.register)?;
+        let outbound = accounts::outbound(settings.outbound.as_ref())?.map(Arc::new);
         let timers =
             sipx_sip::Timers { t1: settings.t1, t2: settings.t1 * 8, t4: settings.t1 * 10 };
         let (sender, invitations) = mpsc::channel(INVITATIONS);
@@ -329,7 +341,7 @@ impl Endpoint {
         let wires: Arc<[wire::Wire]> = wires.into();
         let registrations = register::Registrations::begin(logins, &wires, &registrars);
         let registrations = Arc::new(registrations);
-        Ok((Self { wires, addresses, desk, registrations }, invitations))
+        Ok((Self { wires, addresses, desk, registrations, outbound }, invitations))
     }
 
     /// The addresses we really listen on, in the order of the settings; those for TLS come last.

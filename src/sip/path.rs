@@ -106,6 +106,68 @@ pub(super) async fn resolve(uri: &Uri, near: IpAddr) -> Option<SocketAddr> {
     }
 }
 
+/// Why an address cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Nobody knows its host.
+    Lookup,
+    /// No address of ours is of its kind: IPv4 or IPv6, plain or TLS.
+    NoWay,
+}
+
+/// The first of our addresses that reaches what a URI names, and how it does.
+pub(super) async fn way_to(wires: &[Wire], uri: &Uri) -> Result<(Wire, Way), Missing> {
+    let mut missing = Missing::Lookup;
+    for wire in wires {
+        let Some(address) = resolve(uri, wire.bound().ip()).await else { continue };
+        missing = Missing::NoWay;
+        // An address written out is what it is, whatever we would like.
+        if wire.is_secure() != is_secure(uri) || address.is_ipv4() != wire.bound().is_ipv4() {
+            continue;
+        }
+        let transport = match uri.transport() {
+            _ if is_secure(uri) => TransportKind::Tls,
+            Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
+            _ => TransportKind::Udp,
+        };
+        let mut target = Target::new(address, transport);
+        if let Some(host) = uri.host().filter(|_| is_secure(uri)) {
+            target = target.verifying(host_name(host));
+        }
+        return Ok((wire.clone(), Way { target, reuse: None }));
+    }
+    Err(missing)
+}
+
+/// The phone system a request came from, as an address without a user: what it calls itself in
+/// `Record-Route` or `Contact`, unless that is somebody else's address, as behind a proxy that hides.
+pub(super) fn home(headers: &Headers, source: SocketAddr, transport: TransportKind) -> String {
+    let named = routes(headers).into_iter().next().map(|it| it.uri).or_else(|| contact_of(headers));
+    let itself = |uri: &Uri| match uri.host() {
+        Some(Host::Ip(ip)) => *ip == source.ip(),
+        Some(Host::Name(_)) => true,
+        None => false,
+    };
+    let (host, port) = match named.filter(itself) {
+        Some(uri) => (uri.host().map(ToString::to_string), uri.port()),
+        None => (None, Some(source.port()).filter(|_| transport == TransportKind::Udp)),
+    };
+    let host = host.unwrap_or_else(|| match source.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    });
+    let port = port.map(|it| format!(":{it}")).unwrap_or_default();
+    format!("sip:{host}{port}{}", tail(transport))
+}
+
+/// A number at a phone system, or an address as it is.
+pub(super) fn at(number: &str, home: &str) -> String {
+    match number.contains(':') {
+        true => number.to_owned(),
+        false => home.replacen("sip:", &format!("sip:{number}@"), 1),
+    }
+}
+
 /// Whether an address is to be reached over TLS.
 pub(super) fn is_secure(uri: &Uri) -> bool {
     let named = uri.transport().is_some_and(|it| it.eq_ignore_ascii_case(b"tls"));
@@ -129,12 +191,15 @@ pub(super) fn via(target: &Target, local: SocketAddr) -> String {
 pub(super) fn contact(user: Option<&[u8]>, local: SocketAddr, transport: TransportKind) -> String {
     let user = user.and_then(|it| std::str::from_utf8(it).ok());
     let user = user.map(|it| format!("{it}@")).unwrap_or_default();
-    let tail = match transport {
+    format!("<sip:{user}{local}{}>", tail(transport))
+}
+
+fn tail(transport: TransportKind) -> &'static str {
+    match transport {
         TransportKind::Tcp => ";transport=tcp",
         TransportKind::Tls => ";transport=tls",
         _ => "",
-    };
-    format!("<sip:{user}{local}{tail}>")
+    }
 }
 
 /// Our `Contact` in the answer to a request: who calls `sips:` is told a `sips:` (RFC 5630 §5.1.2).
@@ -163,6 +228,43 @@ fn is_loose(uri: &Uri) -> bool {
     uri.params().is_some_and(|it| it.contains("lr"))
 }
 
-fn bracketed(uri: &Uri) -> Vec<u8> {
+pub(super) fn bracketed(uri: &Uri) -> Vec<u8> {
     [b"<", &uri.to_bytes()[..], b">"].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use sipx_sip::Header;
+
+    use super::*;
+
+    #[test]
+    fn a_phone_system_is_found_where_it_says_it_is_unless_that_is_a_phone_behind_it() {
+        use TransportKind::{Tcp, Tls, Udp};
+        let source = "192.0.2.7:5070".parse().unwrap();
+        let of = |contact: &str, route: Option<&str>, transport| {
+            let mut headers = Headers::new();
+            headers.push(Header::build(HeaderName::Contact, contact.to_owned()).unwrap());
+            if let Some(route) = route {
+                headers.push(Header::build(HeaderName::RecordRoute, route.to_owned()).unwrap());
+            }
+            home(&headers, source, transport)
+        };
+        for (contact, route, transport, expected) in [
+            ("<sip:1@192.0.2.7:5080>", None, Udp, "sip:192.0.2.7:5080"),
+            ("<sip:1@10.0.0.9:5080>", None, Udp, "sip:192.0.2.7:5070"),
+            ("<sip:1@10.0.0.9>", Some("<sip:192.0.2.7;lr>"), Udp, "sip:192.0.2.7"),
+            // The port a connection came from is nowhere to call.
+            ("<sip:1@10.0.0.9:5080>", None, Tcp, "sip:192.0.2.7;transport=tcp"),
+            ("<sip:1@pbx.example>", None, Tls, "sip:pbx.example;transport=tls"),
+        ] {
+            assert_eq!(of(contact, route, transport), expected);
+        }
+    }
+
+    #[test]
+    fn a_number_is_one_of_the_phone_system_and_an_address_its_own() {
+        assert_eq!(at("0", "sip:[2001:db8::7];transport=tcp"), "sip:0@[2001:db8::7];transport=tcp");
+        assert_eq!(at("sip:desk@office.example", "sip:192.0.2.7"), "sip:desk@office.example");
+    }
 }

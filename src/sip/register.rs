@@ -17,7 +17,6 @@ use sipx_sip::{
     auth::{Challenge, Credentials, respond, strongest},
     headers::ContactValue,
 };
-use sipx_transport::{TransportKind, target::Target};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -27,7 +26,7 @@ use tokio::{
 use super::{
     accounts::Registration,
     gate::Registrars,
-    path::{contact, host_name, is_secure, resolve, via},
+    path::{Missing, contact, via, way_to},
     reply::new_tag,
     wire::{Way, Wire},
 };
@@ -223,36 +222,17 @@ impl Agent {
 
     /// Where the registrar is. From now on calls may come from there.
     async fn way(&mut self) -> Result<(Wire, Way), Failure> {
-        let uri = &self.login.uri;
-        let (mut found, mut is_known) = (None, false);
-        for wire in self.wires.iter() {
-            let Some(address) = resolve(uri, wire.bound().ip()).await else { continue };
-            is_known = true;
-            if wire.is_secure() != is_secure(uri) {
-                continue;
-            }
-            // An address written out is what it is, whatever we would like.
-            if address.is_ipv4() == wire.bound().is_ipv4() {
-                found = Some((wire.clone(), address));
-                break;
-            }
+        let found = way_to(&self.wires, &self.login.uri).await;
+        let (wire, way) = found.map_err(|missing| match missing {
+            Missing::Lookup => Failure::Lookup,
+            Missing::NoWay => Failure::NoWay,
+        })?;
+        let address = way.target.addr.ip();
+        if self.admitted != Some(address) {
+            self.registrars.replace(self.admitted, address);
+            self.admitted = Some(address);
         }
-        let missing = if is_known { Failure::NoWay } else { Failure::Lookup };
-        let (wire, address) = found.ok_or(missing)?;
-        if self.admitted != Some(address.ip()) {
-            self.registrars.replace(self.admitted, address.ip());
-            self.admitted = Some(address.ip());
-        }
-        let transport = match uri.transport() {
-            _ if is_secure(uri) => TransportKind::Tls,
-            Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
-            _ => TransportKind::Udp,
-        };
-        let mut target = Target::new(address, transport);
-        if let Some(host) = uri.host().filter(|_| is_secure(uri)) {
-            target = target.verifying(host_name(host));
-        }
-        Ok((wire, Way { target, reuse: None }))
+        Ok((wire, way))
     }
 
     fn request(&mut self, wire: &Wire, way: &Way, expires: Duration) -> Option<Request> {
@@ -377,7 +357,7 @@ pub(super) async fn answer(wire: &Wire, request: Request, way: Way) -> Option<Re
 }
 
 /// The best way of proving the password that is asked for and that we speak.
-fn challenge(response: &Response) -> Option<Challenge> {
+pub(super) fn challenge(response: &Response) -> Option<Challenge> {
     let from_proxy = response.status.code() == 407;
     let name = if from_proxy { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
     let challenges = response.headers.get_all(&name).take(8);

@@ -32,6 +32,9 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// A PEM file with its key, which others on this machine must not be able to read.
     pub key: PathBuf,
+    /// A PEM file with certificates that are believed besides those this machine trusts, when we connect
+    /// to others: of phone systems that vouch for themselves.
+    pub trusted: Option<PathBuf>,
 }
 
 /// Why TLS cannot be spoken.
@@ -102,7 +105,12 @@ impl Identity {
         let stamps = stamps(settings);
         let server = Arc::new(server(settings)?);
         let state = Mutex::new(State { server, stamps, is_wrong: false });
-        let client = ClientTls::new(&TrustAnchors::system()).ok();
+        let mut trusted = TrustAnchors::system();
+        if let Some(path) = &settings.trusted {
+            let missing = |_| TlsError::NoCertificate { path: path.clone() };
+            trusted.add_pem(&read(path)?).map_err(missing)?;
+        }
+        let client = ClientTls::new(&trusted).ok();
         Ok(Self { settings: settings.clone(), state, client })
     }
 
@@ -241,7 +249,7 @@ mod tests {
         std::fs::write(&certificate, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
         std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
-        Tls { listen: Vec::new(), certificate, key }
+        Tls { listen: Vec::new(), certificate, key, trusted: None }
     }
 
     #[test]

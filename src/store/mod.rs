@@ -49,6 +49,7 @@ macro_rules! at_leisure {
 }
 
 pub mod announcements;
+pub mod call_backs;
 pub mod deliveries;
 pub mod dial_in;
 pub mod greetings;

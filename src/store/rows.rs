@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::{Db, Engine, MIGRATIONS, StoreError, Tx};
 
 /// Every table, each after those it refers to.
-pub const TABLES: [&str; 21] = [
+pub const TABLES: [&str; 22] = [
     "tenant",
     "person",
     "dial_in",
@@ -28,6 +28,7 @@ pub const TABLES: [&str; 21] = [
     "guess",
     "greeting",
     "spoken_name",
+    "call_back",
     "message",
     "transcript",
     "translation",

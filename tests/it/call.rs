@@ -1,5 +1,6 @@
 //! Calls to a real server by a phone that shares nothing with it.
 
+mod bridge;
 mod changes;
 mod copies;
 mod hold;

@@ -17,6 +17,7 @@ use afterbeep::{
 };
 use tokio::{net::UdpSocket, time::timeout};
 
+mod bridged;
 mod paths;
 mod playing;
 mod recording;

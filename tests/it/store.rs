@@ -20,6 +20,7 @@ impl Engine {
 #[path = "store"]
 pub(crate) mod sqlite {
     const ENGINE: super::Engine = super::Engine::Sqlite;
+    mod call_backs;
     mod copies;
     mod engines;
     pub(crate) mod house;
@@ -40,6 +41,7 @@ pub(crate) mod sqlite {
 #[path = "store"]
 mod postgres {
     const ENGINE: super::Engine = super::Engine::Postgres;
+    mod call_backs;
     mod copies;
     mod engines;
     pub(crate) mod house;

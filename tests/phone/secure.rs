@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
-use tokio_rustls::TlsConnector;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::header;
 
@@ -17,12 +18,50 @@ pub async fn gate(
     server: SocketAddr,
     certificate: &CertificateDer<'static>,
 ) -> io::Result<SocketAddr> {
-    let mut stream = connect(server, certificate).await?;
+    relay(connect(server, certificate).await?, None).await
+}
+
+/// Where others connect to over TLS.
+pub struct Gatehouse {
+    pub address: SocketAddr,
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+/// Waits at any free port of this address for those who believe a certificate.
+pub async fn gatehouse(ip: &str, certificate: &Path, key: &Path) -> io::Result<Gatehouse> {
+    let chain = vec![CertificateDer::from_pem_file(certificate).map_err(io::Error::other)?];
+    let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(io::Error::other)?;
+    let listener = TcpListener::bind((ip, 0)).await?;
+    let address = listener.local_addr()?;
+    Ok(Gatehouse { address, listener, acceptor: TlsAcceptor::from(Arc::new(server)) })
+}
+
+impl Gatehouse {
+    /// Lets the next one in; what is sent to the address goes to them, and what they say to this phone.
+    pub async fn open(&mut self, phone: SocketAddr) -> io::Result<SocketAddr> {
+        let (stream, _) = self.listener.accept().await?;
+        relay(self.acceptor.accept(stream).await?, Some(phone)).await
+    }
+}
+
+/// Whoever sends to the address is who speaks on the stream, and hears what comes from there.
+async fn relay(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    mut phone: Option<SocketAddr>,
+) -> io::Result<SocketAddr> {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).await?;
     let here = socket.local_addr()?;
     tokio::spawn(async move {
         let (mut from_phone, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
-        let (mut phone, mut received) = (None, Vec::new());
+        let mut received = Vec::new();
         loop {
             tokio::select! {
                 Ok((length, from)) = socket.recv_from(&mut from_phone) => {
@@ -35,11 +74,12 @@ pub async fn gate(
                 read = stream.read(&mut from_server) => {
                     let Ok(1..) = read else { return };
                     received.extend_from_slice(&from_server[..read.unwrap_or(0)]);
-                    while let Some(message) = whole(&mut received) {
-                        let Some(phone) = phone else { continue };
-                        let _ = socket.send_to(&message, phone).await;
-                    }
                 }
+            }
+            while let Some(phone) = phone
+                && let Some(message) = whole(&mut received)
+            {
+                let _ = socket.send_to(&message, phone).await;
             }
         }
     });

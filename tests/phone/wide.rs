@@ -72,9 +72,14 @@ impl Call {
 
     /// Speaks another codec from now on, as the server is told by a new offer.
     pub async fn change_codec(&mut self, payload_type: u8) -> io::Result<()> {
-        self.payload_type = payload_type;
-        self.ear = Default::default();
-        self.renegotiate("sendrecv").await
+        let before = std::mem::replace(&mut self.payload_type, payload_type);
+        let changed = self.renegotiate("sendrecv").await;
+        if changed.is_err() {
+            self.payload_type = before;
+        } else {
+            self.ear = Default::default();
+        }
+        changed
     }
 
     /// Steps of the RTP clock in so many milliseconds.

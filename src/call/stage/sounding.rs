@@ -7,13 +7,14 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use super::bridge::{Bridge, Connecting};
 use super::{Setting, Stage};
 use crate::admin;
 use crate::audio::{Clip, Codec};
 use crate::call::listening::Listening;
 use crate::call::opening::{self, Opening};
 use crate::call::visit::Visit;
-use crate::flow::Prompt;
+use crate::flow::{Event, OperatorBy, Prompt};
 use crate::mailbox::greeting;
 use crate::say::Phrase;
 
@@ -24,8 +25,21 @@ pub(super) enum Sounding {
     Pausing(Instant),
     Answering(JoinHandle<bool>),
     SendingOn(JoinHandle<bool>),
-    CallingBack(JoinHandle<bool>),
+    CallingBack(JoinHandle<CallBack>),
+    Connecting(Connecting),
 }
+
+/// What comes of an owner's wish to call somebody back.
+pub(super) enum CallBack {
+    /// Whatever was done, it is done.
+    Settled(Event),
+    /// They may, and this number is to be called for them.
+    Wanted(String),
+}
+
+/// Callers who wanted the operator, and owners who wanted to call back.
+const OPERATOR: &str = "afterbeep_operator_total";
+pub(super) const CALL_BACKS: &str = "afterbeep_call_backs_total";
 
 /// What is to be played next.
 pub(super) struct Loaded {
@@ -42,8 +56,12 @@ pub(super) enum Ready {
     Unanswered,
     /// Whether the caller goes elsewhere.
     SentOn(bool),
-    /// Whether the owner is connected with who left a message.
-    CalledBack(bool),
+    /// What came of calling back whoever left a message.
+    CalledBack(Event),
+    /// This number is to be called for the owner.
+    CallBack(String),
+    /// Whoever was called for the caller, if they answered.
+    Connected(Option<Box<Bridge>>),
 }
 
 /// Waits until clips are loaded, the call is answered, or for the end of a pause.
@@ -58,7 +76,12 @@ pub(super) async fn ready(sounding: &mut Sounding) -> Ready {
             _ => Ready::Unanswered,
         },
         Sounding::SendingOn(sent) => Ready::SentOn(matches!(sent.await, Ok(true))),
-        Sounding::CallingBack(sent) => Ready::CalledBack(matches!(sent.await, Ok(true))),
+        Sounding::CallingBack(asked) => match asked.await {
+            Ok(CallBack::Settled(event)) => Ready::CalledBack(event),
+            Ok(CallBack::Wanted(number)) => Ready::CallBack(number),
+            Err(_) => Ready::CalledBack(Event::Done(false)),
+        },
+        Sounding::Connecting(connecting) => Ready::Connected(connecting.await),
         Sounding::Pausing(until) => {
             sleep_until(*until).await;
             Ready::Over
@@ -76,30 +99,52 @@ impl Stage {
         }
     }
 
-    /// Has the owner's phone system call a number that a setting allows.
+    /// Has a number called that a setting allows, by the owner's phone system or by us.
     pub(super) fn call_back(&self, number: String) -> Sounding {
         let sending = self.setting.sending_on.clone();
+        let owner = self.setting.visit.as_ref().and_then(Visit::mailbox).cloned();
+        let by = self.setting.policy.operator_by;
+        let desk = self.desk.clone();
         Sounding::CallingBack(tokio::spawn(async move {
-            let Some(sending) = sending else { return false };
+            match desk.may_call_back(owner.as_ref()).await {
+                Ok(true) if by == OperatorBy::Bridge => return CallBack::Wanted(number),
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::info!("an owner has had as many call-backs today as there may be");
+                    metrics::counter!(CALL_BACKS, "outcome" => "too_many").increment(1);
+                    return CallBack::Settled(Event::Refused);
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "call-backs cannot be counted, so none is made");
+                    return CallBack::Settled(Event::OutOfReach);
+                }
+            }
+            let Some(sending) = sending else { return CallBack::Settled(Event::Done(false)) };
             let sent = sending.send_to(&number).await;
             let outcome = if sent { "sent" } else { "refused" };
             tracing::info!(number, "an owner who wanted to call back was {outcome}");
-            metrics::counter!("afterbeep_call_backs_total", "outcome" => outcome).increment(1);
-            sent
+            metrics::counter!(CALL_BACKS, "outcome" => outcome).increment(1);
+            CallBack::Settled(Event::Done(sent))
         }))
     }
 
-    /// Sends the caller to whom the mailbox names, which no caller can change.
-    pub(super) fn send_on(&self) -> Sounding {
+    /// Sends the caller to whom the mailbox names, which no caller can change, or calls there.
+    pub(super) fn send_on(&mut self) -> Sounding {
         let sending = self.setting.sending_on.clone();
         let to = self.setting.mailbox.as_ref().and_then(|it| it.settings.operator.address());
         let to = to.map(str::to_owned);
+        if self.setting.policy.operator_by == OperatorBy::Bridge
+            && let Some(to) = to
+        {
+            return self.connect_with(to, OPERATOR);
+        }
         Sounding::SendingOn(tokio::spawn(async move {
             let (Some(sending), Some(to)) = (sending, to) else { return false };
             let sent = sending.send_to(&to).await;
             let outcome = if sent { "sent" } else { "refused" };
             tracing::info!("a caller who wanted the operator was {outcome}");
-            metrics::counter!("afterbeep_operator_total", "outcome" => outcome).increment(1);
+            metrics::counter!(OPERATOR, "outcome" => outcome).increment(1);
             sent
         }))
     }

@@ -123,7 +123,9 @@ impl Retrieval {
 
     /// The whole flow, one line per thing that can happen.
     fn step(&mut self, state: State, event: Event) -> (State, Vec<Action>) {
-        use Event::{Done, HungUp, Idle, Key, Moved, OutOfReach, Reached, Start};
+        use Event::{
+            Connected, Done, HungUp, Idle, Key, Moved, OutOfReach, Parted, Reached, Refused, Start,
+        };
         use State::{
             After, Calling, Changing, Choosing, Confirming, Main, More, Opening, Over, Own, Paused,
             Playing, Reaching, Replying, Sending, Shelving, Waiting,
@@ -160,7 +162,11 @@ impl Retrieval {
             (Reaching, Reached(true)) => self.reply(),
             (Reaching, Reached(false)) => self.after(vec![say(Phrase::NoReply)]),
             (Calling, Done(true)) => (Over, vec![Action::HangUp]),
-            (Reaching | Calling, Done(false) | OutOfReach) => {
+            // They speak now; the owner's call goes on when the other one has hung up.
+            (Calling, Connected(true)) => (Calling, vec![]),
+            (Calling, Parted) => self.after(vec![]),
+            (Calling, Refused) => self.after(vec![say(Phrase::NoCallBack)]),
+            (Reaching | Calling, Done(false) | Connected(false) | OutOfReach) => {
                 self.after(vec![say(Phrase::NotDone)])
             }
 

@@ -34,6 +34,10 @@ pub struct Settings {
     /// Beginnings of the numbers that owners may call back from their messages: `["+33", "1"]`. With
     /// none nobody may. Who pays for such calls decides; a caller can claim any number.
     pub call_back: Vec<String>,
+
+    /// So many call-backs a mailbox may have a day; after that owners hear that the number cannot be
+    /// called.
+    pub call_backs_a_day: u32,
 }
 
 impl Default for Settings {
@@ -45,6 +49,7 @@ impl Default for Settings {
             skip: Duration::from_secs(3),
             first_use: true,
             call_back: Vec::new(),
+            call_backs_a_day: 20,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{
     refer::{self, Referred},
     vital::{self, Vital},
 };
+use crate::audio::Codec;
 use crate::sip::{
     desk::{Arrival, Desk, DialogId, Place, lists, sequence, wrong_type},
     digits,
@@ -52,6 +53,8 @@ pub(in crate::sip) struct Leg {
     pub(super) vital: Option<Vital>,
     /// They take UPDATE.
     pub(super) updates: bool,
+    /// Nothing else is spoken any more.
+    pub(super) only: Option<Codec>,
     pub(super) signals: mpsc::Sender<Signal>,
     /// Told once what is spoken, when the INVITE did not say.
     pub(super) agreed: Option<oneshot::Sender<Media>>,
@@ -236,6 +239,7 @@ impl Leg {
             referred: None,
             vital: None,
             updates: false,
+            only: None,
             signals,
             agreed: None,
             leaving: false,
@@ -278,6 +282,10 @@ impl Leg {
     async fn follow(&mut self, order: Option<Order>) -> Step {
         match order {
             Some(Order::Answer(done)) => self.answer_now(done).await,
+            Some(Order::KeepCodec) => {
+                self.only = self.media.map(|it| it.codec);
+                Step::Stay
+            }
             Some(Order::SendOn(to, done)) => self.send_on(&to, done).await,
             Some(Order::HangUp) | None if self.early.is_some() => self.give_up(480).await,
             Some(Order::HangUp) | None => {

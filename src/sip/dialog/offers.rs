@@ -88,7 +88,8 @@ impl Leg {
         let terms = self.desk.terms(self.path.transport);
         let is_secret = self.media.is_some_and(|it| it.keys.is_some());
         let secrecy = Secrecy { plain: terms.secrecy.plain && !is_secret, ..terms.secrecy };
-        Terms { secrecy, ..terms }
+        let codecs = self.only.as_ref().map_or(terms.codecs, std::slice::from_ref);
+        Terms { secrecy, codecs }
     }
 
     /// Our answer to their offer, or an offer of ours where theirs is missing.

@@ -1,8 +1,6 @@
 //! Sending a caller on to somebody else: 302 before the answer, REFER after it (RFC 3515), and what
 //! the other side tells of how that went.
 
-use std::time::Duration;
-
 use sipx_sip::{HeaderName, Method, TuEvent, Uri};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -12,12 +10,15 @@ use tokio::{
 use super::leg::{Leg, Step};
 use crate::sip::{
     desk::Arrival,
+    path::at,
     reply::{ALLOW, SUPPORTED, add, reply},
 };
 
-/// Whoever took a REFER and has told no outcome after so long is at it without us: their phones still
-/// ring, or they tell nobody.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Whoever took a REFER and has told nothing after so many T1 (30 s as a rule) did not do it: a caller
+/// who went all the same hears no more of us, and one who did not is still there.
+const PATIENCE: u32 = 60;
+/// Who said they are at it is given the time of a proxy (RFC 3261 §16.6, timer C: 3 minutes).
+const AT_IT: u32 = 360;
 
 /// A REFER of ours on its way.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Leg {
             let _ = done.send(false);
             return Step::Stay;
         }
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.wire.timers.t1 * PATIENCE;
         self.referred = Some(Referred { stage: Stage::Wanted(address), done, until });
         // Before the ACK there is no call yet that could be sent anywhere.
         if self.unacked.is_none() {
@@ -106,10 +107,11 @@ impl Leg {
             Some(TuEvent::Response(it)) => (200..300).contains(&it.status.code()),
             _ => false,
         };
+        let until = Instant::now() + self.wire.timers.t1 * PATIENCE;
         match &mut self.referred {
             Some(referred) if is_taken => {
                 referred.stage = Stage::Taken;
-                referred.until = Instant::now() + PATIENCE;
+                referred.until = referred.until.max(until);
             }
             _ => self.sent_on(false),
         }
@@ -124,7 +126,11 @@ impl Leg {
         let is_ours = event.is_some_and(|it| is_refer(&it)) && self.referred.is_some();
         let code = if is_ours { 200 } else { 481 };
         self.respond(&notify, reply(request, code, "")).await;
+        let until = Instant::now() + self.wire.timers.t1 * AT_IT;
         match outcome(request.body()) {
+            Some(..=199) if is_ours => {
+                self.referred.iter_mut().for_each(|it| it.until = it.until.max(until));
+            }
             Some(200..=299) if is_ours => self.sent_on(true),
             Some(300..) if is_ours => self.sent_on(false),
             _ => {}
@@ -132,8 +138,8 @@ impl Leg {
     }
 
     pub(super) fn on_refer_time(&mut self) -> Step {
-        let is_taken = matches!(&self.referred, Some(Referred { stage: Stage::Taken, .. }));
-        self.sent_on(is_taken);
+        tracing::info!("no outcome of a transfer was told in time; the caller is still here");
+        self.sent_on(false);
         Step::Stay
     }
 
@@ -146,14 +152,9 @@ impl Leg {
 
 /// A number is one of the phone system that the call came from.
 fn address(to: &str, of: &Uri) -> String {
-    if to.contains(':') {
-        return to.to_owned();
-    }
     let host = of.host().map(ToString::to_string).unwrap_or_default();
-    match of.port() {
-        Some(port) => format!("sip:{to}@{host}:{port}"),
-        None => format!("sip:{to}@{host}"),
-    }
+    let port = of.port().map(|it| format!(":{it}")).unwrap_or_default();
+    at(to, &format!("sip:{host}{port}"))
 }
 
 /// `refer`, perhaps with an id.

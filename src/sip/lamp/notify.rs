@@ -1,7 +1,5 @@
 //! NOTIFY: telling somebody, within their subscription or because an operator named them.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use sipx_sip::{HeaderName, Method, Request, RequestBuilder, Response, Uri, headers::Address};
 use sipx_transport::{TransportKind, target::Target};
@@ -14,7 +12,7 @@ use crate::{
     mailbox::lamp::{Answer, Counts, Ending, Standing},
     sip::{
         Endpoint,
-        path::{Path, contact, host_name, is_secure, resolve, via},
+        path::{Path, contact, via, way_to},
         register::{answer, seconds},
         reply::{add, label, new_tag},
         wire::{Way, Wire},
@@ -96,17 +94,8 @@ impl Endpoint {
 
     async fn outside(&self, to: &str, notice: &Notice) -> Option<(Wire, Request, Way)> {
         let uri = Uri::parse(Bytes::from(to.to_owned())).ok()?;
-        let (wire, address) = self.near(&uri).await?;
-        let kind = match uri.transport() {
-            _ if is_secure(&uri) => TransportKind::Tls,
-            Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
-            _ => TransportKind::Udp,
-        };
-        let mut target = Target::new(address, kind);
-        if let Some(host) = uri.host().filter(|_| is_secure(&uri)) {
-            target = target.verifying(host_name(host));
-        }
-        let way = Way { target, reuse: None };
+        let (wire, way) = way_to(&self.wires, &uri).await.ok()?;
+        let Target { addr: address, transport: kind, .. } = way.target;
         let local = wire.local_for(address.ip());
         let host = notice.domain.clone().unwrap_or_else(|| local.to_string());
         let account = format!("sip:{}@{host}", notice.number);
@@ -125,17 +114,6 @@ impl Endpoint {
             .build();
         let contact = contact(Some(notice.number.as_bytes()), local, kind);
         Some((wire, filled(request, EVENT, &account, contact, notice), way))
-    }
-
-    /// The first address of ours that reaches what a URI names.
-    async fn near(&self, uri: &Uri) -> Option<(Wire, SocketAddr)> {
-        for wire in self.wires.iter().filter(|it| it.is_secure() == is_secure(uri)) {
-            let found = resolve(uri, wire.bound().ip()).await;
-            if let Some(it) = found.filter(|it| it.is_ipv4() == wire.bound().is_ipv4()) {
-                return Some((wire.clone(), it));
-            }
-        }
-        None
     }
 }
 

@@ -166,6 +166,13 @@ create table spoken_name (
     created   bigint not null
 );
 
+-- Numbers that an owner had called back by phone, on one day.
+create table call_back (
+    mailbox text   primary key references mailbox (id) on delete cascade,
+    day     bigint not null,                   -- since 1970, by the mailbox's own calendar
+    calls   bigint not null
+);
+
 create table message (
     id                  text    primary key,
     mailbox             text    not null references mailbox (id),

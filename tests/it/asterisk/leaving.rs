@@ -88,7 +88,7 @@ fn leave_voicemail_priority() {
         caller: spoke 5s
         server: say ReviewMenu, wait 5s
         caller: presses 4
-        server: say Urgent(true), say ReviewMenu, wait 5s
+        server: mark 5s urgent, say Urgent(true), say ReviewMenu, wait 5s
         caller: presses 1
         server: file 5s urgent
         disk: filed

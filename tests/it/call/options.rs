@@ -72,6 +72,26 @@ async fn who_does_not_reach_the_operator_can_still_leave_a_message() {
 }
 
 #[tokio::test]
+async fn a_transfer_of_which_nothing_is_told_is_none_and_one_under_way_is_waited_for() {
+    // T1 a tenth of what it is, so that half a minute is three seconds.
+    let house = House::start(&format!("[sip]\nt1 = \"50ms\"\n{DEAF}"));
+    house.run(&["mailbox", "set", "1000", "--operator", "100"]);
+    let mut call = Phone::new().await.unwrap().call(house.sip, "1000").await.unwrap().unwrap();
+    call.press('0').await.unwrap();
+    call.referred("202 Accepted").await.unwrap();
+    call.skip_to_beep().await.unwrap();
+    let said = words(2);
+    call.speak(&said).await.unwrap();
+    call.press('0').await.unwrap();
+    call.referred("202 Accepted").await.unwrap();
+    assert_eq!(call.tell("SIP/2.0 180 Ringing").await.unwrap(), 200);
+    call.wait(Duration::from_secs(4)).await;
+    assert_eq!(call.tell("SIP/2.0 200 OK").await.unwrap(), 200, "it was given up");
+    call.until_hung_up().await.unwrap();
+    assert_heard(&house.sound(the_message(&house).await.id), &said);
+}
+
+#[tokio::test]
 async fn a_take_waits_for_the_operator_and_is_kept_if_nobody_is_there_or_its_caller_leaves() {
     for leaves in [false, true] {
         let house = House::start(DEAF);
@@ -166,6 +186,21 @@ async fn a_caller_marks_a_message_urgent_and_private_before_it_is_kept() {
         Said { urgent: marks.urgent, private: marks.private },
         Said { urgent: true, private: true }
     );
+}
+
+#[tokio::test]
+async fn what_a_caller_has_said_of_a_message_outlives_a_kill_in_the_middle_of_the_review() {
+    let mut house = House::start(REVIEW);
+    let mut call = beeped(&house).await;
+    call.speak(&words(2)).await.unwrap();
+    call.press('#').await.unwrap();
+    call.listen(QUIET).await.unwrap();
+    call.press('5').await.unwrap();
+    // The menu takes longer than the second within which everything is on disk.
+    assert!(hears(&mut call, Phrase::ReviewMenu).await);
+    house.kill();
+    house.restart();
+    assert!(the_message(&house).await.marks.private);
 }
 
 #[tokio::test]

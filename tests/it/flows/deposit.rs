@@ -348,8 +348,8 @@ recording hang-up: stop
 reviewing 1: file 9s
 reviewing 2: play 9s, say ReviewMenu, wait 5s
 reviewing 3: beep, record
-reviewing 4: say Urgent(true), say ReviewMenu, wait 5s
-reviewing 5: say Private(true), say ReviewMenu, wait 5s
+reviewing 4: mark 9s urgent, say Urgent(true), say ReviewMenu, wait 5s
+reviewing 5: mark 9s private, say Private(true), say ReviewMenu, wait 5s
 reviewing *: discard 9s, say Deleted, say Goodbye, hang up
 reviewing hang-up: file 9s
 "
@@ -492,6 +492,8 @@ fn any_move() -> impl Strategy<Value = Move> {
         2 => Just(Move::Happens(Event::Idle)),
         1 => any::<bool>().prop_map(|it| Move::Happens(Event::Filed(it))),
         2 => any::<bool>().prop_map(|it| Move::Happens(Event::SentOn(it))),
+        2 => any::<bool>().prop_map(|it| Move::Happens(Event::Connected(it))),
+        1 => Just(Move::Happens(Event::Parted)),
         4 => Just(Move::Begins),
         4 => (0..20_000_u64, 0..20_000_u64, ended).prop_map(|(l, v, e)| Move::Ends(l, v, e)),
         1 => Just(Move::Breaks),

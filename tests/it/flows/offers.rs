@@ -25,7 +25,7 @@ fn zero_reaches_the_operator_from_greeting_recording_and_review() {
         operator: not there
         server: say NotDone, say ReviewMenu, say ReachOperator, wait 5s
         caller: presses 4
-        server: say Urgent(true), say ReviewMenu, say ReachOperator, wait 5s
+        server: mark 12s urgent, say Urgent(true), say ReviewMenu, say ReachOperator, wait 5s
         caller: presses 0
         server: say OneMoment, send on
         operator: there
@@ -48,6 +48,52 @@ fn a_take_is_kept_whoever_leaves_on_the_way_to_the_operator() {
         caller: spoke 12s
         server: say OneMoment, send on
         caller: hangs up
+        server: file 12s
+    ",
+    );
+}
+
+#[test]
+fn a_take_is_filed_when_the_operator_answers_and_the_call_ends_when_they_hang_up() {
+    dialogue(
+        with_operator(false),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: waits
+        server: beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 12s
+        server: say OneMoment, send on
+        operator: answers
+        server: file 12s
+        disk: filed
+        caller: presses 0
+        operator: hangs up
+        server: hang up
+    ",
+    );
+}
+
+#[test]
+fn a_take_waits_while_the_operators_phone_rings_and_is_kept_if_nobody_answers() {
+    dialogue(
+        with_operator(false),
+        "
+        caller: calls
+        server: greet, say Instructions
+        caller: presses 0
+        server: say OneMoment, send on
+        operator: does not answer
+        server: say NotDone, beep, record
+        caller: presses 0
+        server: stop
+        caller: spoke 12s
+        server: say OneMoment, send on
+        operator: does not answer
+        server: say NotDone
+        caller: waits
         server: file 12s
     ",
     );
@@ -107,7 +153,7 @@ fn what_a_caller_said_of_a_message_is_true_of_the_better_one_as_well() {
         caller: spoke 12s
         server: say ReviewMenu, wait 5s
         caller: presses 5
-        server: say Private(true), say ReviewMenu, wait 5s
+        server: mark 12s private, say Private(true), say ReviewMenu, wait 5s
         caller: presses 3
         server: beep, record
         caller: hangs up

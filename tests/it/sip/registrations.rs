@@ -1,23 +1,63 @@
 //! Registering with a telephone system that wants it (RFC 3261 §10), played by a phone of text.
 
-use std::{os::unix::fs::PermissionsExt, time::Duration};
+use std::{net::SocketAddr, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
-use afterbeep::sip::{Endpoint, Invitation, Registered, Registration};
+use afterbeep::sip::{Endpoint, Invitation, Registered, Registration, Tls};
 use tempfile::TempDir;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{OFFER, PATIENCE, Phone, field, next_call, serve, status};
+use crate::certificate::Certificate;
 use crate::phone::digest;
+use crate::phone::secure::{Gatehouse, gatehouse};
 
 const US: digest::Account =
     digest::Account { user: "vm", password: "secret", algorithm: "SHA-256" };
 
+/// A file that only its owner reads.
+fn password(folder: &TempDir) -> PathBuf {
+    let file = folder.path().join("password");
+    std::fs::write(&file, US.password).unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    file
+}
+
+/// A registrar behind TLS, and a server that registers with it under this name and believes whom that
+/// certificate belongs to.
+async fn registering_over_tls(
+    certificate: &Certificate,
+    name: &str,
+    trusted: Option<PathBuf>,
+) -> (TempDir, Gatehouse, Endpoint, mpsc::Receiver<Invitation>) {
+    let folder = tempfile::tempdir().unwrap();
+    let password_file = password(&folder);
+    let ip = if name == "localhost" { "127.0.0.1" } else { name };
+    let gatehouse = gatehouse(ip, &certificate.certificate(), &certificate.key()).await.unwrap();
+    let port = gatehouse.address.port();
+    let (server, calls) = serve(|it| {
+        it.allow = vec!["127.0.0.9".into()];
+        it.tls = Some(Tls {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            certificate: certificate.certificate(),
+            key: certificate.key(),
+            trusted,
+        });
+        it.register = vec![Registration {
+            server: format!("sip:{name}:{port};transport=tls"),
+            user: US.user.into(),
+            password_file,
+            expires: Duration::from_secs(600),
+            contact_user: Some("1000".into()),
+        }];
+    })
+    .await;
+    (folder, gatehouse, server, calls)
+}
+
 /// A registrar at an address of its own, and a server that registers with it.
 async fn registering() -> (TempDir, Phone, Endpoint, mpsc::Receiver<Invitation>) {
     let folder = tempfile::tempdir().unwrap();
-    let password_file = folder.path().join("password");
-    std::fs::write(&password_file, US.password).unwrap();
-    std::fs::set_permissions(&password_file, PermissionsExt::from_mode(0o600)).unwrap();
+    let password_file = password(&folder);
     let mut registrar = Phone::at("127.0.0.7:0", "127.0.0.1:9".parse().unwrap()).await;
     let (server, calls) = serve(|it| {
         it.allow = vec!["127.0.0.9".into()];
@@ -189,4 +229,40 @@ async fn our_password_is_shown_to_nobody_who_is_called() {
         assert_eq!(more, bye, "a copy is all that may still come");
     }
     drop(server);
+}
+
+#[tokio::test]
+async fn we_register_over_tls_and_are_called_over_that_connection() {
+    let certificate = Certificate::new();
+    let trusted = Some(certificate.certificate());
+    let (_folder, mut gatehouse, server, mut calls) =
+        registering_over_tls(&certificate, "localhost", trusted).await;
+    let secure: SocketAddr = server.addresses()[1];
+    let mut registrar = Phone::at("127.0.0.1:0", secure).await;
+    registrar.server = gatehouse.open(registrar.address()).await.unwrap();
+    let first = registrar.hear("REGISTER").await;
+    assert!(field(&first, "Via").starts_with("SIP/2.0/TLS"), "{first}");
+    assert_eq!(field(&first, "Contact"), format!("<sip:1000@{secure};transport=tls>"));
+    let asks = challenge("WWW-Authenticate", "SHA-256", "abc", "");
+    registrar.send(&registrar.answer(&first, &asks)).await;
+    let second = after(&registrar, &first).await;
+    assert!(proves(&second, &US, "abc", 1), "{second}");
+    registrar.send(&registrar.answer(&second, "200 OK\r\nExpires: 600")).await;
+    until(&server, |it| it.is_up).await;
+    registrar.call = "over-tls@phone".into();
+    let invite = registrar.request("INVITE", 1, "", OFFER).replace("SIP/2.0/UDP", "SIP/2.0/TLS");
+    registrar.send(&invite).await;
+    drop(next_call(&mut calls).await);
+}
+
+#[tokio::test]
+async fn our_password_is_not_shown_to_who_cannot_prove_their_name() {
+    let certificate = Certificate::new();
+    for (name, trusted) in [("localhost", None), ("127.0.0.7", Some(certificate.certificate()))] {
+        let (_folder, mut gatehouse, server, _calls) =
+            registering_over_tls(&certificate, name, trusted).await;
+        assert!(gatehouse.open(server.addresses()[0]).await.is_err(), "{name} was believed");
+        let found = until(&server, |it| it.problem.is_some()).await;
+        assert_eq!(found.problem.as_deref(), Some("it does not answer"));
+    }
 }

@@ -11,7 +11,7 @@ use crate::phone::secure::{connect, gate};
 
 fn tls(certificate: &Certificate) -> Tls {
     let listen = vec!["127.0.0.1:0".parse().unwrap()];
-    Tls { listen, certificate: certificate.certificate(), key: certificate.key() }
+    Tls { listen, certificate: certificate.certificate(), key: certificate.key(), trusted: None }
 }
 
 /// A phone behind TLS.
