@@ -14,7 +14,7 @@ GUARD_PACKAGES := python3-venv
 SCHEMATHESIS := 4.32.5
 
 .NOTPARALLEL:
-.PHONY: run demo build test guards bench load load-smoke long-call store-figures lamps kills accuracy models test-models rust setup test-setup guard-setup
+.PHONY: run demo build test guards bench load load-smoke plane long-call store-figures lamps kills accuracy models test-models rust setup test-setup guard-setup
 
 ## Builds, starts the server on its defaults and shows a demonstration call. Ctrl-C stops it.
 run: build models
@@ -70,6 +70,10 @@ store-figures: build test-setup
 ## 10,000 lamps: how soon they show a message, and what a restart costs. Takes 3 minutes.
 lamps: build test-setup
 	@$(CARGO) bench --locked --bench load -- lamps
+
+## The media plane under thousands of calls; wants two quiet processors and root, takes 20 minutes.
+plane: build test-setup
+	@tests/load/run
 
 ## Kills the server 200 times under load and accounts for every call; takes 25 minutes.
 kills: build test-setup models

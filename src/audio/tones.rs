@@ -236,8 +236,8 @@ impl Ear {
             (self.before, self.window) = (None, None);
             return Sound::Other(power);
         }
-        let samples: [f32; FRAME] = std::array::from_fn(|at| f32::from(frame[at]));
-        let waves: [Wave; BINS] = std::array::from_fn(|at| TABLES[at].measure(&samples));
+        let folded = Folded::new(frame);
+        let waves: [Wave; BINS] = std::array::from_fn(|at| TABLES[at].measure(&folded));
         let Some((power_before, waves_before)) = self.before.replace((power, waves)) else {
             return Sound::Other(power);
         };
@@ -324,9 +324,31 @@ impl std::ops::Mul for Wave {
     }
 }
 
+/// A frame folded at its middle: there every cosine is even and every sine odd, so that half of the
+/// products do.
+struct Folded {
+    even: [f32; HALF],
+    odd: [f32; HALF],
+}
+
+const HALF: usize = FRAME / 2;
+
+impl Folded {
+    fn new(frame: &[i16; FRAME]) -> Self {
+        let pair = |at: usize| (f32::from(frame[at]), f32::from(frame[FRAME - 1 - at]));
+        Self {
+            even: std::array::from_fn(|at| pair(at).0 + pair(at).1),
+            odd: std::array::from_fn(|at| pair(at).0 - pair(at).1),
+        }
+    }
+}
+
 struct Table {
-    cos: [f32; FRAME],
-    sin: [f32; FRAME],
+    /// Counted from the middle of a frame.
+    cos: [f32; HALF],
+    sin: [f32; HALF],
+    /// What brings the middle to the beginning.
+    back: Wave,
     /// How far the phase goes back in one frame: brings the second half of a window to the first.
     turn: Wave,
 }
@@ -335,23 +357,25 @@ static TABLES: LazyLock<[Table; BINS]> = LazyLock::new(|| FREQUENCIES.map(Table:
 
 impl Table {
     fn new(frequency: f32) -> Self {
-        let angle = |at: usize| {
-            (std::f64::consts::TAU * f64::from(frequency) * at as f64 / f64::from(RATE)) as f32
-        };
+        let angle =
+            |at: f64| (std::f64::consts::TAU * f64::from(frequency) * at / f64::from(RATE)) as f32;
+        let middle = (FRAME as f64 - 1.0) / 2.0;
+        let from_middle = |at: usize| angle(at as f64 - middle);
         Self {
-            cos: std::array::from_fn(|at| angle(at).cos()),
-            sin: std::array::from_fn(|at| -angle(at).sin()),
-            turn: Wave(angle(FRAME).cos(), -angle(FRAME).sin()),
+            cos: std::array::from_fn(|at| from_middle(at).cos()),
+            sin: std::array::from_fn(|at| -from_middle(at).sin()),
+            back: Wave(angle(middle).cos(), -angle(middle).sin()),
+            turn: Wave(angle(FRAME as f64).cos(), -angle(FRAME as f64).sin()),
         }
     }
 
-    fn measure(&self, samples: &[f32; FRAME]) -> Wave {
-        Wave(product(samples, &self.cos), product(samples, &self.sin))
+    fn measure(&self, frame: &Folded) -> Wave {
+        Wave(product(&frame.even, &self.cos), product(&frame.odd, &self.sin)) * self.back
     }
 }
 
 /// The sum of products, in eight lanes so that the compiler can use wide registers.
-fn product(one: &[f32; FRAME], other: &[f32; FRAME]) -> f32 {
+fn product(one: &[f32; HALF], other: &[f32; HALF]) -> f32 {
     let mut lanes = [0.0_f32; 8];
     for (a, b) in one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0) {
         for lane in 0..8 {

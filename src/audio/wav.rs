@@ -81,9 +81,10 @@ pub fn from_wav(file: &[u8], longest: u64) -> Result<Sound, WavError> {
 
 fn write(file: &mut Cursor<Vec<u8>>, spec: hound::WavSpec, samples: &[i16]) -> hound::Result<()> {
     let mut writer = hound::WavWriter::new(file, spec)?;
-    for &sample in samples {
-        writer.write_sample(sample)?;
-    }
+    // Sample by sample this takes ten times as long.
+    let mut sound = writer.get_i16_writer(samples.len() as u32);
+    samples.iter().for_each(|it| sound.write_sample(*it));
+    sound.flush()?;
     writer.finalize()
 }
 

@@ -259,7 +259,7 @@ impl Desk {
             }
         };
         let Some(blob) = blob else { return Ok(None) };
-        opening::load(&self.app, "recording", &blob).await.map(Some)
+        opening::load(self, "recording", &blob).await.map(Some)
     }
 }
 

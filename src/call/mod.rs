@@ -1,5 +1,6 @@
 //! Calls: find the mailbox, answer, run a flow over the media, keep what was said.
 
+mod clips;
 mod errand;
 mod file;
 mod keypad;
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+pub use clips::Clips;
 pub use file::{FileError, Filer};
 pub use session::Stopping;
 
@@ -32,7 +34,7 @@ use crate::mailbox::{
     settings::{LogIn, WhenOff},
 };
 use crate::rtp::{Leg, Plane, Stream};
-use crate::sip::{Endpoint, Invitation, Media, Refusal};
+use crate::sip::{Dialog, Endpoint, Invitation, Media, Refusal};
 use crate::store::{self, StoreError, dial_in, mailboxes, messages, tenants, tenants::Tenant};
 use playing::Wish;
 use spool::{Kept, Spool};
@@ -50,6 +52,8 @@ pub struct Desk {
     pub spool: Spool,
     /// What makes messages of them.
     pub filer: Filer,
+    /// What owners recorded and callers hear just now.
+    pub clips: Clips,
     /// What is played to those on hold.
     pub beds: Beds,
     /// Where calls are placed from.
@@ -138,36 +142,55 @@ struct Entrance {
     visitor: Option<Visitor>,
 }
 
-/// One call from INVITE to its end.
+/// A call that was answered, or is heard already.
+struct Begun {
+    flow: Flow,
+    stage: Box<Stage>,
+    dialog: Dialog,
+}
+
+/// One call from INVITE to its end. What only its beginning needs room for is given back then.
 async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stopping>) {
     // Whatever a phone system tells of the call that it puts on hold, it is not for a mailbox.
     if let Some(wish) = Wish::read(&invitation.called) {
-        return playing::run(desk, invitation, wish, stopping).await;
+        return Box::pin(playing::run(desk, invitation, wish, stopping)).await;
     }
+    if let Some(Begun { flow, stage, dialog }) = Box::pin(begin(desk, invitation)).await {
+        Box::pin(session::run(flow, stage, dialog, stopping)).await;
+        tracing::info!("call over");
+    }
+}
+
+/// Finds out what a call is for, and answers it; `None` if it was refused, or its caller is gone.
+async fn begin(desk: Desk, invitation: Invitation) -> Option<Begun> {
     let purpose = match purpose(&desk.app, &invitation).await {
         Ok(Some(purpose)) => purpose,
         Ok(None) => {
             tracing::info!("no mailbox has the number called");
-            return invitation.reject(Refusal::NotFound).await;
+            invitation.reject(Refusal::NotFound).await;
+            return None;
         }
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot look up a mailbox");
-            return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
+            invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
+            return None;
         }
     };
     let leg = match desk.plane.open(invitation.own) {
         Ok(leg) => leg,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "no way for the sound");
-            return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
+            invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
+            return None;
         }
     };
     match purpose {
-        Purpose::Deposit(entrance) => deposit(desk, invitation, *entrance, leg, stopping).await,
-        Purpose::Retrieval(visitor) => {
-            retrieve(desk, invitation, *visitor, leg, stopping).await;
+        Purpose::Deposit(entrance) => deposit(desk, invitation, *entrance, leg).await,
+        Purpose::Retrieval(visitor) => retrieve(desk, invitation, *visitor, leg).await,
+        Purpose::Refused => {
+            invitation.reject(Refusal::TemporarilyUnavailable).await;
+            None
         }
-        Purpose::Refused => invitation.reject(Refusal::TemporarilyUnavailable).await,
     }
 }
 
@@ -265,8 +288,7 @@ async fn deposit(
     invitation: Invitation,
     Entrance { mailbox, door, visitor }: Entrance,
     leg: Leg,
-    stopping: watch::Receiver<Stopping>,
-) {
+) -> Option<Begun> {
     let policy = desk.app.config.deposit.clone();
     let reason = invitation.redirected.reason(&mailbox.number);
     let setting = Setting {
@@ -276,7 +298,7 @@ async fn deposit(
         home: invitation.home.clone(),
         policy: policy.clone(),
         peer: invitation.source.ip(),
-        greeting: Some(opening::begin(desk.app.clone(), mailbox.clone(), reason)),
+        greeting: Some(opening::begin(desk.clone(), mailbox.clone(), reason)),
         language: mailbox.settings.prompts.clone(),
         mailbox: Some(mailbox.clone()),
         visit: None,
@@ -295,7 +317,10 @@ async fn deposit(
     };
     let dialog = match dialog {
         Ok(dialog) => dialog,
-        Err(gone) => return tracing::info!("call not answered: {gone}"),
+        Err(gone) => {
+            tracing::info!("call not answered: {gone}");
+            return None;
+        }
     };
     let answering = dialog.answering();
     match answering {
@@ -312,19 +337,12 @@ async fn deposit(
     }
 
     let setting = Setting { sending_on: Some(dialog.sending_on()), ..setting };
-    let stage = Stage::new(desk, leg, &dialog.media, setting, answering);
+    let stage = Box::new(Stage::new(desk, leg, &dialog.media, setting, answering));
     let flow = Flow::Deposit(Deposit::at(door, policy).offering(offers));
-    session::run(flow, stage, dialog, stopping).await;
-    tracing::info!("call over");
+    Some(Begun { flow, stage, dialog })
 }
 
-async fn retrieve(
-    desk: Desk,
-    invitation: Invitation,
-    visitor: Visitor,
-    leg: Leg,
-    stopping: watch::Receiver<Stopping>,
-) {
+async fn retrieve(desk: Desk, invitation: Invitation, visitor: Visitor, leg: Leg) -> Option<Begun> {
     let settings = desk.app.config.retrieval.clone();
     let policy = desk.app.config.deposit.clone();
     let flow = match visitor.owner {
@@ -348,14 +366,16 @@ async fn retrieve(
     let media = SocketAddr::new(invitation.local.ip(), leg.local().port());
     let dialog = match invitation.accept(media).await {
         Ok(dialog) => dialog,
-        Err(gone) => return tracing::info!("call not answered: {gone}"),
+        Err(gone) => {
+            tracing::info!("call not answered: {gone}");
+            return None;
+        }
     };
     let setting = Setting { sending_on: Some(dialog.sending_on()), ..setting };
     tracing::info!("call answered, for an owner");
     count_answered();
-    let stage = Stage::new(desk, leg, &dialog.media, setting, None);
-    session::run(Flow::Retrieval(Box::new(flow)), stage, dialog, stopping).await;
-    tracing::info!("call over");
+    let stage = Box::new(Stage::new(desk, leg, &dialog.media, setting, None));
+    Some(Begun { flow: Flow::Retrieval(Box::new(flow)), stage, dialog })
 }
 
 fn count_answered() {

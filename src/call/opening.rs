@@ -7,7 +7,6 @@ use tokio::task::JoinHandle;
 
 use super::{Desk, PATIENCE};
 use crate::admin;
-use crate::app::App;
 use crate::audio::{Clip, wav};
 use crate::flow::Policy;
 use crate::mailbox::{Mailbox, MailboxId, Reason};
@@ -25,16 +24,16 @@ pub(super) enum Opening {
 }
 
 /// Looks for it while the call is being answered.
-pub(super) fn begin(app: App, mailbox: Mailbox, reason: Reason) -> JoinHandle<Opening> {
+pub(super) fn begin(desk: Desk, mailbox: Mailbox, reason: Reason) -> JoinHandle<Opening> {
     tokio::spawn(async move {
-        match recorded(&app, &mailbox, reason).await {
+        match recorded(&desk, &mailbox, reason).await {
             Ok(Some(clip)) => return Opening::Recorded(clip),
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(mailbox = %mailbox.id, "the owner's greeting is left out: {error:#}");
             }
         }
-        name(&app, &mailbox.id).await.map_or(Opening::Plain, Opening::Named)
+        name(&desk, &mailbox.id).await.map_or(Opening::Plain, Opening::Named)
     })
 }
 
@@ -53,7 +52,7 @@ impl Desk {
         let Phrase::From(Who::Mailbox { mailbox, number }) = phrase else {
             return prompts.clips(language, &phrase);
         };
-        let named = name(&self.app, &mailbox).await;
+        let named = name(self, &mailbox).await;
         let phrase = Phrase::From(Who::Mailbox { mailbox, number: number.clone() });
         self.say_named(language, &phrase, named, || Phrase::From(Who::Extension(number)))
     }
@@ -76,26 +75,26 @@ impl Desk {
 }
 
 async fn recorded(
-    app: &App,
+    desk: &Desk,
     mailbox: &Mailbox,
     reason: Reason,
 ) -> anyhow::Result<Option<Arc<Clip>>> {
-    let recorded = store::within(PATIENCE, greetings::of(&app.db, &mailbox.id)).await?;
+    let recorded = store::within(PATIENCE, greetings::of(&desk.app.db, &mailbox.id)).await?;
     let all: Vec<_> = recorded.iter().map(|it| it.recorded).collect();
-    let facts = admin::greeting::facts(mailbox, reason, &all, app.clock.now());
+    let facts = admin::greeting::facts(mailbox, reason, &all, desk.app.clock.now());
     let chosen = mailbox.settings.greetings.chosen(&facts);
     let Some(greeting) = recorded.iter().find(|it| Some(it.recorded.kind) == chosen) else {
         return Ok(None);
     };
-    load(app, "greeting", &greeting.blob).await.map(Some)
+    load(desk, "greeting", &greeting.blob).await.map(Some)
 }
 
 /// The recorded name of a mailbox. A call goes on without it.
-async fn name(app: &App, mailbox: &MailboxId) -> Option<Arc<Clip>> {
+async fn name(desk: &Desk, mailbox: &MailboxId) -> Option<Arc<Clip>> {
     let loading = async {
-        let name = store::within(PATIENCE, names::of(&app.db, mailbox)).await?;
+        let name = store::within(PATIENCE, names::of(&desk.app.db, mailbox)).await?;
         match name {
-            Some(name) => load(app, "name", &name.blob).await.map(Some),
+            Some(name) => load(desk, "name", &name.blob).await.map(Some),
             None => Ok(None),
         }
     };
@@ -105,12 +104,15 @@ async fn name(app: &App, mailbox: &MailboxId) -> Option<Arc<Clip>> {
     })
 }
 
-pub(super) async fn load(app: &App, name: &'static str, blob: &str) -> anyhow::Result<Arc<Clip>> {
-    // It is on this machine unless another one had the mailbox so far.
-    let file = tokio::time::timeout(PATIENCE, app.blobs.get(blob)).await??;
-    let clip = tokio::task::spawn_blocking(move || -> Result<_, wav::WavError> {
-        let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
-        Ok(Clip::at(name, sound.samples, sound.rate))
-    });
-    Ok(Arc::new(clip.await??))
+pub(super) async fn load(desk: &Desk, name: &'static str, blob: &str) -> anyhow::Result<Arc<Clip>> {
+    let read = async {
+        // It is on this machine unless another one had the mailbox so far.
+        let file = tokio::time::timeout(PATIENCE, desk.app.blobs.get(blob)).await??;
+        let clip = tokio::task::spawn_blocking(move || -> Result<_, wav::WavError> {
+            let sound = wav::from_wav(&file, Policy::LIMIT.as_secs())?;
+            Ok(Clip::at(name, sound.samples, sound.rate))
+        });
+        Ok(clip.await??)
+    };
+    desk.clips.get(blob, read).await
 }

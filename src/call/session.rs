@@ -21,7 +21,7 @@ pub enum Stopping {
 /// everything that was to be kept is.
 pub(super) async fn run(
     mut flow: Flow,
-    mut stage: Stage,
+    mut stage: Box<Stage>,
     mut dialog: Dialog,
     mut stopping: watch::Receiver<Stopping>,
 ) {

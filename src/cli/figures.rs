@@ -5,7 +5,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::call::Desk;
 use crate::call::spool::Spool;
-use crate::rtp::Plane;
+use crate::rtp::{LATENESS, Lateness, Plane};
 use crate::sip::Endpoint;
 
 /// The page itself, made anew each time.
@@ -30,8 +30,28 @@ pub(super) fn page(
         signalling(&endpoint);
         sound(&plane);
         takes(&spool);
-        recorder.render()
+        // Asked for by a task, so there is a runtime; from elsewhere the figure stays as it was.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            gauge!("afterbeep_tasks").set(runtime.metrics().num_alive_tasks() as f64);
+        }
+        recorder.render() + &lateness(&plane.counters().lateness)
     }
+}
+
+/// How late the ticks of the media threads came. They are counted where they come, into bounds of their
+/// own, which the recorder has no way to take.
+fn lateness(it: &Lateness) -> String {
+    const NAME: &str = "afterbeep_media_tick_lateness_seconds";
+    let mut page = format!(
+        "# HELP {NAME} How late the ticks of the media threads came.\n# TYPE {NAME} histogram\n"
+    );
+    let mut so_far = 0;
+    let bounds = LATENESS.iter().map(|us| (*us as f64 / 1e6).to_string());
+    for (bound, count) in bounds.chain(["+Inf".into()]).zip(it.counts) {
+        so_far += count;
+        page += &format!("{NAME}_bucket{{le=\"{bound}\"}} {so_far}\n");
+    }
+    page + &format!("{NAME}_sum {}\n{NAME}_count {so_far}\n", it.sum.as_secs_f64())
 }
 
 fn signalling(endpoint: &Endpoint) {
@@ -99,7 +119,8 @@ fn takes(spool: &Spool) {
 }
 
 fn describe() {
-    const GAUGES: [(&str, &str); 12] = [
+    const GAUGES: [(&str, &str); 13] = [
+        ("afterbeep_tasks", "Tasks of this program that are not at their end."),
         ("afterbeep_calls", "Calls that are up."),
         ("afterbeep_blobs_waiting", "Recordings to be moved to S3, or deleted there."),
         ("afterbeep_jobs", "Jobs in the table: queued, or given up and buried."),

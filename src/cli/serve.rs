@@ -21,7 +21,7 @@ use super::{Voice, demo, faults, figures, gaps};
 use crate::app::{App, Studio};
 use crate::blobs::Blobs;
 use crate::call::spool::{self, Spool};
-use crate::call::{self, Desk, Filer, Stopping};
+use crate::call::{self, Clips, Desk, Filer, Stopping};
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::hold::Beds;
@@ -158,7 +158,8 @@ impl House {
         let beds = Beds::new(app.clone());
         tokio::spawn(beds.clone().prepare());
         let placing = endpoint.clone();
-        let desk = Desk { app: app.clone(), plane, spool, filer, endpoint: placing, beds };
+        let clips = Clips::default();
+        let desk = Desk { app: app.clone(), plane, spool, filer, clips, beds, endpoint: placing };
         let lamps = tokio::spawn(lamp::run(app, endpoint.clone(), stopped.clone()));
         let (site, pulse) = open_site(&desk, &endpoint, calls_stop.clone())?;
         let pulse = tokio::spawn(pulse.run(stopped.clone()));

@@ -39,6 +39,8 @@ pub(super) struct Ear {
     digits: Digits,
     in_band: Option<InBand>,
     recording: Option<Box<Recording>>,
+    /// When sound was last taken.
+    taken_at: u64,
 }
 
 impl Ear {
@@ -50,6 +52,7 @@ impl Ear {
             digits: Digits::default(),
             in_band: None,
             recording: None,
+            taken_at: 0,
         }
     }
 
@@ -74,7 +77,10 @@ impl Ear {
             return None;
         };
         let is_sound = kind == Kind::Sound;
-        let timestamp = is_sound.then_some(header.timestamp);
+        // Of several packets that one look found, only the first says how evenly they come.
+        let is_first = self.recording.is_none() || now != self.taken_at;
+        let timestamp = (is_sound && is_first).then_some(header.timestamp);
+        self.taken_at = now;
         self.reception.count(now, header.ssrc, header.sequence, timestamp);
         self.count(tally);
         let mut digit = None;
@@ -113,6 +119,10 @@ impl Ear {
         if let Some(recording) = &mut self.recording {
             recording.restart();
         }
+    }
+
+    pub(super) fn is_recording(&self) -> bool {
+        self.recording.is_some()
     }
 
     pub(super) fn record(&mut self, now: u64, mut recording: Box<Recording>) {

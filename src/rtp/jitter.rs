@@ -19,8 +19,6 @@ use crate::audio::{Codec, g711::Law};
 
 /// Ticks in a millisecond.
 const MS: u64 = Codec::RATE as u64 / 1_000;
-/// Ticks that may be held, a second; the wait and a packet fit in.
-const HELD: usize = Codec::RATE as usize;
 /// The longest payload taken; a datagram of Ethernet holds no more.
 pub const LONGEST: usize = 1_500;
 /// The longest wait for a late packet, whatever the setting says.
@@ -72,7 +70,8 @@ pub struct Jitter {
     law: Option<Law>,
     /// How far the stream goes on before a gap is given up.
     wait: u64,
-    /// Sound behind a gap, and where there is some; by position, modulo the length.
+    /// Sound behind a gap, and where there is some; by position, modulo the length. The wait and a packet
+    /// fit in.
     held: Box<[u8]>,
     there: Box<[bool]>,
     /// The position behind the last sample that is held.
@@ -99,11 +98,13 @@ pub struct Jitter {
 impl Jitter {
     /// Late packets are waited for as long as `wait_ms`, 500 ms at most.
     pub fn new(codec: Codec, wait_ms: u64) -> Self {
+        let wait = wait_ms.min(LONGEST_WAIT_MS) * MS;
+        let room = wait as usize + LONGEST;
         Self {
             law: codec.law(),
-            wait: wait_ms.min(LONGEST_WAIT_MS) * MS,
-            held: vec![0; HELD].into(),
-            there: vec![false; HELD].into(),
+            wait,
+            held: vec![0; room].into(),
+            there: vec![false; room].into(),
             held_until: 0,
             position: 0,
             timestamp: None,
@@ -248,7 +249,7 @@ impl Jitter {
         self.advance(from.saturating_sub(self.wait).saturating_sub(self.position), out);
         let late = self.position.saturating_sub(from) as usize;
         for (at, byte) in (from + late as u64..).zip(&payload[late..]) {
-            let at = (at % HELD as u64) as usize;
+            let at = self.place(at);
             (self.held[at], self.there[at]) = (*byte, true);
         }
         self.held_until = self.held_until.max(until);
@@ -265,9 +266,12 @@ impl Jitter {
 
     /// How many samples from the next one on are there, or are not.
     fn run(&self, until: u64, there: bool) -> u64 {
-        (self.position..until)
-            .take_while(|at| self.there[(at % HELD as u64) as usize] == there)
-            .count() as u64
+        (self.position..until).take_while(|at| self.there[self.place(*at)] == there).count() as u64
+    }
+
+    /// Where a position is held.
+    fn place(&self, position: u64) -> usize {
+        (position % self.there.len() as u64) as usize
     }
 
     /// Gives out that many samples: held ones where there are some, else made up ones.
@@ -276,8 +280,8 @@ impl Jitter {
         while self.position < until {
             let missing = self.run(until, false);
             self.conceal(missing, out);
-            let from = (self.position % HELD as u64) as usize;
-            let there = self.run(until, true).min((HELD - from) as u64) as usize;
+            let from = self.place(self.position);
+            let there = self.run(until, true).min((self.there.len() - from) as u64) as usize;
             self.there[from..from + there].fill(false);
             let held = std::mem::take(&mut self.held);
             self.give(&held[from..from + there], out);

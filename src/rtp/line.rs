@@ -1,6 +1,7 @@
 //! One leg as its thread has it: what comes in, what goes out, and what is told about it.
 
 use std::{
+    io,
     net::{SocketAddr, UdpSocket},
     sync::Arc,
 };
@@ -23,12 +24,53 @@ use super::{
 use crate::{
     audio::{Clip, Codec, bed::Segment},
     srtp::OVERHEAD,
-    sys::media::{BATCH, Batch},
+    sys::media::{self, BATCH, Batch, Watch},
 };
 
-/// Batches taken in one turn: a flood of 3,200 packets a second is looked through, a larger one is
-/// left to the system to drop.
+/// Batches taken in one turn: a flood of 3,200 packets a second is looked through, of 1,066 while it is
+/// recorded, a larger one is left to the system to drop.
 const BATCHES: usize = 8;
+/// A recording is in no hurry: so long after one turn of a leg that says nothing comes the next. A key
+/// ends a recording within this, and it is no longer than what a jitter buffer takes for one look.
+const RECORDS_MS: u64 = 60;
+/// A leg that says nothing, and at whose socket nothing waits, has a turn this often.
+const QUIET_MS: u64 = 100;
+/// Looks that find nothing, after which a socket is watched instead.
+const LOOKS: u8 = 10;
+/// What comes from whom we do not hear is thrown away this often.
+const CLEARS_MS: u64 = 1_000;
+
+/// What a media thread lends to the leg whose turn it is.
+pub(super) struct Kit {
+    pub(super) batch: Batch,
+    pub(super) watch: Watch,
+    packet: [u8; LARGEST + OVERHEAD],
+}
+
+impl Kit {
+    pub(super) fn new(watch: Watch) -> Self {
+        Self { batch: Batch::default(), watch, packet: [0; LARGEST + OVERHEAD] }
+    }
+}
+
+/// Which of a leg's sockets something waits at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    Sound,
+    Reports,
+}
+
+impl Door {
+    /// How the leg in a place is named to a [`Watch`], and back.
+    pub(super) fn number(self, place: usize) -> u64 {
+        place as u64 * 2 + u64::from(self == Door::Reports)
+    }
+
+    pub(super) fn of(number: u64) -> (usize, Self) {
+        let door = if number.is_multiple_of(2) { Door::Sound } else { Door::Reports };
+        ((number / 2) as usize, door)
+    }
+}
 
 /// A key that another leg heard is pressed for so long, in milliseconds.
 const PRESS_MS: u32 = 160;
@@ -49,6 +91,16 @@ pub(super) struct Manners {
 pub(super) struct Line {
     local: SocketAddr,
     socket: UdpSocket,
+    /// Where its thread keeps it.
+    place: usize,
+    /// The socket tells when something comes; until then it need not be looked at.
+    watched: bool,
+    /// Looks that found nothing, one after the other.
+    vain: u8,
+    /// When the socket is looked at next, where nobody is heard.
+    look_at: u64,
+    /// The one address the socket sends to, if it does.
+    tied: Option<SocketAddr>,
     manners: Manners,
     call: Option<Call>,
     speaker: Speaker,
@@ -82,6 +134,11 @@ impl Line {
         Self {
             local,
             socket: rtp,
+            place: 0,
+            watched: false,
+            vain: 0,
+            look_at: 0,
+            tied: None,
             manners,
             call: None,
             speaker: Speaker::new(rand::random(), rand::random(), rand::random()),
@@ -94,19 +151,44 @@ impl Line {
         }
     }
 
-    /// The leg's turn, every 20 ms: takes what came, sends what is due. What is heard `other` says.
+    /// Its thread keeps it there.
+    pub(super) fn settle(&mut self, place: usize) {
+        self.place = place;
+    }
+
+    /// Something has come.
+    pub(super) fn wake(&mut self, door: Door) {
+        match door {
+            Door::Sound => (self.watched, self.vain) = (false, 0),
+            Door::Reports => self.reports.wake(),
+        }
+    }
+
+    /// The leg's turn: takes what came, sends what is due. What is heard `other` says. When it needs the
+    /// next turn, which may come later by as much as the time between two.
     pub(super) fn turn(
         &mut self,
         now: u64,
         other: Option<&mut Line>,
-        batch: &mut Batch,
+        kit: &mut Kit,
         tally: &Tally,
-    ) {
-        self.receive(now, other, batch, tally);
+    ) -> u64 {
+        if !self.watched && now >= self.look_at {
+            self.look(now, other, kit, tally);
+        }
         self.ear.pass(now, tally);
-        self.speak(now, tally);
-        self.report(now, batch, tally);
+        self.speak(now, kit, tally);
+        self.report(now, kit, tally);
         self.notice_silence(now);
+        if self.speaker.is_busy() || self.bridged.is_some() {
+            now
+        } else if self.ear.is_recording() {
+            now + RECORDS_MS
+        } else if self.watched {
+            now + QUIET_MS
+        } else {
+            now
+        }
     }
 
     /// What waited so far is taken under the old agreement, and by the old recording if there is
@@ -116,10 +198,10 @@ impl Line {
         now: u64,
         stream: Stream,
         recording: Option<Box<Recording>>,
-        batch: &mut Batch,
+        kit: &mut Kit,
         tally: &Tally,
     ) {
-        self.receive(now, None, batch, tally);
+        self.receive(now, None, kit, tally);
         if let Some(recording) = recording {
             self.ear.stop_recording(now, tally);
             self.ear.record(now, recording);
@@ -140,8 +222,20 @@ impl Line {
                 self.call = Some(Call { stream, source, secret });
             }
         }
+        self.tie();
+        self.look_at = now;
         self.reports.begin(now);
         (self.heard_at, self.timed_out) = (now, false);
+    }
+
+    /// Who only listens is sent to, and nothing of theirs is taken: the system then need not look up
+    /// the way for each packet. Everybody else may turn out to send from elsewhere.
+    fn tie(&mut self) {
+        let only_hears = self.call.as_ref().filter(|it| it.stream.send && !it.stream.receive);
+        let to = only_hears.map(|it| it.source.send_to());
+        if to != self.tied {
+            self.tied = media::tie(&self.socket, to).ok().and(to);
+        }
     }
 
     pub(super) fn play(&mut self, sounds: Vec<Arc<Clip>>, mark: u64) {
@@ -169,46 +263,64 @@ impl Line {
         &mut self,
         now: u64,
         recording: Box<Recording>,
-        batch: &mut Batch,
+        kit: &mut Kit,
         tally: &Tally,
     ) {
-        self.stop_recording(now, batch, tally);
+        self.stop_recording(now, kit, tally);
         self.ear.record(now, recording);
     }
 
-    pub(super) fn stop_recording(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
-        self.receive(now, None, batch, tally);
+    pub(super) fn stop_recording(&mut self, now: u64, kit: &mut Kit, tally: &Tally) {
+        self.receive(now, None, kit, tally);
         self.ear.stop_recording(now, tally);
     }
 
     /// Ends the recording, and says so to the other side.
-    pub(super) fn close(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
-        self.stop_recording(now, batch, tally);
+    pub(super) fn close(&mut self, now: u64, kit: &mut Kit, tally: &Tally) {
+        self.stop_recording(now, kit, tally);
         if let Some(call) = &mut self.call {
             let (speaker, reception) = (&self.speaker, &mut self.ear.reception);
             self.reports.bye(now, Subject { call, speaker, reception });
         }
     }
 
+    /// Takes what came. A socket at which nothing did for a while is watched instead, and one of a call
+    /// that is not heard is only kept from running over.
+    fn look(&mut self, now: u64, other: Option<&mut Line>, kit: &mut Kit, tally: &Tally) {
+        if self.receive(now, other, kit, tally) > 0 {
+            self.vain = 0;
+            let unheard = self.call.as_ref().is_some_and(|it| !it.stream.receive);
+            self.look_at = if unheard { now + CLEARS_MS } else { now };
+        } else if self.vain < LOOKS {
+            self.vain += 1;
+        } else {
+            self.watched = kit.watch.watch(&self.socket, Door::Sound.number(self.place));
+        }
+    }
+
+    /// Takes what waits; how many datagrams.
     fn receive(
         &mut self,
         now: u64,
         mut other: Option<&mut Line>,
-        batch: &mut Batch,
+        kit: &mut Kit,
         tally: &Tally,
-    ) {
+    ) -> usize {
+        let mut taken = 0;
         for _ in 0..BATCHES {
-            let count = batch.receive(&self.socket);
+            let count = kit.batch.receive(&self.socket);
             for at in 0..count {
-                match batch.datagram(at) {
+                match kit.batch.datagram(at) {
                     Some(it) => self.take(now, it, other.as_deref_mut(), tally),
                     None => self.ear.refuse(&tally.malformed),
                 }
             }
+            taken += count;
             if count < BATCH {
                 break;
             }
         }
+        taken
     }
 
     fn take(
@@ -267,29 +379,31 @@ impl Line {
         let Some(plain) = out.first_chunk_mut() else { return };
         match self.speaker.pass_on(now, payload_type, packet, plain) {
             0 => add(&tally.late, 1),
-            length => send(&self.socket, call, &mut out, length, tally, &self.ear.stats),
+            length => {
+                send(&self.socket, call, self.tied, (&mut out, length), tally, &self.ear.stats);
+            }
         }
     }
 
-    fn speak(&mut self, now: u64, tally: &Tally) {
+    fn speak(&mut self, now: u64, kit: &mut Kit, tally: &Tally) {
         let Some(call) = self.call.as_mut().filter(|it| it.stream.send) else { return };
-        let mut packet = [0; LARGEST + OVERHEAD];
         let keep_alive = self.manners.keep_alive_ms;
-        let Some(plain) = packet.first_chunk_mut() else { return };
+        let Some(plain) = kit.packet.first_chunk_mut() else { return };
         let said = self.speaker.say(now, &call.stream, keep_alive, plain);
         if said.length > 0 {
-            send(&self.socket, call, &mut packet, said.length, tally, &self.ear.stats);
+            send(&self.socket, call, self.tied, (&mut kit.packet, said.length), tally, &self.ear.stats);
         }
         if let Some(mark) = said.played {
             self.ear.played(mark);
         }
     }
 
-    fn report(&mut self, now: u64, batch: &mut Batch, tally: &Tally) {
+    fn report(&mut self, now: u64, kit: &mut Kit, tally: &Tally) {
         let Some(call) = &mut self.call else { return };
         let (speaker, reception) = (&self.speaker, &mut self.ear.reception);
         let mut subject = Subject { call, speaker, reception };
-        if self.reports.read(now, &mut subject, &self.ear.stats, batch, tally) {
+        let number = Door::Reports.number(self.place);
+        if self.reports.read(now, &mut subject, &self.ear.stats, (kit, number), tally) {
             (self.heard_at, self.timed_out) = (now, false);
         }
         self.reports.write(now, subject);
@@ -307,17 +421,25 @@ impl Line {
     }
 }
 
-/// Encrypts a packet as agreed, and sends it.
+/// Encrypts a packet of so many bytes as agreed, and sends it. A socket that is tied to one address is
+/// told that an earlier packet did not arrive, by the refusal of a later one; which is sent all the same.
 fn send(
     socket: &UdpSocket,
     call: &mut Call,
-    packet: &mut [u8],
-    length: usize,
+    tied: Option<SocketAddr>,
+    (packet, length): (&mut [u8], usize),
     tally: &Tally,
     stats: &LiveStats,
 ) {
     let length = call.secret.seal(packet, length);
-    let sent = socket.send_to(&packet[..length], call.source.send_to());
+    let packet = &packet[..length];
+    let sent = match tied {
+        Some(_) => match socket.send(packet) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => socket.send(packet),
+            sent => sent,
+        },
+        None => socket.send_to(packet, call.source.send_to()),
+    };
     add(if sent.is_ok() { &tally.sent } else { &tally.unsent }, 1);
     add(&stats.sent, 1);
 }

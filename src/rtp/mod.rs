@@ -32,4 +32,4 @@ mod thread;
 pub use leg::{Heard, Leg, Recorder, Stream};
 pub use plane::{Plane, PlaneError, Settings};
 pub use ports::{NotPorts, Ports};
-pub use tally::{Counters, Stats};
+pub use tally::{Counters, LATENESS, Lateness, Stats};

@@ -23,7 +23,7 @@ use super::{
     tally::{Counters, LiveStats, Tally},
     thread::{self, Command},
 };
-use crate::{audio::Codec, srtp};
+use crate::{audio::Codec, srtp, sys::media::Watch};
 
 /// Orders that may wait for a thread; it takes them every millisecond.
 const ORDERS: usize = 1_024;
@@ -243,11 +243,12 @@ impl Thread {
     fn start(number: usize, realtime: bool) -> Result<Self, PlaneError> {
         let (commands, orders) = sync_channel(ORDERS);
         let tally = Arc::new(Tally::default());
+        let watch = Watch::new().map_err(PlaneError::Thread)?;
         let handle = std::thread::Builder::new()
             .name(format!("media-{number}"))
             .spawn({
                 let tally = tally.clone();
-                move || thread::run(orders, &tally, realtime)
+                move || thread::run(orders, watch, &tally, realtime)
             })
             .map_err(PlaneError::Thread)?;
         Ok(Self { commands, tally, handle: Mutex::new(Some(handle)) })

@@ -6,15 +6,15 @@ use std::{
 };
 
 use super::{
-    line::Call,
+    line::{Call, Kit},
     reception::Reception,
     rtcp::{self, CNAME, Heard, LONGEST, Report},
     speaker::Speaker,
     tally::{LiveStats, Tally, add},
 };
-use crate::{clock::Clock, srtp::RTCP_OVERHEAD, sys::media::Batch};
+use crate::{clock::Clock, srtp::RTCP_OVERHEAD};
 
-/// How often the socket is looked at.
+/// How often the socket is looked at, at most.
 const LOOK_MS: u64 = 100;
 /// The time between two reports is this, half a second more or less by lot (§6.3.1).
 const EVERY_MS: u64 = 4_500;
@@ -27,6 +27,10 @@ pub(super) struct Reports {
     cname: [u8; CNAME],
     every_ms: u64,
     looked: u64,
+    /// The socket tells when something comes.
+    watched: bool,
+    /// It did.
+    waits: bool,
     due: Option<u64>,
     /// Where the other side's reports come from.
     learned: Option<SocketAddr>,
@@ -50,6 +54,8 @@ impl Reports {
             cname: std::array::from_fn(digit),
             every_ms: EVERY_MS + name % 1_000,
             looked: 0,
+            watched: false,
+            waits: false,
             due: None,
             learned: None,
             packets_reported: 0,
@@ -62,20 +68,32 @@ impl Reports {
         self.due.get_or_insert(now + self.every_ms / 2);
     }
 
-    /// Reads what has come, now and then. `true` when the other side was heard.
+    /// Something has come.
+    pub(super) fn wake(&mut self) {
+        (self.watched, self.waits) = (false, true);
+    }
+
+    /// Reads what has come, but not too often; `number` is what the socket is watched by. `true` when
+    /// the other side was heard.
     pub(super) fn read(
         &mut self,
         now: u64,
         subject: &mut Subject<'_>,
         stats: &LiveStats,
-        batch: &mut Batch,
+        (kit, number): (&mut Kit, u64),
         tally: &Tally,
     ) -> bool {
-        if now < self.looked + LOOK_MS {
+        if self.watched || now < self.looked + LOOK_MS {
             return false;
         }
-        self.looked = now;
-        let mut heard = false;
+        if !self.waits {
+            self.watched = kit.watch.watch(&self.socket, number);
+            if self.watched {
+                return false;
+            }
+        }
+        (self.looked, self.waits) = (now, false);
+        let (mut heard, batch) = (false, &mut kit.batch);
         for at in 0..batch.receive(&self.socket) {
             let Some((from, datagram)) = batch.datagram(at) else { continue };
             if !subject.call.source.admits_reports_from(from) {

@@ -188,6 +188,11 @@ impl Speaker {
         }
     }
 
+    /// Whether there is anything to play or to press.
+    pub(super) fn is_busy(&self) -> bool {
+        self.playing.is_some() || self.press.is_some() || !self.presses.is_empty()
+    }
+
     /// What a sender report says (RFC 3550 §6.4.1), of the moment `now` with that NTP time.
     pub(super) fn sent(&self, now: u64, ntp: u64) -> Sent {
         let timestamp = self.timestamp(now);

@@ -34,9 +34,24 @@ pub struct Counters {
     pub unheard: u64,
     /// Ticks that came more than a millisecond late.
     pub late_ticks: u64,
+    /// How late all ticks were.
+    pub lateness: Lateness,
     /// How late the latest was.
     pub latest: Duration,
 }
+
+/// How late ticks came: counts of those that were no later than each of the [bounds](LATENESS), then of
+/// all others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lateness {
+    /// One for each bound, and one for what is beyond.
+    pub counts: [u64; LATENESS.len() + 1],
+    /// All of it together.
+    pub sum: Duration,
+}
+
+/// Bounds of lateness in microseconds.
+pub const LATENESS: [u64; 10] = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000];
 
 /// The counters of one thread. Only that thread writes, except for `legs`.
 #[derive(Debug, Default)]
@@ -55,6 +70,8 @@ pub(super) struct Tally {
     pub(super) unheard: AtomicU64,
     pub(super) late_ticks: AtomicU64,
     latest_us: AtomicU64,
+    lateness: [AtomicU64; LATENESS.len() + 1],
+    late_us: AtomicU64,
 }
 
 /// How one leg is doing.
@@ -86,16 +103,24 @@ pub(super) struct LiveStats {
     pub(super) lost_there: AtomicI64,
 }
 
-/// Adds to a counter that one thread writes.
+/// A tick later than this is counted as late.
+const LATE: Duration = Duration::from_millis(1);
+
+/// Adds to a counter that one thread writes: no other can come between the two steps.
 pub(super) fn add(counter: &AtomicU64, number: u64) {
-    counter.fetch_add(number, Relaxed);
+    counter.store(counter.load(Relaxed).wrapping_add(number), Relaxed);
 }
 
 impl Tally {
-    pub(super) fn late_tick(&self, late: Duration) {
-        add(&self.late_ticks, 1);
+    pub(super) fn tick(&self, late: Duration) {
         let us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
-        self.latest_us.fetch_max(us, Relaxed);
+        let place = LATENESS.iter().position(|it| us <= *it).unwrap_or(LATENESS.len());
+        add(&self.lateness[place], 1);
+        add(&self.late_us, us);
+        if late > LATE {
+            add(&self.late_ticks, 1);
+            self.latest_us.fetch_max(us, Relaxed);
+        }
     }
 
     pub(super) fn add_to(&self, sum: &mut Counters) {
@@ -112,6 +137,10 @@ impl Tally {
         sum.failed += self.failed.load(Relaxed);
         sum.unheard += self.unheard.load(Relaxed);
         sum.late_ticks += self.late_ticks.load(Relaxed);
+        for (sum, own) in sum.lateness.counts.iter_mut().zip(&self.lateness) {
+            *sum += own.load(Relaxed);
+        }
+        sum.lateness.sum += Duration::from_micros(self.late_us.load(Relaxed));
         sum.latest = sum.latest.max(Duration::from_micros(self.latest_us.load(Relaxed)));
     }
 }

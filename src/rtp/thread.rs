@@ -2,34 +2,36 @@
 //!
 //! It beats once a millisecond, and every leg has its turn in one of twenty phases, so that the
 //! packets of many calls are spread over the time between two frames. A leg that sends 10 or 30 ms
-//! has a second phase, half a round later. Without legs the thread sleeps until an order comes.
+//! has a second phase, half a round later. Few legs share four phases, and the thread wakes that much
+//! less often. Without legs it sleeps until an order comes.
 //!
 //! In a beat there is no lock, no log and no allocation, except where an order asks for one.
 
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering::Relaxed, mpsc::Receiver, mpsc::TryRecvError},
-    time::Duration,
 };
 
 use super::{
     leg::{LegId, Stream},
-    line::Line,
+    line::{Door, Kit, Line},
     recording::Recording,
     tally::Tally,
     telephone_event::Press,
 };
 use crate::{
     audio::{Clip, bed::Segment},
-    sys::media::{self, Batch, Metronome},
+    sys::media::{self, Metronome, Watch},
 };
 
 /// Beats in a round.
 const PHASES: usize = 20;
 /// Orders taken in one beat; the rest waits for the next.
 const ORDERS_A_BEAT: usize = 256;
-/// A beat later than this is counted.
-const LATE: Duration = Duration::from_millis(1);
+/// Phases that are used before all others, one in so many,
+const COARSE: usize = 5;
+/// each for so many legs: their packets leave within a fraction of a millisecond.
+const FEW: usize = 64;
 
 /// What a thread is told.
 pub(super) enum Command {
@@ -53,7 +55,7 @@ pub(super) enum Order {
 }
 
 /// Runs until told to stop, or until nobody is left to tell it anything.
-pub(super) fn run(orders: Receiver<Command>, tally: &Tally, realtime: bool) {
+pub(super) fn run(orders: Receiver<Command>, watch: Watch, tally: &Tally, realtime: bool) {
     if realtime && let Err(error) = media::run_first() {
         tracing::warn!(
             %error,
@@ -61,7 +63,7 @@ pub(super) fn run(orders: Receiver<Command>, tally: &Tally, realtime: bool) {
              busy (allow it with LimitRTPRIO=20 or CAP_SYS_NICE)"
         );
     }
-    let mut lines = Lines::new(tally);
+    let mut lines = Lines::new(watch, tally);
     let mut metronome = Metronome::start();
     loop {
         if lines.index.is_empty() {
@@ -72,10 +74,8 @@ pub(super) fn run(orders: Receiver<Command>, tally: &Tally, realtime: bool) {
             }
             continue;
         }
-        let beat = metronome.wait();
-        if beat.late > LATE {
-            tally.late_tick(beat.late);
-        }
+        let beat = metronome.wait(lines.step());
+        tally.tick(beat.late);
         for _ in 0..ORDERS_A_BEAT {
             match orders.try_recv() {
                 Ok(command) => {
@@ -93,31 +93,63 @@ pub(super) fn run(orders: Receiver<Command>, tally: &Tally, realtime: bool) {
 
 /// The legs of a thread, by phase.
 struct Lines<'a> {
-    slots: Vec<Option<Box<Line>>>,
+    slots: Vec<Slot>,
     free: Vec<usize>,
     index: HashMap<LegId, usize>,
     phases: [Vec<usize>; PHASES],
-    batch: Batch,
+    kit: Kit,
     tally: &'a Tally,
 }
 
+/// A leg, and until when it needs no turn.
+#[derive(Default)]
+struct Slot {
+    line: Option<Box<Line>>,
+    rests: u64,
+}
+
 impl<'a> Lines<'a> {
-    fn new(tally: &'a Tally) -> Self {
+    fn new(watch: Watch, tally: &'a Tally) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
             index: HashMap::new(),
             phases: Default::default(),
-            batch: Batch::default(),
+            kit: Kit::new(watch),
             tally,
         }
     }
 
+    /// Beats from one that is needed to the next.
+    fn step(&self) -> u64 {
+        let fine = (0..PHASES).filter(|it| it % COARSE != 0);
+        let is_coarse = fine.into_iter().all(|it| self.phases[it].is_empty());
+        if is_coarse { COARSE as u64 } else { 1 }
+    }
+
     /// The turn of all legs in this phase.
     fn turn(&mut self, now: u64) {
-        for &slot in &self.phases[now as usize % PHASES] {
-            if let Some((line, other)) = pair(&mut self.slots, slot) {
-                line.turn(now, other, &mut self.batch, self.tally);
+        for number in self.kit.watch.look() {
+            let (slot, door) = Door::of(number);
+            if let Some(Slot { line: Some(line), rests }) = self.slots.get_mut(slot) {
+                line.wake(door);
+                *rests = now;
+            }
+        }
+        let phase = &self.phases[now as usize % PHASES];
+        for (at, &slot) in phase.iter().enumerate() {
+            // Of thousands of legs none is in the processor's cache when its turn comes.
+            if let Some(Slot { line: Some(line), rests }) =
+                phase.get(at + 2).map(|it| &self.slots[*it])
+                && now >= *rests
+            {
+                media::fetch(&**line);
+            }
+            if now >= self.slots[slot].rests
+                && let Some((line, other)) = pair(&mut self.slots, slot)
+            {
+                let rests = line.turn(now, other, &mut self.kit, self.tally);
+                self.slots[slot].rests = rests;
             }
         }
     }
@@ -137,15 +169,23 @@ impl<'a> Lines<'a> {
         true
     }
 
-    fn open(&mut self, id: LegId, line: Box<Line>) {
+    fn open(&mut self, id: LegId, mut line: Box<Line>) {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
+            self.slots.push(Slot::default());
             self.slots.len() - 1
         });
-        self.slots[slot] = Some(line);
+        line.settle(slot);
+        self.slots[slot] = Slot { line: Some(line), rests: 0 };
         self.index.insert(id, slot);
-        let emptiest = (0..PHASES).min_by_key(|phase| self.phases[*phase].len()).unwrap_or(0);
-        self.phases[emptiest].push(slot);
+        let phase = self.emptiest(COARSE);
+        let phase = if self.phases[phase].len() < FEW { phase } else { self.emptiest(1) };
+        self.phases[phase].push(slot);
+    }
+
+    /// Of every so many phases, the one with the fewest legs.
+    fn emptiest(&self, step: usize) -> usize {
+        let phases = (0..PHASES).step_by(step);
+        phases.min_by_key(|phase| self.phases[*phase].len()).unwrap_or(0)
     }
 
     fn close(&mut self, now: u64, id: LegId) {
@@ -153,8 +193,8 @@ impl<'a> Lines<'a> {
         for phase in &mut self.phases {
             phase.retain(|it| *it != slot);
         }
-        if let Some(mut line) = self.slots[slot].take() {
-            line.close(now, &mut self.batch, self.tally);
+        if let Some(mut line) = self.slots[slot].line.take() {
+            line.close(now, &mut self.kit, self.tally);
             self.bridge(slot, line.bridged, None);
         }
         self.free.push(slot);
@@ -163,7 +203,7 @@ impl<'a> Lines<'a> {
 
     /// The leg that is bridged with this one is from now on bridged with `to`.
     fn bridge(&mut self, slot: usize, other: Option<usize>, to: Option<usize>) {
-        let other = other.filter(|it| *it != slot).and_then(|it| self.slots[it].as_mut());
+        let other = other.filter(|it| *it != slot).and_then(|it| self.slots[it].line.as_mut());
         if let Some(other) = other {
             other.bridged = to;
         }
@@ -174,31 +214,36 @@ impl<'a> Lines<'a> {
         if let Order::Bridge(other) = order {
             // Two legs that are free: what was bridged before is so until one of them is closed.
             let Some(&other) = self.index.get(&other) else { return };
-            let free = |it: usize| self.slots[it].as_ref().is_some_and(|it| it.bridged.is_none());
+            let free = |it: usize| {
+                self.slots[it].line.as_ref().is_some_and(|it| it.bridged.is_none())
+            };
             if slot != other && free(slot) && free(other) {
                 self.bridge(slot, Some(other), Some(slot));
                 self.bridge(other, Some(slot), Some(other));
+                self.slots[other].rests = now;
             }
+            self.slots[slot].rests = now;
             return;
         }
-        let Some(line) = &mut self.slots[slot] else { return };
-        let (batch, tally) = (&mut self.batch, self.tally);
+        let Slot { line: Some(line), rests } = &mut self.slots[slot] else { return };
+        *rests = now;
+        let (kit, tally) = (&mut self.kit, self.tally);
         match order {
             Order::Connect(stream) => {
                 let half = stream.ptime_ms % PHASES as u8 != 0;
-                line.connect(now, *stream, None, batch, tally);
+                line.connect(now, *stream, None, kit, tally);
                 self.halve(slot, half);
             }
             Order::Change(stream, recording) => {
                 let half = stream.ptime_ms % PHASES as u8 != 0;
-                line.connect(now, *stream, Some(recording), batch, tally);
+                line.connect(now, *stream, Some(recording), kit, tally);
                 self.halve(slot, half);
             }
             Order::Play(sounds, mark) => line.play(sounds, mark),
             Order::Follow(segment, from) => line.follow(segment, from),
             Order::Hush => line.hush(),
-            Order::Record(recording) => line.record(now, recording, batch, tally),
-            Order::StopRecording => line.stop_recording(now, batch, tally),
+            Order::Record(recording) => line.record(now, recording, kit, tally),
+            Order::StopRecording => line.stop_recording(now, kit, tally),
             Order::Press(press) => line.press(press),
             Order::Bridge(_) | Order::Close => {}
         }
@@ -217,10 +262,10 @@ impl<'a> Lines<'a> {
 }
 
 /// A leg, and the one that it is bridged with.
-fn pair(slots: &mut [Option<Box<Line>>], slot: usize) -> Option<(&mut Line, Option<&mut Line>)> {
-    let Some(other) = slots[slot].as_ref()?.bridged else {
-        return slots[slot].as_deref_mut().map(|it| (it, None));
+fn pair(slots: &mut [Slot], slot: usize) -> Option<(&mut Line, Option<&mut Line>)> {
+    let Some(other) = slots[slot].line.as_ref()?.bridged else {
+        return slots[slot].line.as_deref_mut().map(|it| (it, None));
     };
-    let [line, other] = slots.get_disjoint_mut([slot, other]).ok()?;
-    Some((line.as_deref_mut()?, other.as_deref_mut()))
+    let [slot, other] = slots.get_disjoint_mut([slot, other]).ok()?;
+    Some((slot.line.as_deref_mut()?, other.line.as_deref_mut()))
 }

@@ -144,7 +144,8 @@ struct Table {
 /// The way to a dialog.
 #[derive(Debug)]
 struct Line {
-    inbox: mpsc::Sender<Arrival>,
+    /// Boxed, as all that waits is: a queue has room for 32 things from its first one on.
+    inbox: mpsc::Sender<Box<Arrival>>,
     /// Where its other side was when it began.
     peer: IpAddr,
 }
@@ -247,7 +248,7 @@ impl Desk {
     }
 
     /// Opens a dialog: from now on its requests come out of the receiver.
-    pub(super) fn open(&self, id: DialogId, peer: IpAddr) -> mpsc::Receiver<Arrival> {
+    pub(super) fn open(&self, id: DialogId, peer: IpAddr) -> mpsc::Receiver<Box<Arrival>> {
         let (inbox, arrivals) = mpsc::channel(INBOX);
         self.table().dialogs.insert(id, Line { inbox, peer });
         arrivals
@@ -304,7 +305,7 @@ impl Desk {
         let Some(inbox) = inbox else {
             return if request.method == Method::Ack { None } else { reply(request, 481, "") };
         };
-        match inbox.try_send(arrival) {
+        match inbox.try_send(Box::new(arrival)) {
             Ok(()) => None,
             Err(mpsc::error::TrySendError::Full(it)) => match it.request.method {
                 // A lost ACK comes again with the next copy of the 200.

@@ -24,7 +24,7 @@ pub struct Dialog {
     /// Its Call-ID.
     pub call_id: String,
     is_early: bool,
-    signals: mpsc::Receiver<Signal>,
+    signals: mpsc::Receiver<Box<Signal>>,
     orders: mpsc::Sender<Order>,
 }
 
@@ -80,7 +80,7 @@ const ORDERS: usize = 4;
 impl Dialog {
     /// What happens next; after [`Signal::Bye`] or [`Signal::Over`] always `Over`. Safe to cancel.
     pub async fn next(&mut self) -> Signal {
-        self.signals.recv().await.unwrap_or(Signal::Over)
+        self.signals.recv().await.map_or(Signal::Over, |it| *it)
     }
 
     /// Hangs up, or refuses a call that was not answered yet; [`Signal::Over`] tells when the other

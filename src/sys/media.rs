@@ -1,12 +1,12 @@
-//! What the media threads ask of the operating system: datagrams in batches, a beat every
-//! millisecond, and to be run before everything else.
+//! What the media threads ask of the operating system: datagrams in batches, word of the sockets at
+//! which one waits, a beat every millisecond, and to be run before everything else.
 //!
 //! Nothing here allocates or blocks, except [`Metronome::wait`], which sleeps.
 
 use std::{
     io, mem,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    os::fd::AsRawFd,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
     ptr,
     time::Duration,
 };
@@ -23,25 +23,24 @@ const ROUND: u64 = 20;
 
 /// Receives what waits at a socket, several datagrams at once.
 pub struct Batch {
-    buffers: Box<[[u8; LONGEST]; BATCH]>,
     received: [Option<(SocketAddr, usize)>; BATCH],
+    // What follows stays where it is, for the headers lead to it.
+    buffers: Box<[[u8; LONGEST]; BATCH]>,
+    names: Box<[libc::sockaddr_storage; BATCH]>,
+    _slices: Box<[libc::iovec; BATCH]>,
+    headers: Box<[libc::mmsghdr; BATCH]>,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { buffers: Box::new([[0; LONGEST]; BATCH]), received: [None; BATCH] }
-    }
-}
-
-impl Batch {
-    /// Takes up to [`BATCH`] waiting datagrams, without waiting itself, and answers how many.
-    pub fn receive(&mut self, socket: &UdpSocket) -> usize {
+        let mut buffers = Box::new([[0; LONGEST]; BATCH]);
         // SAFETY: these are plain C structures of integers and pointers; all zero is valid.
-        let mut names: [libc::sockaddr_storage; BATCH] = unsafe { mem::zeroed() };
-        let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
-        let mut slices = [libc::iovec { iov_base: ptr::null_mut(), iov_len: LONGEST }; BATCH];
+        let mut names: Box<[libc::sockaddr_storage; BATCH]> = Box::new(unsafe { mem::zeroed() });
+        let mut headers: Box<[libc::mmsghdr; BATCH]> = Box::new(unsafe { mem::zeroed() });
+        let empty = libc::iovec { iov_base: ptr::null_mut(), iov_len: LONGEST };
+        let mut slices = Box::new([empty; BATCH]);
         for (((header, slice), name), buffer) in
-            headers.iter_mut().zip(&mut slices).zip(&mut names).zip(self.buffers.iter_mut())
+            headers.iter_mut().zip(slices.iter_mut()).zip(names.iter_mut()).zip(buffers.iter_mut())
         {
             slice.iov_base = buffer.as_mut_ptr().cast();
             header.msg_hdr.msg_name = ptr::from_mut(name).cast();
@@ -49,11 +48,18 @@ impl Batch {
             header.msg_hdr.msg_iov = slice;
             header.msg_hdr.msg_iovlen = 1;
         }
-        // SAFETY: every pointer above leads to memory that outlives the call and is so long.
+        Self { received: [None; BATCH], buffers, names, _slices: slices, headers }
+    }
+}
+
+impl Batch {
+    /// Takes up to [`BATCH`] waiting datagrams, without waiting itself, and answers how many.
+    pub fn receive(&mut self, socket: &UdpSocket) -> usize {
+        // SAFETY: every pointer in the headers leads to memory of our own, which is so long.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                headers.as_mut_ptr(),
+                self.headers.as_mut_ptr(),
                 BATCH as libc::c_uint,
                 libc::MSG_DONTWAIT,
                 ptr::null_mut(),
@@ -61,11 +67,13 @@ impl Batch {
         };
         let count = usize::try_from(count).unwrap_or(0);
         for ((received, header), name) in
-            self.received.iter_mut().zip(&headers[..count]).zip(&names)
+            self.received.iter_mut().zip(&mut self.headers[..count]).zip(self.names.iter())
         {
             let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
             let length = (header.msg_len as usize).min(LONGEST);
             *received = address(name).filter(|_| whole).map(|from| (from, length));
+            // The system has put there how long this name was.
+            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as _;
         }
         count
     }
@@ -95,6 +103,94 @@ fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
     }
 }
 
+/// Sockets at which nothing waits just now, and that need not be asked one by one: each is told of once
+/// when something comes, and then no more until it is watched again. One that is closed is forgotten.
+pub struct Watch {
+    queue: OwnedFd,
+    found: [libc::epoll_event; FOUND],
+}
+
+/// Sockets told of by one look; the others are told of by the next.
+const FOUND: usize = 128;
+
+impl Watch {
+    /// Watches nothing.
+    ///
+    /// # Errors
+    /// The process has as many descriptors as it may have.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: no pointers.
+        let queue = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+        if queue == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: it was opened above, and nobody else has it.
+        let queue = unsafe { OwnedFd::from_raw_fd(queue) };
+        Ok(Self { queue, found: [libc::epoll_event { events: 0, u64: 0 }; FOUND] })
+    }
+
+    /// Tells of this socket by that number as soon as something waits there; at once, if it does
+    /// already. Whether that was possible: if not, the socket must be looked at.
+    pub fn watch(&self, socket: &UdpSocket, number: u64) -> bool {
+        // Most were watched before.
+        self.control(libc::EPOLL_CTL_MOD, socket, number)
+            || self.control(libc::EPOLL_CTL_ADD, socket, number)
+    }
+
+    fn control(&self, what: libc::c_int, socket: &UdpSocket, number: u64) -> bool {
+        let events = (libc::EPOLLIN | libc::EPOLLONESHOT) as u32;
+        let mut event = libc::epoll_event { events, u64: number };
+        // SAFETY: the event outlives the call, which only reads it.
+        unsafe {
+            libc::epoll_ctl(self.queue.as_raw_fd(), what, socket.as_raw_fd(), &mut event) == 0
+        }
+    }
+
+    /// The numbers of sockets at which something waits. Does not wait itself.
+    pub fn look(&mut self) -> impl Iterator<Item = u64> {
+        // SAFETY: there is room for as many events as told.
+        let count = unsafe {
+            let (queue, room) = (self.queue.as_raw_fd(), FOUND as libc::c_int);
+            libc::epoll_wait(queue, self.found.as_mut_ptr(), room, 0)
+        };
+        let found = self.found;
+        found.into_iter().take(usize::try_from(count).unwrap_or(0)).map(|it| it.u64)
+    }
+}
+
+/// Lets a socket send to one address only, which is cheaper, and hear nobody else; `None` takes that
+/// back.
+///
+/// # Errors
+/// The system cannot reach the address; the socket is then as it was.
+pub fn tie(socket: &UdpSocket, to: Option<SocketAddr>) -> io::Result<()> {
+    if let Some(to) = to {
+        return socket.connect(to);
+    }
+    // SAFETY: plain integers, zero is valid.
+    let mut nobody: libc::sockaddr = unsafe { mem::zeroed() };
+    nobody.sa_family = libc::AF_UNSPEC as _;
+    let length = size_of::<libc::sockaddr>() as libc::socklen_t;
+    // SAFETY: the address outlives the call and is so long.
+    match unsafe { libc::connect(socket.as_raw_fd(), &nobody, length) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Has the processor fetch what is used in a moment, so that nobody waits for memory then. It reads
+/// nothing that could be seen.
+pub fn fetch<T>(soon: &T) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..size_of::<T>()).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the address lies in `soon`, and a prefetch of any address at all faults not.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr::from_ref(soon).cast::<i8>().add(line)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = soon;
+}
+
 /// Beats once a millisecond, by a clock that nobody sets.
 pub struct Metronome {
     /// Nanoseconds on the monotonic clock at which beat 0 was.
@@ -117,9 +213,10 @@ impl Metronome {
         Self { origin: monotonic(), next: 1 }
     }
 
-    /// Sleeps until the next beat. One that is late comes at once, so that none is left out; but
-    /// after a very long stop a whole number of 20 ms is.
-    pub fn wait(&mut self) -> Beat {
+    /// Sleeps until the next beat whose number is a multiple of `step`. One that is late comes at once,
+    /// so that none is left out; but after a very long stop a whole number of 20 ms is.
+    pub fn wait(&mut self, step: u64) -> Beat {
+        self.next = self.next.next_multiple_of(step);
         let due = self.origin + self.next * 1_000_000;
         sleep_until(due);
         let late = Duration::from_nanos(monotonic().saturating_sub(due));
@@ -190,7 +287,7 @@ mod tests {
         let mut metronome = Metronome::start();
         let begun = monotonic();
         for expected in 1..=50 {
-            let beat = metronome.wait();
+            let beat = metronome.wait(1);
             // A machine that stood still for long enough leaves out whole rounds.
             assert_eq!(beat.at % ROUND, expected % ROUND);
             assert!(monotonic() - begun + 1_000_000 >= beat.at * 1_000_000);

@@ -10,6 +10,7 @@ mod lamps;
 mod long;
 #[path = "../phone/mod.rs"]
 mod phone;
+mod plane;
 mod post;
 #[path = "../it/postgres.rs"]
 mod postgres;
@@ -58,7 +59,11 @@ enum Verb {
     Store(Store),
     /// Thousands of lamps: how soon they show a message, and a restart.
     Lamps(Lamps),
-    /// The figures: all of these but the kills, the long calls, the store and the lamps.
+    /// The media plane: what a minute of a call costs, how late packets are, memory, set-up.
+    Plane(plane::Plane),
+    /// An hour of mixed calls: whether memory, descriptors and tasks stay as they are.
+    Soak(plane::Soak),
+    /// The figures: all of these but the kills, the long calls, the store, the lamps and the plane.
     Figures,
     /// A little of everything, to see that it works; the machine need not be quiet.
     Smoke,
@@ -89,6 +94,12 @@ struct Lamps {
 
 fn main() -> ExitCode {
     let command = Command::parse();
+    // These have a processor of their own, and no other thread.
+    match &command.verb {
+        Some(Verb::Plane(plane)) => return code(plane::run(plane)),
+        Some(Verb::Soak(soak)) => return code(plane::soak(soak)),
+        _ => {}
+    }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let good = runtime.block_on(async {
         match command.verb {
@@ -104,9 +115,14 @@ fn main() -> ExitCode {
             Some(Verb::Store(store)) => both(store.messages).await,
             Some(Verb::Lamps(it)) => show(lamps::figures(it.count).await),
             Some(Verb::Smoke) => smoke().await,
+            Some(Verb::Plane(_) | Verb::Soak(_)) => true,
             Some(Verb::Figures) | None => all().await,
         }
     });
+    code(good)
+}
+
+fn code(good: bool) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -147,8 +163,12 @@ async fn smoke() -> bool {
         wrongs += findings.wrongs.len();
         show(findings);
     }
+    // On a thread of its own, for it keeps to one processor.
+    let plane =
+        tokio::task::spawn_blocking(|| std::thread::spawn(plane::smoke).join().is_ok_and(|it| it));
+    let plane = plane.await.is_ok_and(|it| it);
     let kills = Kills { rounds: 1, phones: 10, seed: None };
-    run_kills(kills).await && wrongs == 0
+    run_kills(kills).await && wrongs == 0 && plane
 }
 
 async fn both(messages: usize) -> bool {

@@ -1,7 +1,7 @@
 //! The thread that writes the spool: rounds of emptying rings, and what is asked for in between.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io,
     sync::{
         Arc,
@@ -47,7 +47,11 @@ pub(super) struct Keeper {
     log: Log,
     shelf: Arc<Shelf>,
     sync_every: Duration,
-    takes: Vec<Recorded>,
+    /// Those being recorded, and those sealed but not synced.
+    takes: HashMap<MessageId, Box<Recorded>>,
+    /// Those of them whose end is looked for, and those that are sealed.
+    ending: Vec<MessageId>,
+    sealed: Vec<MessageId>,
     ended: Vec<Ended>,
     failing: Option<Arc<io::Error>>,
     counters: Counters,
@@ -67,8 +71,8 @@ struct Ended {
     reply: Option<oneshot::Sender<Result<(), SpoolError>>>,
 }
 
-/// Rings are emptied this often.
-const ROUND: Duration = Duration::from_millis(100);
+/// Rings are emptied this often: each time costs, and what is lost with this process is what came since.
+const ROUND: Duration = Duration::from_millis(200);
 /// A take whose end is announced is looked at this often, and a sync somebody waits for waits so
 /// long for others to join it.
 const SOON: Duration = Duration::from_millis(2);
@@ -95,7 +99,9 @@ impl Keeper {
             log,
             shelf: shelf.clone(),
             sync_every: settings.sync_every,
-            takes: Vec::new(),
+            takes: HashMap::new(),
+            ending: Vec::new(),
+            sealed: Vec::new(),
             ended: Vec::new(),
             failing: None,
             counters: Counters::default(),
@@ -142,9 +148,8 @@ impl Keeper {
         if let Some(since) = self.awaited {
             due = due.min(since + SOON);
         }
-        let now = clock::instant();
-        if self.takes.iter().any(|it| it.is_ending(now)) {
-            due = due.min(now + SOON);
+        if !self.ending.is_empty() {
+            due = due.min(clock::instant() + SOON);
         }
         due
     }
@@ -154,8 +159,9 @@ impl Keeper {
         match order {
             Order::Begin(take, json) => self.begin(*take, &json),
             Order::Ends(id) => {
-                if let Some(take) = self.takes.iter_mut().find(|it| it.id == id) {
+                if let Some(take) = self.takes.get_mut(&id) {
                     take.ends(now);
+                    self.ending.push(id);
                 }
             }
             Order::Say(id, said) => {
@@ -181,7 +187,7 @@ impl Keeper {
             return take.fail(SpoolError::Failing(cause.clone()), |_| false, |_| {});
         }
         take.begin(&mut self.log, json);
-        self.takes.push(take);
+        self.takes.insert(take.id, Box::new(take));
     }
 
     fn discard(
@@ -210,9 +216,10 @@ impl Keeper {
 
     /// Takes it off the shelf or out of the recording; whether it was there.
     fn take_away(&mut self, id: MessageId) -> bool {
-        match self.takes.iter().position(|it| it.id == id) {
-            Some(at) => {
-                self.takes.swap_remove(at).forget();
+        match self.takes.remove(&id) {
+            Some(take) => {
+                self.sealed.retain(|it| *it != id);
+                take.forget();
                 true
             }
             None => self.shelf.remove(id),
@@ -235,13 +242,23 @@ impl Keeper {
         if round {
             self.drained = now;
         }
-        let before = self.takes.iter().filter(|it| it.is_sealed()).count();
-        for take in &mut self.takes {
-            if round || (take.is_ending(now) && take.is_over()) {
-                take.drain(&mut self.log);
+        let before = self.sealed.len();
+        if round {
+            self.drain_all();
+        } else {
+            for id in &self.ending {
+                if let Some(take) = self.takes.get_mut(id)
+                    && take.is_ending(now)
+                    && take.is_over()
+                    && take.drain(&mut self.log)
+                {
+                    self.sealed.push(*id);
+                }
             }
         }
-        if self.takes.iter().filter(|it| it.is_sealed()).count() > before {
+        let takes = &self.takes;
+        self.ending.retain(|it| takes.get(it).is_some_and(|it| it.is_ending(now)));
+        if self.sealed.len() > before {
             self.awaited.get_or_insert(now);
         }
         let awaited = self.awaited.is_some_and(|since| now >= since + SOON);
@@ -257,6 +274,14 @@ impl Keeper {
         self.report();
     }
 
+    fn drain_all(&mut self) {
+        for (id, take) in &mut self.takes {
+            if take.drain(&mut self.log) {
+                self.sealed.push(*id);
+            }
+        }
+    }
+
     fn sync(&mut self, now: Instant) {
         (self.synced, self.awaited) = (now, None);
         match self.write_out() {
@@ -269,15 +294,15 @@ impl Keeper {
     /// whoever waits for the sync is told of what was there before.
     fn write_out(&mut self) -> io::Result<()> {
         let takes = &mut self.takes;
-        self.log.sync(&mut |log| takes.iter_mut().for_each(|it| _ = it.listen(log)))
+        self.log.sync(&mut |log| takes.values_mut().for_each(|it| _ = it.listen(log)))
     }
 
     /// Everything appended is on disk: whoever waits for that is told.
     fn settle(&mut self) {
-        let (sealed, recorded): (Vec<_>, _) = self.takes.drain(..).partition(Recorded::is_sealed);
-        self.takes = recorded;
-        for take in sealed {
-            take.settle(|it| self.shelf.put(it));
+        for id in self.sealed.drain(..) {
+            if let Some(take) = self.takes.remove(&id) {
+                take.settle(|it| self.shelf.put(it));
+            }
         }
         for ended in self.ended.drain(..) {
             if let Some(reply) = ended.reply {
@@ -291,7 +316,7 @@ impl Keeper {
         self.counters.failures += 1;
         warn!(%cause, "the spool could not be written; going on in a new segment");
         let moved = self.log.move_on();
-        self.takes.iter_mut().for_each(|it| it.follow(moved));
+        self.takes.values_mut().for_each(|it| it.follow(moved));
         match self.write_out() {
             Ok(()) => self.settle(),
             Err(cause) => self.fail(cause),
@@ -307,7 +332,8 @@ impl Keeper {
         self.awaited = None;
         // Whoever is told below may look at once.
         self.report();
-        for take in self.takes.drain(..) {
+        self.sealed.clear();
+        for (_, take) in self.takes.drain() {
             self.counters.failed_takes += 1;
             let why = SpoolError::Failing(cause.clone());
             take.fail(why, &is_there, |it| self.shelf.put(it));
@@ -342,11 +368,11 @@ impl Keeper {
         if self.failing.is_some() {
             return self.heal();
         }
-        let busy = self.takes.iter().map(|it| it.id).chain(self.ended.iter().map(|it| it.id));
+        let busy = self.takes.keys().copied().chain(self.ended.iter().map(|it| it.id));
         let busy: HashSet<_> = busy.collect();
         let lives = |id: &MessageId| busy.contains(id) || self.shelf.holds(id);
         let takes = &mut self.takes;
-        let mut meanwhile = |log: &mut Log| takes.iter_mut().for_each(|it| _ = it.listen(log));
+        let mut meanwhile = |log: &mut Log| takes.values_mut().for_each(|it| _ = it.listen(log));
         if let Err(cause) = self.log.sweep(lives, &mut meanwhile) {
             self.try_elsewhere(&cause);
         }
@@ -367,9 +393,7 @@ impl Keeper {
     }
 
     fn finish(mut self) {
-        for take in &mut self.takes {
-            take.drain(&mut self.log);
-        }
+        self.drain_all();
         self.sync(clock::instant());
         self.sweep();
         self.report();

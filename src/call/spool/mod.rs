@@ -1,7 +1,7 @@
 //! The spool: takes on disk while they are spoken, until they are filed.
 //!
 //! One thread writes them all to one append-only log. The media plane pushes encoded bytes into a
-//! ring per take and never waits; the thread empties the rings every 100 ms, lets a
+//! ring per take and never waits; the thread empties the rings every 200 ms, lets a
 //! [`Listener`](crate::audio::listener::Listener) judge what came, and has it synced once a second for
 //! all calls, at once when a take is complete or taken back. A slow sync holds up what waits for
 //! it, not the emptying of rings. What a crash leaves is found by [`Spool::open`]: sealed takes whole,
@@ -54,11 +54,11 @@ use crate::{
 
 /// The most takes recorded at the same time. One in G.722 counts as two, one in Opus as four, for
 /// all that is recorded is decoded and listened to by one thread.
-pub const MOST_TAKES: usize = 2_000;
+pub const MOST_TAKES: usize = 4_000;
 /// The most takes that wait to be filed; beyond, no new ones are begun.
 pub const MOST_KEPT: usize = 50_000;
-/// What a take's ring holds: 4 s of sound, of Opus usually more.
-pub const RING: usize = 4 * Codec::RATE as usize;
+/// What a take's ring holds: 2 s of sound, of Opus usually more.
+pub const RING: usize = 2 * Codec::RATE as usize;
 /// Changes of codec in one take that may wait for the thread.
 const MOST_CHANGES: usize = 8;
 /// Orders that may wait for the thread; who has more waits with them.
@@ -153,7 +153,7 @@ pub struct Spool {
 #[derive(Debug)]
 pub struct Recording {
     id: MessageId,
-    events: mpsc::Receiver<TakeEvent>,
+    events: mpsc::Receiver<Box<TakeEvent>>,
     over: bool,
     spool: Spool,
     sequel: take::Sequel,
@@ -300,7 +300,7 @@ impl Recording {
             return std::future::pending().await;
         }
         let closed = TakeEvent::Failed { why: SpoolError::Closed, kept: None };
-        let event = self.events.recv().await.unwrap_or(closed);
+        let event = self.events.recv().await.map_or(closed, |it| *it);
         self.over = !matches!(event, TakeEvent::Verdict(_));
         event
     }

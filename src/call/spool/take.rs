@@ -47,7 +47,7 @@ pub(super) struct Recorded {
     decoder: Option<Decoder>,
     listener: Listener,
     verdict: Option<Verdict>,
-    events: mpsc::Sender<TakeEvent>,
+    events: mpsc::Sender<Box<TakeEvent>>,
     charge: Weak<()>,
     places: Vec<Place>,
     next: u32,
@@ -66,7 +66,7 @@ impl Recorded {
         begun: Begun,
         (ring, sequel): (rtrb::Consumer<u8>, Sequel),
         rules: &Rules,
-        events: mpsc::Sender<TakeEvent>,
+        events: mpsc::Sender<Box<TakeEvent>>,
         charge: Weak<()>,
         place: Reservation,
     ) -> Self {
@@ -104,11 +104,6 @@ impl Recorded {
         !self.is_sealed && self.ends.is_some_and(|until| now < until)
     }
 
-    /// Whether its last block is written, though maybe not synced.
-    pub(super) fn is_sealed(&self) -> bool {
-        self.is_sealed
-    }
-
     /// Whether the ring's producer is gone, with what it pushed still to be taken.
     pub(super) fn is_over(&self) -> bool {
         let over = self.source.ring.is_abandoned();
@@ -117,15 +112,17 @@ impl Recorded {
         over
     }
 
-    /// Empties the ring into the log; goes on with the next, or seals the take if that was all.
-    pub(super) fn drain(&mut self, log: &mut Log) {
-        let over = self.listen(log);
-        if over && !self.is_sealed {
-            let samples = self.samples();
-            let voiced = samples_in(self.listener.voiced(samples));
-            self.append(log, Kind::Seal, None, &Seal { samples, voiced }.to_bytes());
-            self.is_sealed = true;
+    /// Empties the ring into the log; goes on with the next, or seals the take if that was all. Whether
+    /// it is sealed from now on.
+    pub(super) fn drain(&mut self, log: &mut Log) -> bool {
+        if self.is_sealed || !self.listen(log) {
+            return false;
         }
+        let samples = self.samples();
+        let voiced = samples_in(self.listener.voiced(samples));
+        self.append(log, Kind::Seal, None, &Seal { samples, voiced }.to_bytes());
+        self.is_sealed = true;
+        true
     }
 
     /// Empties the ring into the log, and those that follow it. Whether that was all.
@@ -238,7 +235,7 @@ impl Recorded {
         self,
         interrupted: bool,
         put: impl FnOnce(Shelved),
-    ) -> (Kept, mpsc::Sender<TakeEvent>) {
+    ) -> (Kept, mpsc::Sender<Box<TakeEvent>>) {
         let samples = self.samples();
         let voiced = self.listener.voiced(samples);
         let take = Take { id: self.id, length: length_of(samples), voiced };
@@ -250,6 +247,6 @@ impl Recorded {
 }
 
 /// Nobody may be listening any more; the take goes its way all the same.
-fn tell(events: &mpsc::Sender<TakeEvent>, event: TakeEvent) {
-    let _ = events.try_send(event);
+fn tell(events: &mpsc::Sender<Box<TakeEvent>>, event: TakeEvent) {
+    let _ = events.try_send(Box::new(event));
 }

@@ -33,7 +33,7 @@ impl Leg {
         self.agreed = None;
         let (answer, answered) = oneshot::channel();
         let told = async {
-            let _ = self.signals.send(Signal::Bye(Farewell { answer })).await;
+            let _ = self.signals.send(Box::new(Signal::Bye(Farewell { answer }))).await;
             answered.await.ok()
         };
         let done = timeout(PATIENCE, told).await.ok().flatten();
@@ -44,7 +44,7 @@ impl Leg {
     }
 
     /// We hang up, and hear out what crosses our BYE on the way.
-    pub(super) async fn leave(&mut self, inbox: &mut mpsc::Receiver<Arrival>) {
+    pub(super) async fn leave(&mut self, inbox: &mut mpsc::Receiver<Box<Arrival>>) {
         self.place = None;
         let Some((bye, way)) = self.path.request(Method::Bye, &self.wire).await else { return };
         let mut responses = self.wire.request(bye, way).await;
@@ -54,19 +54,19 @@ impl Leg {
                     Some(TuEvent::Response(it)) if it.status.is_provisional() => {}
                     _ => return,
                 },
-                Some(arrival) = inbox.recv() => self.decline(arrival).await,
+                Some(arrival) = inbox.recv() => self.decline(*arrival).await,
             }
         }
     }
 
     /// The last things: nobody is left without an answer.
-    pub(super) async fn close(mut self, mut inbox: mpsc::Receiver<Arrival>) {
+    pub(super) async fn close(mut self, mut inbox: mpsc::Receiver<Box<Arrival>>) {
         self.give_up(480).await;
         self.desk.close(&self.id);
-        let _ = self.signals.try_send(Signal::Over);
+        let _ = self.signals.try_send(Box::new(Signal::Over));
         inbox.close();
         while let Some(arrival) = inbox.recv().await {
-            self.decline(arrival).await;
+            self.decline(*arrival).await;
         }
     }
 

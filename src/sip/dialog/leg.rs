@@ -55,7 +55,7 @@ pub(in crate::sip) struct Leg {
     pub(super) updates: bool,
     /// Nothing else is spoken any more.
     pub(super) only: Option<Codec>,
-    pub(super) signals: mpsc::Sender<Signal>,
+    pub(super) signals: mpsc::Sender<Box<Signal>>,
     /// Told once what is spoken, when the INVITE did not say.
     pub(super) agreed: Option<oneshot::Sender<Media>>,
     pub(super) leaving: bool,
@@ -159,7 +159,7 @@ impl Leg {
         caught: Caught,
         session: Session,
         offer: Option<Offer>,
-    ) -> Result<(Self, mpsc::Receiver<Signal>, Early), Gone> {
+    ) -> Result<(Self, mpsc::Receiver<Box<Signal>>, Early), Gone> {
         let Caught { arrival, tag, desk, place, cancelled } = caught;
         let headers = &arrival.request.headers;
         let value = |name| headers.value(name).map(|it| Bytes::from(it.into_owned()));
@@ -221,7 +221,7 @@ impl Leg {
         path: Path,
         contact: String,
         session: Session,
-    ) -> (Self, mpsc::Receiver<Signal>) {
+    ) -> (Self, mpsc::Receiver<Box<Signal>>) {
         let (signals, told) = mpsc::channel(SIGNALS);
         let leg = Self {
             wire,
@@ -248,15 +248,20 @@ impl Leg {
         (leg, told)
     }
 
-    async fn run(mut self, mut inbox: mpsc::Receiver<Arrival>, mut orders: mpsc::Receiver<Order>) {
+    async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Box<Arrival>>,
+        mut orders: mpsc::Receiver<Order>,
+    ) {
         loop {
             let due = self.due();
             let step = tokio::select! {
                 arrival = inbox.recv() => match arrival {
-                    Some(arrival) => self.take(arrival).await,
+                    // Boxed, so that a call needs the room only while something happens.
+                    Some(arrival) => Box::pin(self.take(*arrival)).await,
                     None => Step::Over,
                 },
-                order = orders.recv(), if !self.leaving => self.follow(order).await,
+                order = orders.recv(), if !self.leaving => Box::pin(self.follow(order)).await,
                 () = early::cancelled(&mut self.early), if self.early.is_some() => Step::Over,
                 event = next(&mut self.placed), if self.placed.is_some() => {
                     self.answered(event).await
@@ -271,12 +276,12 @@ impl Leg {
             };
             match step {
                 Step::Stay => {}
-                Step::Leave => break self.leave(&mut inbox).await,
-                Step::Farewell(bye) => break self.farewell(*bye).await,
+                Step::Leave => break Box::pin(self.leave(&mut inbox)).await,
+                Step::Farewell(bye) => break Box::pin(self.farewell(*bye)).await,
                 Step::Over => break,
             }
         }
-        self.close(inbox).await;
+        Box::pin(self.close(inbox)).await;
     }
 
     async fn follow(&mut self, order: Option<Order>) -> Step {
@@ -351,7 +356,7 @@ impl Leg {
             return self.respond(&arrival, Some(response)).await;
         }
         if let Some(key) = digits::key(request.body()) {
-            let _ = self.signals.try_send(Signal::Digit(key));
+            let _ = self.signals.try_send(Box::new(Signal::Digit(key)));
         }
         self.respond(&arrival, reply(request, 200, "")).await;
     }
@@ -360,7 +365,7 @@ impl Leg {
         if let Some(agreed) = self.agreed.take() {
             let _ = agreed.send(media);
         } else if self.media != Some(media) {
-            let _ = self.signals.try_send(Signal::Media(media));
+            let _ = self.signals.try_send(Box::new(Signal::Media(media)));
         }
         self.media = Some(media);
     }
@@ -386,7 +391,7 @@ impl Leg {
             if !unacked.copies.send(&self.wire, now).await {
                 tracing::info!("a call ended because its caller never acknowledged the answer");
                 self.unacked = None;
-                let _ = self.signals.try_send(Signal::Over);
+                let _ = self.signals.try_send(Box::new(Signal::Over));
                 return Step::Leave;
             }
             return Step::Stay;

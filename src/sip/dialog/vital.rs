@@ -151,7 +151,7 @@ impl Leg {
     fn gone(&mut self) -> Step {
         tracing::info!("a call ended because its other side gave no sign of life");
         self.asked = None;
-        let _ = self.signals.try_send(Signal::Over);
+        let _ = self.signals.try_send(Box::new(Signal::Over));
         Step::Leave
     }
 }

@@ -6,7 +6,7 @@ use afterbeep::store::tokens::{self, Scope};
 use axum::{body::Body, http::Method};
 use serde_json::{Value, json};
 
-use super::{Client, NOW, Stand, document::described, some_id};
+use super::{Client, NOW, Stand, document::described, music::tone, some_id};
 
 /// Method and path of everything that is described, with the scope it says it is for.
 fn everything() -> Vec<(Method, String, Option<Scope>)> {
@@ -120,10 +120,10 @@ async fn another_tenants_things_are_not_there() {
     acme.ask(Method::PUT, &name, &kind, wav.clone()).await.is(200);
     let class = acme.post("/music", json!({ "name": "jazz" })).await.is(201).id();
     let tracks = format!("/music/{class}/tracks?file=tone.wav");
-    let sent = acme.ask(Method::POST, &tracks, &kind, wav.clone()).await;
+    let sent = acme.ask(Method::POST, &tracks, &kind, tone()).await;
     let track = sent.is(201).id();
     stand.make_music().await;
-    acme.ask(Method::PUT, "/announcements/closed", &kind, wav.clone()).await.is(200);
+    acme.ask(Method::PUT, "/announcements/closed", &kind, tone()).await.is(200);
     let tenant = acme.get("/tenants").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
     let jobs = acme.get("/jobs").await.is(200).json();
     let job = jobs["items"][0]["id"].as_str().unwrap().to_owned();

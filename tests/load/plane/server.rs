@@ -1,0 +1,169 @@
+//! The server that is measured: a process of its own, on a processor of its own, with its data on disk.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::signal::{self, Recordings};
+use super::{net, usage};
+
+/// The number that plays a long tone.
+pub const MUSIC: &str = "9000";
+const HTTP: &str = "127.0.0.1:9959";
+const SIP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9_958);
+
+pub struct Server {
+    dir: TempDir,
+    program: PathBuf,
+    child: Child,
+    pub sip: SocketAddrV4,
+}
+
+impl Server {
+    /// Starts it, with a tone of so many seconds at [`MUSIC`].
+    pub fn start(program: Option<&Path>, ordinary: bool, seconds: u64) -> Self {
+        let program = program.unwrap_or(Path::new(env!("CARGO_BIN_EXE_afterbeep"))).to_owned();
+        let dir = tempfile::tempdir().expect("a folder");
+        let settings = format!(
+            "data = \"{data}\"\n[sip]\nlisten = [\"{SIP}\"]\nmost_calls = 11000\nmost_transactions = 200000\n\
+             most_requests = 0\n[rtp]\nports = \"10000-29999\"\nrealtime = {realtime}\n\
+             [http]\nlisten = \"{HTTP}\"\n[speech]\nmodels = \"/nonexistent\"\n\
+             [deposit]\nlongest = \"10m\"\n",
+            data = dir.path().join("data").display(),
+            realtime = !ordinary,
+        );
+        std::fs::write(dir.path().join("afterbeep.toml"), settings).expect("settings");
+        let greeting = dir.path().join("greeting.wav");
+        std::fs::write(&greeting, signal::tone(seconds * 1_000)).expect("a greeting");
+        run(&program, dir.path(), &["mailbox", "add", MUSIC]);
+        let greeting = greeting.to_str().expect("a path");
+        run(&program, dir.path(), &["greeting", "set", "--mailbox", MUSIC, "--file", greeting]);
+        let child = serve(&program, dir.path());
+        Self { dir, program, child, sip: SIP }
+    }
+
+    /// Mailboxes with a short greeting, made now.
+    pub fn mailboxes(&self, count: usize) -> Vec<String> {
+        let numbers: Vec<_> = (0..count).map(|it| (1_000 + it).to_string()).collect();
+        let short = self.dir.path().join("short.wav");
+        std::fs::write(&short, signal::tone(200)).expect("a greeting");
+        let short = short.to_str().expect("a path");
+        for number in &numbers {
+            let limit = ["--limit", "100000", "--transcribe", "no"];
+            self.run(&[&["mailbox", "add", number][..], &limit].concat());
+            self.run(&["greeting", "set", "--mailbox", number, "--file", short]);
+        }
+        numbers
+    }
+
+    fn run(&self, verb: &[&str]) {
+        run(&self.program, self.dir.path(), verb);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What the server wrote to its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Every recording, once there are as many files as messages were left.
+    pub fn recordings(&self, expected: u64, least: usize) -> Recordings {
+        let folder = self.dir.path().join("data/blobs/messages");
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let mut found = signal::compare(&folder, least).expect("recordings are read");
+            found.missing = expected.saturating_sub(found.files as u64);
+            if found.missing == 0 || Instant::now() > until {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// A figure of its own, as it shows them.
+    pub fn figure(&self, name: &str) -> f64 {
+        let page = metrics().unwrap_or_default();
+        let value = page.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' '));
+        value.and_then(|it| it.trim().parse().ok()).unwrap_or(f64::NAN)
+    }
+
+    /// Has `perf` look on for so many seconds.
+    pub fn profile(&self, file: &Path, seconds: u64) -> Profiler {
+        let pid = self.pid().to_string();
+        let child = Command::new("perf")
+            .args(["record", "-q", "-g", "-F", "499", "-o"])
+            .arg(file)
+            .args(["-p", &pid, "--", "sleep", &seconds.to_string()])
+            .spawn();
+        Profiler(child.ok())
+    }
+}
+
+/// `perf` at work; waited for when dropped.
+pub struct Profiler(Option<Child>);
+
+impl Drop for Profiler {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|it| _ = it.wait());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn metrics() -> std::io::Result<String> {
+    let mut stream = std::net::TcpStream::connect(HTTP)?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page)?;
+    Ok(page)
+}
+
+fn run(program: &Path, dir: &Path, verb: &[&str]) {
+    let output = command(program, dir, verb).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "afterbeep {verb:?} failed: {said}");
+}
+
+fn serve(program: &Path, dir: &Path) -> Child {
+    let log = std::fs::File::create(dir.join("log")).expect("a log");
+    // What one call logs is a cost of its own, that an operator may have or not.
+    let verb = ["--log", "warn", "serve"];
+    let mut child =
+        command(program, dir, &verb).stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
+    let out = child.stdout.take().expect("its output");
+    let ready = BufReader::new(out).lines().map_while(Result::ok).any(|it| it.contains("Health"));
+    assert!(ready, "the server did not start: {:?}", std::fs::read_to_string(dir.join("log")));
+    for thread in usage::tasks(child.id()) {
+        net::pin(thread, 0).ok();
+    }
+    child
+}
+
+fn command(program: &Path, dir: &Path, verb: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(dir).arg("--config").arg(dir.join("afterbeep.toml")).args(verb);
+    command
+}
+
+/// What each kind of thread has used between two looks, the busiest first.
+pub fn spent(before: &[(String, f64)], after: &[(String, f64)]) -> Vec<(String, f64)> {
+    let then = |name: &str| before.iter().find(|it| it.0 == name).map_or(0.0, |it| it.1);
+    let mut spent: Vec<_> =
+        after.iter().map(|(name, time)| (name.clone(), time - then(name))).collect();
+    spent.sort_by(|one, other| other.1.total_cmp(&one.1));
+    spent.truncate(6);
+    spent
+}
