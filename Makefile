@@ -8,10 +8,14 @@ PROGRAM := target/release/afterbeep
 # What building and running needs, and what the tests and guards need on top.
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
 TEST_PACKAGES := baresip-core sip-tester kamailio postgresql apertium apertium-eng-spa \
-    pocketsphinx-testdata asterisk-core-sounds-en-wav asterisk-core-sounds-en-g722 python3-venv sox
+    pocketsphinx-testdata asterisk-core-sounds-en-wav asterisk-core-sounds-en-g722 python3-venv sox \
+    chromium fonts-dejavu-core $(if $(shell command -v npm),,nodejs npm)
 ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 SCHEMATHESIS := 4.32.5
+# The last of playwright-core that Debian's Node.js runs.
+PLAYWRIGHT := 1.60.0
+AXE := 4.14.1
 
 .NOTPARALLEL:
 .PHONY: run demo build test guards bench load load-smoke plane long-call store-figures lamps kills accuracy models test-models rust setup test-setup guard-setup
@@ -140,11 +144,16 @@ test-setup:
 	    $$sudo mkdir -p $$(dirname $$file) && \
 	    echo "create_main_cluster = false" | $$sudo tee $$file >/dev/null || true; \
 	fi
-	$(call install,$(TEST_PACKAGES),for the tests (a phone$(comma) a SIP call generator$(comma) a SIP proxy$(comma) PostgreSQL$(comma) a translator$(comma) recorded speech and a converter of sound))
+	$(call install,$(TEST_PACKAGES),for the tests (a phone$(comma) a SIP call generator$(comma) a SIP proxy$(comma) PostgreSQL$(comma) a translator$(comma) a browser$(comma) recorded speech and a converter of sound))
 	@target/schemathesis/bin/pip show schemathesis 2>/dev/null | grep -qx 'Version: $(SCHEMATHESIS)' || { \
 	    echo "Installing schemathesis, which tries the API, with pip into target/schemathesis."; \
 	    python3 -m venv target/schemathesis && \
 	    target/schemathesis/bin/pip install --quiet schemathesis==$(SCHEMATHESIS); }
+	@grep -qs '"version": "$(PLAYWRIGHT)"' target/page/node_modules/playwright-core/package.json \
+	    && grep -qs '"version": "$(AXE)"' target/page/node_modules/axe-core/package.json || { \
+	    echo "Installing playwright-core and axe-core, which try the pages, with npm into target/page."; \
+	    npm install --silent --no-save --no-audit --no-fund --prefix target/page \
+	        playwright-core@$(PLAYWRIGHT) axe-core@$(AXE); }
 
 guard-setup:
 	$(call install,$(GUARD_PACKAGES),for the guards)

@@ -42,7 +42,7 @@ pub struct App {
     pub templates: Arc<Templates>,
     /// Where its links lead, if they may lead anywhere.
     pub links: Option<Links>,
-    /// What PINs are hashed with besides their own salt.
+    /// What PINs and passwords are hashed with besides their own salt.
     pub pepper: Arc<[u8]>,
     /// Rung when a transaction left new jobs, so that nobody has to wait for a poll.
     pub bell: Arc<Notify>,

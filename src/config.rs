@@ -69,8 +69,8 @@ pub struct Config {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// Address and port to listen on. Programs with a token use the API there, but the other pages
-    /// ask for no password, so keep it on this machine.
+    /// Address and port to listen on. Programs use the API there with a token and people the pages of
+    /// hold music with a password, but what else is there asks for neither, so keep it on this machine.
     pub listen: SocketAddr,
     /// Address and port for the pages that links in letters open, and for nothing else: what a
     /// proxy or the open network may reach. Without one they are on `listen` only.

@@ -164,7 +164,7 @@ async fn encode(
     let (length, bytes) = (music.length, music.to_bytes());
     let blob = blobs::music(&clock.message_id().0);
     blobs.put(&blob, Bytes::from(bytes)).await?;
-    Ok(Made { blob, length, loudness })
+    Ok(Made { blob, length, loudness, peaks: music.peaks })
 }
 
 /// Takes a track away; `false` if the class has none of this id.

@@ -172,7 +172,8 @@ impl Clerk {
             return Ok(Event::Refused);
         }
         let Some(mailbox) = mailbox else { return Ok(Event::Refused) };
-        store::within(PATIENCE, pins::right(db, &mailbox.id, caller)).await?;
+        let proven = pins::right(db, Subject::Mailbox(&mailbox.id), caller.map(Subject::Caller));
+        store::within(PATIENCE, proven).await?;
         tracing::info!(mailbox = %mailbox.id, "an owner has logged in");
         self.mailbox.get_or_init(|| mailbox);
         Ok(Event::LoggedIn)

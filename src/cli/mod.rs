@@ -23,6 +23,7 @@ mod model;
 mod moh;
 mod moving;
 pub mod name;
+pub mod password;
 mod pin;
 mod progress;
 mod prompts;

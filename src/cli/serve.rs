@@ -25,7 +25,7 @@ use crate::call::{self, Clips, Desk, Filer, Stopping};
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::hold::Beds;
-use crate::http::{self, Api, Guests, Site};
+use crate::http::{self, Api, Guests, Pages, Site};
 use crate::jobs;
 use crate::lamp;
 use crate::mail::{self, Links, Mailer, Templates};
@@ -206,6 +206,7 @@ impl House {
             Some(_) => writeln!(out, "  Mail       caught and not sent: http://{}/mail", self.web)?,
             None => writeln!(out, "  Mail       sent by the server in [mail.server]")?,
         }
+        writeln!(out, "  Hold music http://{}/music", self.web)?;
         writeln!(out, "  API        http://{}/api/v1/openapi.json", self.web)?;
         writeln!(out, "  Health     http://{}/readyz", self.web)?;
         out.flush()
@@ -285,7 +286,7 @@ async fn open_links(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<O
     Ok(links)
 }
 
-/// What PINs are hashed with, made once and kept.
+/// What PINs and passwords are hashed with, made once and kept.
 pub(super) async fn pepper(db: &Db, clock: &Clock) -> anyhow::Result<Arc<[u8]>> {
     let fresh = mail::key_as_text(rand::random());
     Ok(store::secrets::of(db, "pins", &fresh, clock.now()).await?.into_bytes().into())
@@ -352,6 +353,7 @@ fn open_site(
         guests: guests(&desk.app),
         api: Some(api(&desk.app)),
         beds: Some(desk.beds.clone()),
+        pages: Some(Pages::new(api(&desk.app), desk.app.pepper.clone())),
     };
     Ok((site, pulse))
 }

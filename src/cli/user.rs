@@ -4,12 +4,13 @@ use std::io::Write;
 
 use anyhow::Context;
 use clap::Subcommand;
+use serde_json::json;
 
-use super::{check, table, tenant};
+use super::{check, password::Passing, table, tenant};
 use crate::{
     clock::Clock,
     mailbox::UserId,
-    store::{Db, StoreError, people, people::Person},
+    store::{Db, StoreError, logins, people, people::Person},
 };
 
 /// What can be done with users.
@@ -49,6 +50,8 @@ pub enum Command {
         #[command(flatten)]
         of: tenant::Of,
     },
+    /// Give a user a password: with it they look after the tenant's hold music in the browser
+    Password(Passing),
     /// Remove a user; their mailboxes stay and belong to nobody
     Rm {
         /// Who
@@ -95,6 +98,7 @@ pub async fn run(
             people::set(db, &person).await.map_err(|error| explained(error, &of))?;
             Ok(writeln!(out, "User {} is changed.", person.email)?)
         }
+        Command::Password(passing) => passing.run(db, clock, out).await,
         Command::List { json, of } => list(db, &of, json, out).await,
         Command::Rm { email, of } => {
             let person = find(db, &of, &email).await?;
@@ -119,8 +123,14 @@ pub(super) async fn find(db: &Db, of: &tenant::Of, email: &str) -> anyhow::Resul
 async fn list(db: &Db, of: &tenant::Of, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let tenant = tenant::find(db, &of.tenant).await?.id;
     let people = people::list(db, &tenant).await?;
+    let logins = logins::of(db, &tenant).await?;
     if json {
-        return table::json(out, &serde_json::to_value(&people)?);
+        let told = people.iter().map(|it| {
+            let Person { id, tenant, name, email } = it;
+            let logs_in = logins.contains(id);
+            json!({ "id": id, "tenant": tenant, "name": name, "email": email, "logs_in": logs_in })
+        });
+        return table::json(out, &told.collect());
     }
     if people.is_empty() {
         return Ok(writeln!(
@@ -129,8 +139,11 @@ async fn list(db: &Db, of: &tenant::Of, json: bool, out: &mut impl Write) -> any
             of.suffix()
         )?);
     }
-    let rows: Vec<_> = people.into_iter().map(|it| [it.email, it.name]).collect();
-    table::table(out, ["EMAIL", "NAME"], &rows)
+    let rows = people.into_iter().map(|it| {
+        let logs_in = table::yes(logins.contains(&it.id)).to_owned();
+        [it.email, it.name, logs_in]
+    });
+    table::table(out, ["EMAIL", "NAME", "LOGS IN"], &rows.collect::<Vec<_>>())
 }
 
 fn explained(error: StoreError, of: &tenant::Of) -> anyhow::Error {

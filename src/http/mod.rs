@@ -1,8 +1,8 @@
 //! The web side: whether the server lives and is ready, its figures, the API for programs, the
-//! letters it caught, and the pages that links in letters open.
+//! letters it caught, the pages of hold music behind their login, and those that links in letters open.
 //!
-//! No person logs in here yet, so it listens on this machine only unless told otherwise, and it shows
-//! letters only under names it knows: a page elsewhere must not read voicemail through the browser
+//! Not all of it asks who somebody is, so it listens on this machine only unless told otherwise, and it
+//! shows pages only under names it knows: a page elsewhere must not read voicemail through the browser
 //! of its owner by giving its own name our address. Links carry their own right; what they open
 //! may be served alone, on an address of its own ([`public`]).
 
@@ -25,6 +25,8 @@ mod caught;
 mod door;
 mod guests;
 mod health;
+mod pages;
+mod peer;
 mod range;
 mod sound;
 mod streams;
@@ -32,6 +34,7 @@ mod streams;
 pub use api::Api;
 pub use guests::Guests;
 pub use health::Readiness;
+pub use pages::Pages;
 
 /// What the web side shows.
 #[derive(Clone)]
@@ -50,6 +53,8 @@ pub struct Site {
     pub api: Option<Api>,
     /// What is played to those on hold; without them there are no streams of it.
     pub beds: Option<Beds>,
+    /// What the pages behind the login work on; without it there are none.
+    pub pages: Option<Pages>,
 }
 
 /// Where hold music is, as streams.
@@ -71,9 +76,12 @@ pub fn router(site: Site) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route(MUSIC, get(streams::listen));
+    let guard = middleware::from_fn_with_state(site.clone(), known_names_only);
     if site.caught.is_some() {
-        let guard = middleware::from_fn_with_state(site.clone(), known_names_only);
-        router = router.merge(caught::pages().layer(guard));
+        router = router.merge(caught::pages().layer(guard.clone()));
+    }
+    if let Some(pages) = site.pages.clone() {
+        router = router.merge(pages::router(pages).layer(guard).with_state(()));
     }
     router = router.merge(guests::pages());
     if let Some(api) = site.api.clone() {
@@ -88,6 +96,7 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let router = router.into_make_service_with_connect_info::<peer::Peer>();
     axum::serve(door::Door::new(listener), router).with_graceful_shutdown(shutdown).await
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::blobs::{self, BlobError, Blobs};
 use crate::mailbox::{Mailbox, MailboxId, MessageId, Timestamp, retention::Rule};
-use crate::store::{Db, StoreError, mailboxes, messages, pins};
+use crate::store::{Db, StoreError, mailboxes, messages, pins, sessions};
 
 /// How often the rules are followed.
 const EVERY: Duration = Duration::from_secs(600);
@@ -69,6 +69,7 @@ pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
 async fn look(app: &App) -> Result<u32, StoreError> {
     let now = app.clock.now();
     pins::sweep(&app.db, now).await?;
+    sessions::sweep(&app.db, now).await?;
     sweep((&app.db, &app.blobs), app.config.keep_trash, now).await
 }
 

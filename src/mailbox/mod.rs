@@ -8,10 +8,12 @@ use uuid::{Uuid, Version};
 
 pub mod copies;
 pub mod greeting;
+mod kept;
 pub mod lamp;
 mod notified;
 pub mod numbers;
 mod party;
+pub mod password;
 pub mod pin;
 mod profile;
 mod reason;
@@ -24,6 +26,7 @@ pub mod settings;
 mod translation;
 
 pub use notified::{Told, in_good_hands};
+pub use password::{Password, PasswordError};
 pub use pin::{Guesses, Pin, PinError};
 pub use profile::Profile;
 pub use reason::Reason;

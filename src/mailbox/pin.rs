@@ -2,12 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::phc::PasswordHash,
-};
-
-use super::Timestamp;
+use super::{Timestamp, kept};
 
 /// Digits that somebody says are a PIN. They show in no log and no error.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,26 +66,15 @@ impl Pin {
         }
     }
 
-    /// What is kept of it: Argon2id with the strength that OWASP asks for (19 MiB, 2 passes), as a
-    /// PHC string. Takes some 30 ms. `pepper` is the server's own, `salt` is chance.
+    /// What is kept of it. Takes some 30 ms; `pepper` is the server's own, `salt` is chance.
     pub fn hash(&self, pepper: &[u8], salt: &[u8; 16]) -> String {
-        let hasher = hasher(pepper);
-        let hash = hasher.hash_password_with_salt(self.0.as_bytes(), salt);
-        hash.expect("salt and parameters are within the limits of Argon2").to_string()
+        kept::hash(&self.0, pepper, salt)
     }
 
     /// Whether a hash is of this PIN. Takes as long as [`Pin::hash`].
     pub fn matches(&self, pepper: &[u8], hash: &str) -> bool {
-        let Ok(hash) = PasswordHash::new(hash) else { return false };
-        hasher(pepper).verify_password(self.0.as_bytes(), &hash).is_ok()
+        kept::matches(&self.0, pepper, hash)
     }
-}
-
-fn hasher(pepper: &[u8]) -> Argon2<'_> {
-    let params = Params::new(19 * 1_024, 2, 1, None);
-    let params = params.expect("the parameters are within the limits of Argon2");
-    Argon2::new_with_secret(pepper, Algorithm::Argon2id, Version::V0x13, params)
-        .expect("a pepper is shorter than 4 GiB")
 }
 
 /// Repetitions of a piece, steps of one up or down, and the lines of a keypad.

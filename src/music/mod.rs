@@ -146,6 +146,9 @@ pub enum State {
         /// How loud it was, in hundredths of a LUFS.
         #[serde(skip)]
         loudness: i64,
+        /// The loudest sample of each of many equal parts, of 255: what its picture is drawn from.
+        #[serde(skip)]
+        peaks: Vec<u8>,
         /// The key of what is played.
         #[serde(skip)]
         blob: String,

@@ -391,7 +391,14 @@ impl Line {
         let Some(plain) = kit.packet.first_chunk_mut() else { return };
         let said = self.speaker.say(now, &call.stream, keep_alive, plain);
         if said.length > 0 {
-            send(&self.socket, call, self.tied, (&mut kit.packet, said.length), tally, &self.ear.stats);
+            send(
+                &self.socket,
+                call,
+                self.tied,
+                (&mut kit.packet, said.length),
+                tally,
+                &self.ear.stats,
+            );
         }
         if let Some(mark) = said.played {
             self.ear.played(mark);

@@ -214,9 +214,8 @@ impl<'a> Lines<'a> {
         if let Order::Bridge(other) = order {
             // Two legs that are free: what was bridged before is so until one of them is closed.
             let Some(&other) = self.index.get(&other) else { return };
-            let free = |it: usize| {
-                self.slots[it].line.as_ref().is_some_and(|it| it.bridged.is_none())
-            };
+            let free =
+                |it: usize| self.slots[it].line.as_ref().is_some_and(|it| it.bridged.is_none());
             if slot != other && free(slot) && free(other) {
                 self.bridge(slot, Some(other), Some(slot));
                 self.bridge(other, Some(slot), Some(other));

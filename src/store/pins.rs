@@ -1,8 +1,12 @@
 //! Voicemail PINs, and how many wrong ones came: to a mailbox, and from somebody. Kept here and not
-//! in memory, so that neither a restart nor a second server gives anybody new tries.
+//! in memory, so that neither a restart nor a second server gives anybody new tries. Tries of passwords
+//! are counted in the same way.
 
 use super::{Db, StoreError, Tx};
 use crate::mailbox::{Caller, Guesses, MailboxId, TenantId, Timestamp};
+
+/// Longest email address that is told from others, in characters (RFC 5321 §4.5.3.1).
+const LONGEST_ADDRESS: usize = 254;
 
 /// Whose tries are counted.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +17,10 @@ pub enum Subject<'a> {
     Caller(&'a str),
     /// Those for numbers that no mailbox of the tenant has, so that they take as long as others.
     Nobody(&'a TenantId),
+    /// Those to log in at a tenant with this email address, whether somebody has it or not.
+    Login(&'a TenantId, &'a str),
+    /// Those that come from one machine, for whomever they are.
+    Machine(&'a str),
 }
 
 impl Subject<'_> {
@@ -21,13 +29,18 @@ impl Subject<'_> {
             Self::Mailbox(id) => format!("mailbox {id}"),
             Self::Caller(who) => format!("caller {who}"),
             Self::Nobody(tenant) => format!("nobody {tenant}"),
+            Self::Login(tenant, email) => {
+                let email = super::clipped(&email.to_lowercase(), LONGEST_ADDRESS);
+                format!("login {tenant} {email}")
+            }
+            Self::Machine(address) => format!("machine {address}"),
         }
     }
 
     fn most(self) -> u32 {
         match self {
-            Self::Mailbox(_) => Guesses::MOST,
-            Self::Caller(_) => Guesses::MOST_OF_ONE,
+            Self::Mailbox(_) | Self::Login(..) => Guesses::MOST,
+            Self::Caller(_) | Self::Machine(_) => Guesses::MOST_OF_ONE,
             Self::Nobody(_) => u32::MAX,
         }
     }
@@ -244,16 +257,16 @@ pub async fn unlock(db: &Db, mailbox: &MailboxId) -> Result<bool, StoreError> {
     Ok(gone == 1)
 }
 
-/// The right PIN of a mailbox came: everything wrong before it is forgotten. Its caller only gets
-/// this try back, else an owner could try others' PINs for ever by calling their own in between.
-pub async fn right(db: &Db, mailbox: &MailboxId, caller: Option<&str>) -> Result<(), StoreError> {
+/// The right secret came: everything wrong before it is forgotten. Who said it only gets this try
+/// back, else an owner could try others' PINs for ever by calling their own in between.
+pub async fn right(db: &Db, of: Subject<'_>, by: Option<Subject<'_>>) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
-    forget(&mut tx, Subject::Mailbox(mailbox)).await?;
-    if let Some(caller) = caller {
+    forget(&mut tx, of).await?;
+    if let Some(by) = by {
         on!(&mut tx, tx => sqlx::query(
             "update guess set wrong = wrong - 1 where subject = $1 and wrong > 0",
         )
-        .bind(Subject::Caller(caller).key())
+        .bind(by.key())
         .execute(&mut **tx)
         .await?
         .rows_affected());
@@ -273,7 +286,7 @@ pub async fn sweep(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
     .rows_affected()))
 }
 
-async fn forget(tx: &mut Tx, subject: Subject<'_>) -> Result<(), StoreError> {
+pub(super) async fn forget(tx: &mut Tx, subject: Subject<'_>) -> Result<(), StoreError> {
     on!(tx, tx => sqlx::query("delete from guess where subject = $1")
         .bind(subject.key())
         .execute(&mut **tx)

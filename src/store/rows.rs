@@ -14,10 +14,11 @@ use tokio::sync::mpsc;
 
 use super::{Db, Engine, MIGRATIONS, StoreError, Tx};
 
-/// Every table, each after those it refers to.
-pub const TABLES: [&str; 22] = [
+/// Every table that lasts, each after those it refers to.
+pub const TABLES: [&str; 23] = [
     "tenant",
     "person",
+    "login",
     "dial_in",
     "music_class",
     "music_track",
@@ -39,6 +40,10 @@ pub const TABLES: [&str; 22] = [
     "token",
     "secret",
 ];
+
+/// Tables that stay where they are: whoever is logged in here is not logged in there, and a backup lets
+/// nobody in.
+pub const PASSING: [&str; 1] = ["session"];
 
 /// Lines on their way from one side to the other.
 const UNDER_WAY: usize = 256;

@@ -52,6 +52,8 @@ pub struct Made {
     pub length: Duration,
     /// How loud it was, in hundredths of a LUFS.
     pub loudness: i64,
+    /// The loudest sample of each of many equal parts; 255 is full scale.
+    pub peaks: Vec<u8>,
 }
 
 /// What people change of a track; what is `None` stays.
@@ -105,7 +107,8 @@ pub async fn add(db: &Db, class: &ClassId, new: &New, now: Timestamp) -> Result<
 /// The tracks of a class, in their order.
 pub async fn of(db: &Db, class: &ClassId) -> Result<Vec<Track>, StoreError> {
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
-        "select id, name, description, licence, blob, length_ms, loudness, problem
+        "select id, name, description, licence, blob, length_ms, loudness, peaks,
+                problem
            from music_track where class = $1 order by place, id",
     )
     .bind(&class.0)
@@ -237,7 +240,7 @@ pub async fn claim(
 /// be deleted.
 pub async fn made(db: &Db, claimed: &Claimed, made: &Made) -> Result<bool, StoreError> {
     let changed = on!(&db.writer, pool => sqlx::query(
-        "update music_track set blob = $3, length_ms = $4, loudness = $5
+        "update music_track set blob = $3, length_ms = $4, loudness = $5, peaks = $6
           where id = $1 and attempts = $2 and blob is null",
     )
     .bind(&claimed.id.0)
@@ -245,6 +248,7 @@ pub async fn made(db: &Db, claimed: &Claimed, made: &Made) -> Result<bool, Store
     .bind(&made.blob)
     .bind(super::ms(made.length))
     .bind(made.loudness)
+    .bind(made.peaks.iter().map(|it| format!("{it:02x}")).collect::<String>())
     .execute(pool)
     .await?
     .rows_affected());
@@ -305,6 +309,7 @@ struct Row {
     blob: Option<String>,
     length_ms: Option<i64>,
     loudness: Option<i64>,
+    peaks: Option<String>,
     problem: Option<String>,
 }
 
@@ -314,6 +319,7 @@ impl From<Row> for Track {
             (Some(blob), _) => State::Ready {
                 length: super::length(row.length_ms.unwrap_or(0)),
                 loudness: row.loudness.unwrap_or(0),
+                peaks: peaks(row.peaks.as_deref().unwrap_or_default()),
                 blob,
             },
             (None, Some(problem)) => State::Failed { problem },
@@ -322,4 +328,11 @@ impl From<Row> for Track {
         let Row { id, name, description, licence, .. } = row;
         Self { id: TrackId(id), name, description, licence, state }
     }
+}
+
+/// Peaks as they are stored; what is not one is silence.
+fn peaks(text: &str) -> Vec<u8> {
+    let digits = text.as_bytes().chunks(2);
+    let peak = |it: &[u8]| u8::from_str_radix(std::str::from_utf8(it).ok()?, 16).ok();
+    digits.map(|it| peak(it).unwrap_or(0)).collect()
 }

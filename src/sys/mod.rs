@@ -1,8 +1,8 @@
 //! The only place with `unsafe`: what the operating system offers and no crate of ours wraps.
 //!
 //! `disk` is what files need to be safe, `media` batched socket calls and the sleeping tick,
-//! `process` priorities and limits, `notify` what the service manager is told, `voice` the one call of
-//! a speech engine that trusts its caller.
+//! `process` priorities and limits, `notify` what the service manager is told, `terminal` what is typed
+//! unseen, `voice` the one call of a speech engine that trusts its caller.
 #![allow(
     unsafe_code,
     reason = "every call below is a system call, or a library's, with its arguments checked here"
@@ -12,5 +12,6 @@ pub mod disk;
 pub mod media;
 pub mod notify;
 pub mod process;
+pub mod terminal;
 #[cfg(feature = "pico")]
 pub mod voice;

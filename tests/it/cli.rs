@@ -100,6 +100,27 @@ async fn every_setting_of_the_voicemail_tab_is_shown_with_where_it_comes_from() 
 }
 
 #[tokio::test]
+async fn a_user_is_given_a_password_which_is_shown_once() {
+    let desk = desk().await;
+    desk.says("tenant add default").await;
+    desk.says("user add ann@acme.example --name Ann").await;
+    let said = desk.says("user password ann@acme.example").await;
+    let (_, password) = said.lines().next().unwrap().rsplit_once(": ").unwrap();
+    assert_eq!(password.split('-').map(str::len).collect::<Vec<_>>(), [6; 4], "{said}");
+    assert_eq!(
+        desk.says("user list").await,
+        "EMAIL             NAME  LOGS IN\n\
+         ann@acme.example  Ann   yes\n"
+    );
+    let again = desk.says("user password ann@acme.example").await;
+    assert!(!again.contains(password), "each is another one");
+    desk.says("user password ann@acme.example --remove").await;
+    assert!(desk.says("user list").await.ends_with("no\n"));
+    let refused = desk.refuses("user password ann@acme.example --remove").await;
+    assert_eq!(refused, "ann@acme.example has no password");
+}
+
+#[tokio::test]
 async fn errors_name_the_next_step() {
     let desk = desk().await;
     let cases = [

@@ -99,6 +99,7 @@ fn pages(guests: Option<Guests>) -> Site {
         guests,
         api: None,
         beds: None,
+        pages: None,
     }
 }
 

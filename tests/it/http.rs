@@ -50,6 +50,7 @@ fn site(caught: Option<&Path>, reasons: &[&str]) -> Router {
         guests: None,
         api: None,
         beds: None,
+        pages: None,
     })
 }
 
@@ -147,6 +148,7 @@ async fn figures_are_told_as_prometheus_reads_them() {
         guests: None,
         api: None,
         beds: None,
+        pages: None,
     });
     let page = get(&site, "/metrics").await;
     assert!(page.header("content-type").starts_with("text/plain; version=0.0.4"));

@@ -28,6 +28,8 @@ mod lamp;
 mod mail;
 mod model;
 mod numbers;
+mod page;
+mod pages;
 #[path = "../phone/mod.rs"]
 mod phone;
 mod pin;

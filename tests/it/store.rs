@@ -35,6 +35,7 @@ pub(crate) mod sqlite {
     mod retention;
     mod room;
     mod rows;
+    mod sessions;
     mod tokens;
 }
 
@@ -56,6 +57,7 @@ mod postgres {
     mod room;
     mod rows;
     mod server;
+    mod sessions;
     mod silence;
     mod tokens;
 }

@@ -18,6 +18,23 @@ create table person (
     unique (tenant, email)
 );
 
+-- Who may look after a tenant in the browser.
+create table login (
+    person  text   primary key references person (id) on delete cascade,
+    hash    text   not null,                   -- of the password: Argon2id, a PHC string
+    changed bigint not null
+);
+
+-- Browsers that are logged in. What proves it is not kept.
+create table session (
+    sha256  text   primary key,
+    person  text   not null references login (person) on delete cascade,
+    created bigint not null,
+    used    bigint not null                    -- the last time, give or take a minute
+);
+
+create index session_of on session (person, used);
+
 create table mailbox (
     id       text   primary key,
     tenant   text   not null references tenant (id),
@@ -72,6 +89,7 @@ create table music_track (
     blob         text,                         -- what is played, once it is made
     length_ms    bigint,
     loudness     bigint,                       -- of the original, in hundredths of a LUFS
+    peaks        text,                         -- what its picture is drawn from, two digits a peak
     problem      text,                         -- why it will never be played
     attempts     bigint not null default 0,
     leased_until bigint not null default 0,    -- somebody makes it until then
@@ -129,7 +147,7 @@ create table pin (
     changed bigint not null
 );
 
--- Wrong PINs: for a mailbox, and from a caller.
+-- Wrong PINs: for a mailbox, and from a caller. Wrong passwords: for an address, and from a machine.
 create table guess (
     subject      text   primary key,
     wrong        bigint not null,

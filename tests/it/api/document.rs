@@ -60,6 +60,7 @@ async fn the_pages_for_the_open_network_have_no_api() {
             studio: super::studio(&stand.dir),
         }),
         beds: None,
+        pages: None,
     };
     let request = Request::get("/api/v1/openapi.json").body(Body::empty()).unwrap();
     let answer = afterbeep::http::public(site).oneshot(request).await.unwrap();

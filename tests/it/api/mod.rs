@@ -92,6 +92,7 @@ impl Stand {
             guests: None,
             api: Some(api),
             beds: None,
+            pages: None,
         });
         let stand = Self { dir, db, blobs, time, clock, site };
         let platform = stand.platform().await;

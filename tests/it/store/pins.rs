@@ -106,7 +106,7 @@ async fn the_right_pin_and_a_new_one_forget_the_wrong_ones() {
             assert!(pins::tried(&house.db, subject, NOW).await.unwrap().is_some());
         }
         match right {
-            true => pins::right(&house.db, &mailbox.id, None).await.unwrap(),
+            true => pins::right(&house.db, subject, None).await.unwrap(),
             false => assert!(pins::set(&house.db, &mailbox.id, "new", NOW).await.unwrap()),
         }
     }
@@ -138,7 +138,9 @@ async fn an_owner_gets_no_new_tries_at_others_by_logging_in_between() {
         wrong += u32::from(tried(&house.db, Subject::Caller(me)).await);
         if tried(&house.db, Subject::Caller(me)).await {
             assert!(tried(&house.db, Subject::Mailbox(&mailbox.id)).await);
-            pins::right(&house.db, &mailbox.id, Some(me)).await.unwrap();
+            pins::right(&house.db, Subject::Mailbox(&mailbox.id), Some(Subject::Caller(me)))
+                .await
+                .unwrap();
         }
     }
     assert!(wrong <= Guesses::MOST_OF_ONE, "{wrong} wrong ones got an answer");

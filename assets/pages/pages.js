@@ -1,0 +1,294 @@
+// What the pages do better with a script: several files with their progress, a player, and an order that
+// is dragged. Without it every part of them is a plain form.
+
+const say = (text) => { document.getElementById('said').textContent = text; };
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
+const fresh = (html) => {
+  const box = document.createElement('template');
+  box.innerHTML = html;
+  return box.content.firstElementChild;
+};
+
+/** Asks the server; what it refuses is an error with its sentence. */
+async function ask(path, fields) {
+  const options = { headers: { accept: 'application/json' } };
+  // What is done is done even if the page is left at once.
+  if (fields) Object.assign(options, { method: 'POST', body: new URLSearchParams(fields), keepalive: true });
+  const answer = await fetch(path, options);
+  if (answer.status === 401) throw new Error(await answer.text());
+  if (!answer.ok) throw new Error('The server did not do that. Load the page again and try once more.');
+  return answer;
+}
+
+/** A sound with a button and a picture that can be clicked, in place of the browser's own player. */
+class Player extends HTMLElement {
+  connectedCallback() {
+    this.audio = this.querySelector('audio');
+    this.button = this.querySelector('.play');
+    this.slider = this.querySelector('[type=range]');
+    this.shown = this.querySelector('.time');
+    this.length = this.shown.textContent;
+    this.button.hidden = false;
+    this.button.onclick = () => this.toggle();
+    this.audio.onplay = () => this.turn(true);
+    this.audio.onpause = () => this.turn(false);
+    this.audio.onended = () => { this.audio.currentTime = 0; };
+    this.audio.ontimeupdate = () => this.follow();
+    this.audio.onerror = () => say(`${this.dataset.name} cannot be played. Load the page again.`);
+    if (this.slider) {
+      this.slider.hidden = false;
+      this.slider.setAttribute('aria-valuetext', `0:00 of ${this.length}`);
+      this.slider.oninput = () => this.jump(Number(this.slider.value));
+    }
+  }
+
+  disconnectedCallback() {
+    this.audio.pause();
+  }
+
+  toggle() {
+    if (!this.audio.paused) return this.audio.pause();
+    for (const other of document.querySelectorAll('audio')) if (other !== this.audio) other.pause();
+    return this.audio.play().catch(() => {});
+  }
+
+  turn(isPlaying) {
+    this.classList.toggle('playing', isPlaying);
+    this.button.setAttribute('aria-label', `${isPlaying ? 'Pause' : 'Play'} ${this.dataset.name}`);
+  }
+
+  jump(second) {
+    // Before its beginning is here, the browser does not know where a second is.
+    if (this.audio.readyState === 0) {
+      this.audio.onloadedmetadata = () => { this.audio.currentTime = second; };
+      this.audio.preload = 'metadata';
+      this.audio.load();
+    } else {
+      this.audio.currentTime = second;
+    }
+  }
+
+  follow() {
+    const at = this.audio.currentTime;
+    const whole = this.audio.duration || Number(this.dataset.seconds) || 1;
+    this.shown.textContent = at > 0 ? clock(at) : this.length;
+    this.style.setProperty('--at', `${(100 * at) / whole}%`);
+    if (!this.slider) return;
+    this.slider.value = at;
+    this.slider.setAttribute('aria-valuetext', `${clock(at)} of ${this.length}`);
+  }
+}
+
+/** Files that are dropped or chosen, sent one after the other. */
+class Upload extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector('form');
+    this.arriving = this.querySelector('.arriving');
+    this.waiting = [];
+    const input = this.querySelector('[type=file]');
+    input.required = false;
+    input.onchange = () => {
+      this.take(input.files);
+      input.value = '';
+    };
+    const over = (isOver) => (event) => {
+      if (!event.dataTransfer?.types.includes('Files')) return;
+      event.preventDefault();
+      this.classList.toggle('over', isOver);
+    };
+    this.addEventListener('dragover', over(true));
+    this.addEventListener('dragleave', over(false));
+    this.addEventListener('drop', (event) => {
+      over(false)(event);
+      this.take(event.dataTransfer.files);
+    });
+    // What misses the field is not to take the page's place.
+    for (const name of ['dragover', 'drop']) addEventListener(name, (event) => event.preventDefault());
+  }
+
+  take(files) {
+    for (const file of files) {
+      const line = fresh('<li><span class="name"></span><span class="soft small" role="status">Waits</span><progress max="100" value="0"></progress></li>');
+      line.querySelector('.name').textContent = file.name;
+      line.querySelector('progress').setAttribute('aria-label', `Sending ${file.name}`);
+      this.arriving.append(line);
+      const most = Number(this.dataset.mib);
+      if (file.size <= most * 2 ** 20) this.waiting.push({ file, line });
+      else this.refuse(file, line, `It is larger than ${most} MiB; send a shorter one, or an MP3.`);
+    }
+    if (!this.busy) this.next();
+  }
+
+  async next() {
+    for (this.busy = true; this.waiting.length;) {
+      const { file, line } = this.waiting.shift();
+      try {
+        const { tracks } = await this.send(file, line);
+        line.remove();
+        await document.querySelector('music-list').add(tracks);
+        say(`${file.name} is here and is being prepared.`);
+      } catch (error) {
+        this.refuse(file, line, error.message);
+      }
+    }
+    this.busy = false;
+  }
+
+  /** Only this kind of request tells how much of it has gone. */
+  send(file, line) {
+    const request = new XMLHttpRequest();
+    const [status, progress] = [line.querySelector('[role=status]'), line.querySelector('progress')];
+    const done = new Promise((resolve, reject) => {
+      request.upload.onprogress = ({ loaded, total }) => {
+        progress.value = (100 * loaded) / total;
+        status.textContent = loaded < total ? `Sent ${Math.floor(progress.value)} %` : 'Sent; one moment …';
+      };
+      request.onload = () => {
+        if (request.status === 201) return resolve(JSON.parse(request.responseText));
+        const plain = request.getResponseHeader('content-type')?.startsWith('text/plain');
+        return reject(new Error(plain ? request.responseText : 'The server did not take it. Load the page again.'));
+      };
+      request.onerror = () => reject(new Error('The way to the server was cut. Send it once more.'));
+    });
+    const body = new FormData();
+    body.append('token', this.form.token.value);
+    body.append('file', file);
+    request.open('POST', this.form.action);
+    request.setRequestHeader('accept', 'application/json');
+    request.send(body);
+    return done;
+  }
+
+  refuse(file, line, why) {
+    line.querySelector('progress').remove();
+    const status = line.querySelector('[role=status]');
+    status.remove();
+    const text = fresh('<span class="wrong small" role="alert"></span>');
+    const button = fresh('<button type="button">Dismiss</button>');
+    text.textContent = why;
+    button.setAttribute('aria-label', `Dismiss ${file.name}`);
+    button.onclick = () => line.remove();
+    line.append(text, button);
+  }
+}
+
+/** The tracks: watched while one is being prepared, and put in order. */
+class List extends HTMLElement {
+  connectedCallback() {
+    this.tracks = this.querySelector('.tracks');
+    this.path = `/music/${this.dataset.class}`;
+    this.addEventListener('submit', (event) => {
+      if (!event.target.action.endsWith('/move')) return;
+      event.preventDefault();
+      const row = event.target.closest('.track');
+      const isUp = event.submitter.value === 'up';
+      this.step(row, isUp);
+      const same = isUp ? row.previousElementSibling : row.nextElementSibling;
+      // At the end of the list this button hides; the other one is where the hand is.
+      if (same) event.submitter.focus();
+      else row.querySelector(`[value=${isUp ? 'down' : 'up'}]`).focus();
+    });
+    this.addEventListener('keydown', (event) => {
+      const isUp = event.key === 'ArrowUp';
+      if (!event.target.closest('.handle') || !(isUp || event.key === 'ArrowDown')) return;
+      event.preventDefault();
+      this.step(event.target.closest('.track'), isUp);
+      event.target.closest('.handle').focus();
+    });
+    this.addEventListener('pointerdown', (event) => {
+      const handle = event.target.closest('.handle');
+      if (handle && event.button === 0) this.drag(handle, event);
+    });
+    this.watch();
+  }
+
+  step(row, isUp) {
+    const other = isUp ? row.previousElementSibling : row.nextElementSibling;
+    if (!other) return;
+    if (isUp) other.before(row);
+    else other.after(row);
+    this.keep(row);
+  }
+
+  drag(handle, { pointerId }) {
+    const row = handle.closest('.track');
+    const before = [...this.tracks.children];
+    row.classList.add('moving');
+    handle.setPointerCapture(pointerId);
+    handle.onpointermove = ({ clientY }) => {
+      const others = [...this.tracks.children].filter((it) => it !== row);
+      const next = others.find((it) => {
+        const { top, height } = it.getBoundingClientRect();
+        return clientY < top + height / 2;
+      });
+      if (next !== row.nextElementSibling) {
+        this.tracks.insertBefore(row, next ?? null);
+        handle.setPointerCapture(pointerId);
+      }
+    };
+    handle.onlostpointercapture = ({ buttons }) => {
+      if (buttons) return;
+      handle.onpointermove = handle.onlostpointercapture = null;
+      row.classList.remove('moving');
+      if (before.some((it, at) => it !== this.tracks.children[at])) this.keep(row);
+    };
+  }
+
+  async keep(row) {
+    const rows = [...this.tracks.children];
+    const fields = [['token', this.dataset.token], ...rows.map((it) => ['track', it.dataset.id])];
+    try {
+      await ask(`${this.path}/order`, fields);
+      say(`${row.dataset.name} is number ${rows.indexOf(row) + 1} of ${rows.length}.`);
+    } catch (error) {
+      say(error.message);
+    }
+  }
+
+  async add(ids) {
+    for (const id of ids) this.tracks.append(await this.row(id));
+    this.watch();
+  }
+
+  async row(id) {
+    return fresh(await (await ask(`${this.path}/tracks/${id}`)).text());
+  }
+
+  /** Looks every second, for as long as a track is being prepared. */
+  async watch() {
+    if (this.watching) return;
+    for (this.watching = true; this.querySelector('[data-state=waiting]');) {
+      await new Promise((resolve) => { setTimeout(resolve, 1000); });
+      try {
+        const { tracks, summary } = await (await ask(`${this.path}/state`)).json();
+        document.getElementById('summary').textContent = summary;
+        document.querySelector('[aria-current] .count').firstChild.nodeValue = tracks.length;
+        for (const it of tracks) await this.show(it);
+      } catch (error) {
+        say(error.message);
+        break;
+      }
+    }
+    this.watching = false;
+  }
+
+  async show({ id, state, percent }) {
+    const row = document.getElementById(`track-${id}`);
+    if (!row || row.dataset.state !== 'waiting') return;
+    if (state === 'waiting') {
+      row.querySelector('progress').value = percent;
+      row.querySelector('.percent').textContent = percent;
+      return;
+    }
+    const focused = row.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
+    const made = await this.row(id);
+    row.replaceWith(made);
+    const again = focused && [...made.querySelectorAll('button')].find((it) => it.ariaLabel === focused);
+    if (again) again.focus();
+    say(state === 'ready' ? `Callers hear ${row.dataset.name} now.` : `${row.dataset.name} cannot be used.`);
+  }
+}
+
+customElements.define('music-player', Player);
+customElements.define('music-upload', Upload);
+customElements.define('music-list', List);
