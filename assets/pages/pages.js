@@ -254,15 +254,19 @@ class List extends HTMLElement {
     return fresh(await (await ask(`${this.path}/tracks/${id}`)).text());
   }
 
-  /** Looks every second, for as long as a track is being prepared. */
+  /** Looks every second, for as long as a track is being prepared or there is a live stream. */
   async watch() {
     if (this.watching) return;
-    for (this.watching = true; this.querySelector('[data-state=waiting]');) {
+    const stream = document.getElementById('stream');
+    for (this.watching = true; !stream.hidden || this.querySelector('[data-state=waiting]');) {
       await new Promise((resolve) => { setTimeout(resolve, 1000); });
       try {
-        const { tracks, summary } = await (await ask(`${this.path}/state`)).json();
+        const { tracks, summary, stream: told } = await (await ask(`${this.path}/state`)).json();
         document.getElementById('summary').textContent = summary;
         document.querySelector('[aria-current] .count').firstChild.nodeValue = tracks.length;
+        if (told) stream.className = `stream ${told.state}`;
+        const sentence = stream.querySelector('.sentence');
+        if (told && sentence.textContent !== told.sentence) sentence.textContent = told.sentence;
         for (const it of tracks) await this.show(it);
       } catch (error) {
         say(error.message);

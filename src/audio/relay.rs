@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_is_too_loud_is_softer_in_the_end() {
-        let loud = vec![20_000, -20_000].repeat(4_000);
+        let loud = [20_000, -20_000].repeat(4_000);
         let mut relay = Relay::default();
         let last = (0..60).map(|_| relay.clip("live", &loud)).last().unwrap();
         let wide = last.ready(Codec::Pcmu).unwrap().between(0, 4_000);

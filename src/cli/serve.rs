@@ -353,7 +353,7 @@ fn open_site(
         guests: guests(&desk.app),
         api: Some(api(&desk.app)),
         beds: Some(desk.beds.clone()),
-        pages: Some(Pages::new(api(&desk.app), desk.app.pepper.clone())),
+        pages: Some(Pages::new(api(&desk.app), desk.app.pepper.clone(), Some(desk.beds.clone()))),
     };
     Ok((site, pulse))
 }

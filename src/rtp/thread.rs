@@ -2,8 +2,7 @@
 //!
 //! It beats once a millisecond, and every leg has its turn in one of twenty phases, so that the
 //! packets of many calls are spread over the time between two frames. A leg that sends 10 or 30 ms
-//! has a second phase, half a round later. Few legs share four phases, and the thread wakes that much
-//! less often. Without legs it sleeps until an order comes.
+//! has a second phase, half a round later. Without legs the thread sleeps until an order comes.
 //!
 //! In a beat there is no lock, no log and no allocation, except where an order asks for one.
 
@@ -28,10 +27,6 @@ use crate::{
 const PHASES: usize = 20;
 /// Orders taken in one beat; the rest waits for the next.
 const ORDERS_A_BEAT: usize = 256;
-/// Phases that are used before all others, one in so many,
-const COARSE: usize = 5;
-/// each for so many legs: their packets leave within a fraction of a millisecond.
-const FEW: usize = 64;
 
 /// What a thread is told.
 pub(super) enum Command {
@@ -74,7 +69,7 @@ pub(super) fn run(orders: Receiver<Command>, watch: Watch, tally: &Tally, realti
             }
             continue;
         }
-        let beat = metronome.wait(lines.step());
+        let beat = metronome.wait();
         tally.tick(beat.late);
         for _ in 0..ORDERS_A_BEAT {
             match orders.try_recv() {
@@ -118,13 +113,6 @@ impl<'a> Lines<'a> {
             kit: Kit::new(watch),
             tally,
         }
-    }
-
-    /// Beats from one that is needed to the next.
-    fn step(&self) -> u64 {
-        let fine = (0..PHASES).filter(|it| it % COARSE != 0);
-        let is_coarse = fine.into_iter().all(|it| self.phases[it].is_empty());
-        if is_coarse { COARSE as u64 } else { 1 }
     }
 
     /// The turn of all legs in this phase.
@@ -177,15 +165,8 @@ impl<'a> Lines<'a> {
         line.settle(slot);
         self.slots[slot] = Slot { line: Some(line), rests: 0 };
         self.index.insert(id, slot);
-        let phase = self.emptiest(COARSE);
-        let phase = if self.phases[phase].len() < FEW { phase } else { self.emptiest(1) };
-        self.phases[phase].push(slot);
-    }
-
-    /// Of every so many phases, the one with the fewest legs.
-    fn emptiest(&self, step: usize) -> usize {
-        let phases = (0..PHASES).step_by(step);
-        phases.min_by_key(|phase| self.phases[*phase].len()).unwrap_or(0)
+        let emptiest = (0..PHASES).min_by_key(|phase| self.phases[*phase].len()).unwrap_or(0);
+        self.phases[emptiest].push(slot);
     }
 
     fn close(&mut self, now: u64, id: LegId) {

@@ -213,10 +213,9 @@ impl Metronome {
         Self { origin: monotonic(), next: 1 }
     }
 
-    /// Sleeps until the next beat whose number is a multiple of `step`. One that is late comes at once,
-    /// so that none is left out; but after a very long stop a whole number of 20 ms is.
-    pub fn wait(&mut self, step: u64) -> Beat {
-        self.next = self.next.next_multiple_of(step);
+    /// Sleeps until the next beat. One that is late comes at once, so that none is left out; but
+    /// after a very long stop a whole number of 20 ms is.
+    pub fn wait(&mut self) -> Beat {
         let due = self.origin + self.next * 1_000_000;
         sleep_until(due);
         let late = Duration::from_nanos(monotonic().saturating_sub(due));
@@ -287,7 +286,7 @@ mod tests {
         let mut metronome = Metronome::start();
         let begun = monotonic();
         for expected in 1..=50 {
-            let beat = metronome.wait(1);
+            let beat = metronome.wait();
             // A machine that stood still for long enough leaves out whole rounds.
             assert_eq!(beat.at % ROUND, expected % ROUND);
             assert!(monotonic() - begun + 1_000_000 >= beat.at * 1_000_000);

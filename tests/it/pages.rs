@@ -88,7 +88,8 @@ async fn open(names: &[&str]) -> Open {
         names: vec!["voicemail.example".into()],
         guests: None,
         api: None,
-        pages: Some(Pages::new(api, PEPPER.into())),
+        beds: None,
+        pages: Some(Pages::new(api, PEPPER.into(), None)),
     });
     let tenant = TenantId(names.first().copied().unwrap_or("none").into());
     Open { _dir: dir, db, tenant, time, router }

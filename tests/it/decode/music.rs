@@ -128,8 +128,10 @@ async fn loud_and_soft_music_is_equally_loud_and_far_from_full_scale() {
         // A pulse now and then, far above the rest: what a limiter is for.
         let sound = |at: u32| {
             let time = f64::from(at) / 44_100.0;
-            let chord: f64 =
-                [220.0, 277.2, 329.6, 1_318.5].map(|hz| (time * hz * 6.2832).sin()).iter().sum();
+            let chord: f64 = [220.0, 277.2, 329.6, 1_318.5]
+                .map(|hz| (time * hz * std::f64::consts::TAU).sin())
+                .iter()
+                .sum();
             let pulse = if at % 40_000 < 40 { sharp } else { 0.0 };
             (chord * gain / 4.0 + pulse).clamp(-1.0, 1.0)
         };
@@ -274,11 +276,11 @@ async fn the_music_that_comes_with_us_is_even_and_small() {
 fn heard(music: &Music) -> Vec<(Codec, Vec<i16>)> {
     let clip = music.clip("music");
     let law = |codec, law: Law| {
-        let bytes = clip.ready(codec).unwrap().from_tick(0);
+        let bytes = clip.ready(codec).unwrap().between(0, usize::MAX);
         (codec, bytes.iter().map(|it| law.decode(*it)).collect())
     };
     let mut wide = Vec::new();
-    let bytes = clip.ready(Codec::G722).unwrap().from_tick(0);
+    let bytes = clip.ready(Codec::G722).unwrap().between(0, usize::MAX);
     g722::Decoder::default().decode(bytes, &mut wide);
     vec![law(Codec::Pcmu, Law::Mu), law(Codec::Pcma, Law::A), (Codec::G722, wide)]
 }

@@ -41,7 +41,7 @@ async fn who_has_a_password_may_log_in_at_their_tenant_alone() {
         assert_eq!((login.person, login.hash.as_str()), (ann.clone(), "two"));
         assert_eq!(logins::at(db, &other, typed).await.unwrap(), None);
     }
-    assert_eq!(logins::of(db, &acme).await.unwrap(), [ann.id.clone()]);
+    assert_eq!(logins::of(db, &acme).await.unwrap(), std::slice::from_ref(&ann.id));
     assert!(logins::of(db, &other).await.unwrap().is_empty());
     assert!(logins::remove(db, &ann.id).await.unwrap());
     assert!(!logins::remove(db, &ann.id).await.unwrap());

@@ -7,6 +7,7 @@ use minijinja::{Value, context};
 use crate::{
     admin::music::LONGEST_NOTE,
     decode::{LARGEST_MUSIC, LONGEST_MUSIC},
+    hold::Status,
     mailbox::Preferences,
     music::{Class, ClassId, LONGEST_PAUSE, State, Track},
     speech::synthesis,
@@ -39,6 +40,7 @@ pub(super) fn class(class: &Class, tracks: &[Track]) -> Value {
         enabled => manner.enabled,
         shuffle => manner.shuffle,
         shared => manner.shared,
+        stream => &manner.stream,
         announcement => &manner.announcement,
         every => manner.every,
         queues => &manner.queues,
@@ -56,6 +58,21 @@ pub(super) fn summary(class: &Class, tracks: &[Track]) -> String {
         0 => "No tracks yet.".to_owned(),
         1 => format!("1 track, {}.", time(lengths.sum())),
         count => format!("{count} tracks, {} in all, {order}.", time(lengths.sum())),
+    }
+}
+
+/// How a live stream is: a word for its colour, and a sentence.
+pub(super) fn stream(status: Option<&Status>) -> (&'static str, String) {
+    match status {
+        None => ("still", "Nobody listens at the moment, so it is not being read.".to_owned()),
+        Some(Status::Connecting) => ("still", "It is being reached.".to_owned()),
+        Some(Status::Live) => ("plays", "Callers hear it.".to_owned()),
+        Some(Status::Silent) => {
+            ("silent", "Nothing is to be heard in it, so callers hear the tracks.".to_owned())
+        }
+        Some(Status::Failed { problem }) => {
+            ("silent", format!("It broke off ({problem}), so callers hear the tracks."))
+        }
     }
 }
 
@@ -87,9 +104,8 @@ pub(super) fn track(track: &Track, progress: Option<u8>) -> Value {
     context! { ..more, ..about }
 }
 
-pub(super) fn announcements(all: &[Announcement], own: &str) -> Vec<Value> {
-    let others = all.iter().filter(|it| it.name != own);
-    others.map(|it| context! { name => &it.name, length => time(it.length) }).collect()
+pub(super) fn announcements(all: &[Announcement]) -> Vec<Value> {
+    all.iter().map(|it| context! { name => &it.name, length => time(it.length) }).collect()
 }
 
 pub(super) fn languages(tenant: &Tenant) -> Vec<Value> {

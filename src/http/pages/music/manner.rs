@@ -30,14 +30,16 @@ pub(super) async fn set(
 
 /// Changes what is said, and nothing else.
 fn apply(manner: &mut Manner, fields: &Fields) -> anyhow::Result<()> {
-    let Manner { enabled, shuffle, shared, announcement, every, queues, .. } = manner;
+    let Manner { enabled, shuffle, shared, stream, announcement, every, queues, .. } = manner;
     for (to, name) in [(enabled, "enabled"), (shuffle, "shuffle"), (shared, "shared")] {
         if let Some(said) = fields.given(name) {
             *to = said == "yes";
         }
     }
-    if let Some(said) = fields.given("announcement") {
-        *announcement = Some(said.to_owned()).filter(|it| !it.is_empty());
+    for (to, name) in [(stream, "stream"), (announcement, "announcement")] {
+        if let Some(said) = fields.given(name) {
+            *to = Some(said.to_owned()).filter(|it| !it.is_empty());
+        }
     }
     if let Some(said) = fields.given("every") {
         *every = said.parse().with_context(|| format!("{said:?} is not a number of seconds"))?;

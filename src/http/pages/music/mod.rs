@@ -210,12 +210,15 @@ async fn page(
         let tracks = stored::of(&api.db, &class.id).await?;
         let announcements = announcements::list(&api.db, &tenant.id).await?;
         let shown = tracks.iter().map(|it| facts::track(it, api.studio.progress(&it.id.0)));
+        let stream = stream(pages, class).await;
         let more = context! {
             class => facts::class(class, &tracks),
             tracks => shown.collect::<Vec<_>>(),
             used_by => admin::music::users(&api.db, tenant, class).await?,
+            stream => stream.map(|(state, sentence)| context! { state, sentence }),
             intro => intro::facts(class, &announcements),
-            announcements => facts::announcements(&announcements, &intro::own(class)),
+            announcements => facts::announcements(&announcements),
+            own => intro::own(class),
             languages => facts::languages(tenant),
             voices => facts::VOICES,
             limits => facts::limits(),
@@ -223,4 +226,14 @@ async fn page(
         facts = context! { ..more, ..facts };
     }
     Ok((status, shown::page("music.html", facts)?).into_response())
+}
+
+/// How the live stream of a class is, if it has one.
+async fn stream(pages: &Pages, class: &Class) -> Option<(&'static str, String)> {
+    class.manner.stream.as_ref()?;
+    let status = match &pages.beds {
+        Some(beds) => beds.status(&class.id).await,
+        None => None,
+    };
+    Some(facts::stream(status.as_ref()))
 }

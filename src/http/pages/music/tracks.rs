@@ -83,7 +83,10 @@ pub(super) async fn state(
         json!({ "id": it.id.0, "state": it.state.as_str(), "percent": percent })
     });
     let summary = facts::summary(&class, &tracks);
-    Ok(Json(json!({ "tracks": told.collect::<Vec<_>>(), "summary": summary })))
+    let tracks = told.collect::<Vec<_>>();
+    let stream = super::stream(&pages, &class).await;
+    let stream = stream.map(|(state, told)| json!({ "state": state, "sentence": told }));
+    Ok(Json(json!({ "tracks": tracks, "summary": summary, "stream": stream })))
 }
 
 /// The row of a track, for a script that has seen it change.
