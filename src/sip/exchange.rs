@@ -10,7 +10,7 @@ mod pace;
 mod shake;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -95,6 +95,8 @@ pub(super) struct Exchange {
     accepting: bool,
     net: mpsc::Receiver<Event>,
     pool: Pool,
+    /// Connections we made over TLS: the pool knows them by the name that was proved, too.
+    dialled: HashSet<ConnectionKey>,
     /// Connections whose peers do not read what they are sent.
     stalled: HashMap<ConnectionKey, Instant>,
     serving: TransactionLayer,
@@ -135,6 +137,7 @@ impl Exchange {
             accepting: true,
             net,
             pool: Pool::new(pool, Limits::datagram(), events),
+            dialled: HashSet::new(),
             stalled: HashMap::new(),
             serving: TransactionLayer::new(timers),
             asking: TransactionLayer::new(timers),
@@ -469,8 +472,8 @@ impl Exchange {
             return Ok(());
         }
         let open = match (&fallback, reuse) {
-            (Some(_), _) => Some(target.connection()),
-            (None, Some(peer)) => Some(ConnectionKey::new(peer, target.transport)),
+            (Some(_), _) => Some(self.open_with(target.addr, target.transport)),
+            (None, Some(peer)) => Some(self.open_with(peer, target.transport)),
             (None, None) => None,
         };
         let dial = fallback.as_ref().unwrap_or(target).connection();
@@ -483,7 +486,10 @@ impl Exchange {
                 Some(open) if self.pool.send_on_existing(open, bytes.clone()).await => Ok(()),
                 _ => match &self.identity {
                     None => self.pool.send(&dial, bytes).await,
-                    Some(identity) => dial_secretly(&mut self.pool, identity, &dial, bytes).await,
+                    Some(identity) => {
+                        self.dialled.insert(dial.clone());
+                        dial_secretly(&mut self.pool, identity, &dial, bytes).await
+                    }
                 },
             }
         });
@@ -518,6 +524,7 @@ impl Exchange {
         self.accepting = true;
         self.pool.evict_idle();
         let (pool, kind) = (&self.pool, self.kind());
+        self.dialled.retain(|it| pool.holds(it));
         self.connections.sweep(|it| pool.holds(&ConnectionKey::new(*it, kind)));
         self.refresh_identity();
         let now = Instant::now();

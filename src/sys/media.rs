@@ -159,7 +159,7 @@ impl Watch {
 }
 
 /// Lets a socket send to one address only, which is cheaper, and hear nobody else; `None` takes that
-/// back.
+/// back. Its own address stays if it was bound to it by number.
 ///
 /// # Errors
 /// The system cannot reach the address; the socket is then as it was.
@@ -291,6 +291,39 @@ mod tests {
             assert_eq!(beat.at % ROUND, expected % ROUND);
             assert!(monotonic() - begun + 1_000_000 >= beat.at * 1_000_000);
         }
+    }
+
+    #[test]
+    fn a_watched_socket_is_told_of_once_and_then_only_after_it_is_watched_again() {
+        let (one, other) =
+            (UdpSocket::bind("[::1]:0").unwrap(), UdpSocket::bind("[::1]:0").unwrap());
+        let mut watch = Watch::new().unwrap();
+        assert!(watch.watch(&other, 7));
+        assert_eq!(watch.look().count(), 0);
+        one.send_to(b"x", other.local_addr().unwrap()).unwrap();
+        assert_eq!(watch.look().collect::<Vec<_>>(), [7]);
+        assert_eq!(watch.look().count(), 0);
+        assert!(watch.watch(&other, 9));
+        assert_eq!(watch.look().collect::<Vec<_>>(), [9], "it still waits there");
+    }
+
+    #[test]
+    fn a_tied_socket_hears_one_address_until_it_is_untied() {
+        let [one, two, free] = [(); 3].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+        // Only a port that was asked for by its number stays when a socket is untied.
+        let to = free.local_addr().unwrap();
+        drop(free);
+        let here = UdpSocket::bind(to).unwrap();
+        here.set_nonblocking(true).unwrap();
+        tie(&here, Some(one.local_addr().unwrap())).unwrap();
+        two.send_to(b"stranger", to).unwrap();
+        one.send_to(b"x", to).unwrap();
+        let mut batch = Batch::default();
+        assert_eq!(batch.receive(&here), 1);
+        tie(&here, None).unwrap();
+        two.send_to(b"y", to).unwrap();
+        assert_eq!(batch.receive(&here), 1);
+        assert_eq!(here.local_addr().unwrap(), to);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod secure;
 pub(crate) mod signalling;
 mod spoken;
 mod trouble;
+mod walk;
 pub(crate) mod wide;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};

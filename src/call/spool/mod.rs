@@ -57,8 +57,8 @@ use crate::{
 pub const MOST_TAKES: usize = 4_000;
 /// The most takes that wait to be filed; beyond, no new ones are begun.
 pub const MOST_KEPT: usize = 50_000;
-/// What a take's ring holds: 2 s of sound, of Opus usually more.
-pub const RING: usize = 2 * Codec::RATE as usize;
+/// What a take's ring holds: 4 s of sound, of Opus usually more.
+pub const RING: usize = 4 * Codec::RATE as usize;
 /// Changes of codec in one take that may wait for the thread.
 const MOST_CHANGES: usize = 8;
 /// Orders that may wait for the thread; who has more waits with them.

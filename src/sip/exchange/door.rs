@@ -6,7 +6,7 @@ use std::{
 };
 
 use sipx_sip::{HeaderName, Message, Method, Request, Response, TransactionKey};
-use sipx_transport::{TransportKind, nat::apply_received_and_rport, target::Target};
+use sipx_transport::{TransportKind, nat::apply_received_and_rport};
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{Exchange, Role, STALL};
@@ -157,7 +157,7 @@ impl Exchange {
         if let Some(udp) = self.udp.as_ref().filter(|_| transport == TransportKind::Udp) {
             let _ = udp.send_to(&bytes, source).await;
         } else {
-            let key = Target::new(source, transport).connection();
+            let key = self.open_with(source, transport);
             let _ = timeout(STALL, self.pool.send_on_existing(&key, bytes)).await;
         }
     }

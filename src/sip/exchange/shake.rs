@@ -58,6 +58,16 @@ impl Exchange {
         }
     }
 
+    /// The connection with a peer: the one they made, or one that we did.
+    pub(super) fn open_with(&self, peer: SocketAddr, kind: TransportKind) -> ConnectionKey {
+        let theirs = ConnectionKey::new(peer, kind);
+        if self.pool.holds(&theirs) {
+            return theirs;
+        }
+        let ours = self.dialled.iter().find(|it| it.peer == peer && self.pool.holds(it));
+        ours.cloned().unwrap_or(theirs)
+    }
+
     /// Looks whether there is a new certificate; files may be slow, so not here.
     pub(super) fn refresh_identity(&self) {
         if let Some(identity) = self.identity.clone() {

@@ -232,7 +232,7 @@ async fn our_password_is_shown_to_nobody_who_is_called() {
 }
 
 #[tokio::test]
-async fn we_register_over_tls_and_are_called_over_that_connection() {
+async fn we_register_over_tls_and_calls_come_over_that_connection() {
     let certificate = Certificate::new();
     let trusted = Some(certificate.certificate());
     let (_folder, mut gatehouse, server, mut calls) =
@@ -253,6 +253,13 @@ async fn we_register_over_tls_and_are_called_over_that_connection() {
     let invite = registrar.request("INVITE", 1, "", OFFER).replace("SIP/2.0/UDP", "SIP/2.0/TLS");
     registrar.send(&invite).await;
     drop(next_call(&mut calls).await);
+    assert_eq!(status(&registrar.answer_to("1 INVITE").await), 480);
+    // What we ask within a call goes there too: nobody listens where its phone says it is.
+    registrar.call = "answered-over-tls@phone".into();
+    let (_, dialog) = registrar.dial(&mut calls).await;
+    dialog.bye().await;
+    let bye = registrar.hear("BYE").await;
+    assert!(field(&bye, "Via").starts_with("SIP/2.0/TLS"), "{bye}");
 }
 
 #[tokio::test]
