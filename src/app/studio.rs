@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -29,6 +29,31 @@ pub struct Studio {
     synthesiser: Synthesiser,
     /// How far the music is that is being made, in per cent, by what names it.
     making: Arc<Mutex<HashMap<String, u8>>>,
+}
+
+/// Music that is being made, for as long as somebody waits for it.
+struct Making<'a> {
+    all: &'a Mutex<HashMap<String, u8>>,
+    id: &'a str,
+}
+
+impl<'a> Making<'a> {
+    fn begin(all: &'a Mutex<HashMap<String, u8>>, id: &'a str) -> Self {
+        let making = Self { all, id };
+        making.is(0);
+        making
+    }
+
+    fn is(&self, done: u8) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(self.id.to_owned(), done);
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(self.id);
+    }
 }
 
 /// A text that is to be spoken.
@@ -73,18 +98,8 @@ impl Studio {
         kind: Option<RawKind>,
         id: &str,
     ) -> anyhow::Result<Music> {
-        self.making().insert(id.to_owned(), 0);
-        let making = self.making.clone();
-        let progress = {
-            let id = id.to_owned();
-            move |done| {
-                let mut making = making.lock().unwrap_or_else(PoisonError::into_inner);
-                making.insert(id.clone(), done);
-            }
-        };
-        let made = self.reader.music(file, kind, progress).await;
-        self.making().remove(id);
-        Ok(made?)
+        let making = Making::begin(&self.making, id);
+        Ok(self.reader.music(file, kind, |done| making.is(done)).await?)
     }
 
     /// Decodes live sound as it comes: pieces of [`PIECE`](decode::live::PIECE) samples at [`RATE`].
@@ -99,11 +114,7 @@ impl Studio {
 
     /// How far this music is, in per cent, if it is being made by this program now.
     pub fn progress(&self, id: &str) -> Option<u8> {
-        self.making().get(id).copied()
-    }
-
-    fn making(&self) -> MutexGuard<'_, HashMap<String, u8>> {
-        self.making.lock().unwrap_or_else(PoisonError::into_inner)
+        self.making.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }
 
     /// A text, spoken, at [`RATE`]; from what was kept if it was spoken before. Fails with a

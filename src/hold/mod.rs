@@ -35,8 +35,11 @@ pub struct Beds(Arc<Inner>);
 
 struct Inner {
     shelf: Arc<Shelf>,
-    shared: tokio::sync::Mutex<HashMap<ClassId, Shared>>,
+    shared: Mutex<HashMap<ClassId, Arc<Place>>>,
 }
+
+/// Where the bed of one class is. Held while it begins: who asks at the same time waits for the same bed.
+type Place = tokio::sync::Mutex<Option<Shared>>;
 
 /// A bed that many hear, for as long as they do.
 struct Shared {
@@ -126,21 +129,34 @@ impl Beds {
             let (bed, feed) = begin(class).await.map_err(HoldError::Silent)?;
             return Ok(Listening { intro, bed, feed: Some(feed) });
         };
-        let mut shared = self.0.shared.lock().await;
-        if let Some(bed) = shared.get(&id).and_then(|it| it.bed.upgrade()) {
+        let place = self.place(&id);
+        let mut shared = place.lock().await;
+        if let Some(bed) = shared.as_ref().and_then(|it| it.bed.upgrade()) {
             return Ok(Listening { intro, bed, feed: None });
         }
-        shared.retain(|_, it| it.bed.strong_count() > 0);
         let (bed, feed) = begin(class).await.map_err(HoldError::Silent)?;
-        shared.insert(id, Shared { bed: Arc::downgrade(&bed), status: feed.status() });
+        *shared = Some(Shared { bed: Arc::downgrade(&bed), status: feed.status() });
         tokio::spawn(feed.run());
         Ok(Listening { intro, bed, feed: None })
     }
 
+    /// The place of a class; those where nothing plays any more are forgotten.
+    fn place(&self, class: &ClassId) -> Arc<Place> {
+        let mut places = self.0.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|id, it| {
+            let plays =
+                |it: &Option<Shared>| it.as_ref().is_some_and(|it| it.bed.strong_count() > 0);
+            id == class || Arc::strong_count(it) > 1 || it.try_lock().is_ok_and(|it| plays(&it))
+        });
+        places.entry(class.clone()).or_default().clone()
+    }
+
     /// How the live stream of a class is; `None` while nobody listens to it.
-    pub async fn status(&self, class: &ClassId) -> Option<Status> {
-        let shared = self.0.shared.lock().await;
-        let it = shared.get(class).filter(|it| it.bed.strong_count() > 0)?;
+    pub fn status(&self, class: &ClassId) -> Option<Status> {
+        let place = self.place(class);
+        // While it begins, it is being reached.
+        let Ok(shared) = place.try_lock() else { return Some(Status::Connecting) };
+        let it = shared.as_ref().filter(|it| it.bed.strong_count() > 0)?;
         it.status.as_ref().map(|it| it.borrow().clone())
     }
 

@@ -9,7 +9,7 @@ use std::sync::{
 use std::time::Duration;
 
 use afterbeep::audio::wav;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{DEAF, decoded, share_at};
@@ -333,6 +333,14 @@ impl Radio {
 
 /// Sends a WAV at the pace it is heard, one second ahead.
 async fn play(mut stream: TcpStream, hz: f64, mood: Arc<AtomicU8>) -> std::io::Result<()> {
+    let (mut asked, mut some) = (Vec::new(), [0; 1_024]);
+    while !asked.ends_with(b"\r\n\r\n") {
+        let length = stream.read(&mut some).await?;
+        asked.extend_from_slice(&some[..length]);
+        if length == 0 {
+            return Ok(());
+        }
+    }
     let mut head = wav::to_wav(&[], 8_000);
     for at in [4, 40] {
         head[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
@@ -375,7 +383,8 @@ async fn until(call: &mut Call, hz: f64) -> Duration {
     began.elapsed()
 }
 
-#[tokio::test]
+// The radio plays while a verb is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_live_stream_is_heard_and_the_tracks_while_it_is_silent_or_away() {
     let radio = Radio::start(MIDDLE).await;
     let house = House::start(&format!("{DEAF}[music]\nstreams = [\"{}\"]\n", radio.address));

@@ -104,8 +104,9 @@ pub fn smoke() -> bool {
     let plane = Plane {
         scene: Vec::new(),
         calls: Vec::new(),
-        seconds: 4,
-        message: 2,
+        seconds: 6,
+        // Well above what is too short to be kept, however late the beep comes.
+        message: 4,
         ordinary: false,
         program: None,
         pictures: None,

@@ -210,7 +210,7 @@ async fn page(
         let tracks = stored::of(&api.db, &class.id).await?;
         let announcements = announcements::list(&api.db, &tenant.id).await?;
         let shown = tracks.iter().map(|it| facts::track(it, api.studio.progress(&it.id.0)));
-        let stream = stream(pages, class).await;
+        let stream = stream(pages, class);
         let more = context! {
             class => facts::class(class, &tracks),
             tracks => shown.collect::<Vec<_>>(),
@@ -229,11 +229,8 @@ async fn page(
 }
 
 /// How the live stream of a class is, if it has one.
-async fn stream(pages: &Pages, class: &Class) -> Option<(&'static str, String)> {
+fn stream(pages: &Pages, class: &Class) -> Option<(&'static str, String)> {
     class.manner.stream.as_ref()?;
-    let status = match &pages.beds {
-        Some(beds) => beds.status(&class.id).await,
-        None => None,
-    };
+    let status = pages.beds.as_ref().and_then(|it| it.status(&class.id));
     Some(facts::stream(status.as_ref()))
 }

@@ -84,7 +84,7 @@ pub(super) async fn state(
     });
     let summary = facts::summary(&class, &tracks);
     let tracks = told.collect::<Vec<_>>();
-    let stream = super::stream(&pages, &class).await;
+    let stream = super::stream(&pages, &class);
     let stream = stream.map(|(state, told)| json!({ "state": state, "sentence": told }));
     Ok(Json(json!({ "tracks": tracks, "summary": summary, "stream": stream })))
 }
