@@ -25,6 +25,9 @@ pub fn handle(what: &str, text: &str) -> anyhow::Result<()> {
 
 /// A mailbox's number.
 pub fn number(text: &str) -> anyhow::Result<()> {
+    if crate::music::is_reserved(text) {
+        bail!("{text:?} cannot be a mailbox number: calls for it hear music or an announcement");
+    }
     handle("mailbox number", text)
 }
 

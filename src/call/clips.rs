@@ -1,4 +1,4 @@
-//! Sounds of owners that are being heard: whoever calls meanwhile hears the same clip, read and encoded
+//! Sounds of owners, and music, that are being heard: whoever calls meanwhile hears the same clip, read and encoded
 //! once. What nobody hears any more is not kept.
 
 use std::{
@@ -25,7 +25,7 @@ const NAMES: usize = 256;
 
 impl Clips {
     /// The clip of a blob, by reading it if nobody hears it yet.
-    pub(super) async fn get<E>(
+    pub async fn get<E>(
         &self,
         blob: &str,
         read: impl Future<Output = Result<Clip, E>>,

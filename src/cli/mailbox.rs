@@ -190,7 +190,7 @@ async fn add(
     of: &tenant::Of,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    check::handle("mailbox number", number)?;
+    check::number(number)?;
     let tenant = tenant::find(db, &of.tenant).await?.id;
     let mut entry = Entry { name: number.to_owned(), ..Entry::default() };
     if let Some(email) = wishes.owner.as_deref().filter(|it| *it != check::NONE) {

@@ -20,8 +20,10 @@ use crate::{
     store::{self, music, tracks},
 };
 
-/// What comes next is there so long before it is heard.
-const AHEAD: Duration = Duration::from_secs(5);
+/// What comes next is there so long before it is heard: longer than a database that is away is asked.
+const AHEAD: Duration = Duration::from_secs(10);
+/// While a live stream is heard, how often it is looked whether it still is to be.
+const LOOKS: Duration = Duration::from_secs(5);
 /// The same of a live stream.
 const AHEAD_LIVE: Duration = Duration::from_millis(800);
 /// How long the next piece of a live stream is waited for before something else is heard.
@@ -52,6 +54,9 @@ pub struct Feed {
     rest: Option<Arc<Segment>>,
     /// The bed of a live stream, which is not given up at once.
     kept: Option<(Arc<Bed>, Instant)>,
+    /// What could be heard when the database was last reached, and when it was asked.
+    known: Vec<Ready>,
+    looked: Instant,
 }
 
 /// A track that can be heard.
@@ -82,11 +87,13 @@ impl Feed {
             stands_in: false,
             rest: None,
             kept: None,
+            known: Vec::new(),
+            looked: ends,
         };
         let first = feed.next(BEGINS).await?;
-        feed.ends = clock::instant();
-        feed.ends += Duration::from_micros(first.ticks() as u64 * 125);
-        let bed = Arc::new(Bed::new(first));
+        let now = clock::instant();
+        feed.ends = now + Duration::from_micros(first.ticks() as u64 * 125);
+        let bed = Arc::new(Bed::new(first, now));
         feed.bed = Arc::downgrade(&bed);
         feed.kept = feed.live.as_ref().map(|_| (bed.clone(), clock::instant()));
         Ok((bed, feed))
@@ -104,10 +111,11 @@ impl Feed {
             match self.next(LATE).await {
                 Ok(segment) => {
                     let Some(bed) = self.bed.upgrade() else { return };
-                    self.ends = bed.append(segment);
+                    self.ends = bed.append(segment, clock::instant());
                 }
                 Err(error) => {
                     tracing::warn!("hold music may break off: {error:#}");
+                    // What failed just now would fail again.
                     tokio::time::sleep(AGAIN).await;
                 }
             }
@@ -132,6 +140,9 @@ impl Feed {
 
     /// What comes next. A live stream is waited for so long, and then something stands in for it.
     async fn next(&mut self, patience: Duration) -> anyhow::Result<Arc<Segment>> {
+        if self.live.is_some() && self.looked.elapsed() > LOOKS {
+            self.look().await;
+        }
         let Some(live) = &mut self.live else { return self.track().await };
         if (!self.stands_in || live.waiting() >= BACK)
             && let Some(piece) = live.next(patience).await
@@ -154,16 +165,15 @@ impl Feed {
 
     /// The next stretch of a track; the music of the house where the class has none.
     async fn track(&mut self) -> anyhow::Result<Arc<Segment>> {
-        if let Some(class) = self.class.clone() {
-            self.look(&class).await;
-            let tracks = self.tracks(&class).await?;
-            let lengths: Vec<u64> = tracks.iter().map(|it| it.ticks).collect();
-            for _ in 0..tracks.len() + 1 {
+        self.look().await;
+        if self.class.is_some() {
+            let lengths: Vec<u64> = self.known.iter().map(|it| it.ticks).collect();
+            for _ in 0..lengths.len() + 1 {
                 let Some(item) = self.programme.next(&lengths) else { break };
-                match self.segment(item, &tracks).await {
+                match self.segment(item).await {
                     Ok(Some(segment)) => return Ok(segment),
                     Ok(None) => {}
-                    Err(error) => tracing::warn!(class = class.name, "left out: {error:#}"),
+                    Err(error) => tracing::warn!("hold music is left out: {error:#}"),
                 }
             }
         }
@@ -180,45 +190,49 @@ impl Feed {
         }
     }
 
-    /// What the class has become since it was last looked at. While the database is away it stays as it
-    /// was.
-    async fn look(&mut self, class: &Class) {
+    /// What the class and its tracks have become since they were last looked at. While the database is
+    /// away they stay as they were.
+    async fn look(&mut self) {
+        self.looked = clock::instant();
+        let Some(class) = self.class.clone() else { return };
         let db = &self.shelf.app.db;
-        let looking = music::get(db, &self.tenant, &class.id);
-        match store::within(PATIENCE, looking).await {
-            Ok(Some(now)) if now.manner != class.manner => {
-                let manner = &now.manner;
-                if manner.stream != class.manner.stream {
-                    let begin = |url: &String| Live::begin(self.shelf.app.clone(), url.clone());
-                    self.live = manner.stream.as_ref().map(begin);
-                }
-                self.programme = Programme::new(manner.shuffle, manner.pause(), rand::random());
-                self.class = Some(now);
+        let looking = async {
+            let now = music::get(db, &self.tenant, &class.id).await?;
+            Ok((now, tracks::of(db, &class.id).await?))
+        };
+        let (now, tracks) = match store::within(PATIENCE, looking).await {
+            Ok(found) => found,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                return tracing::warn!(error, "hold music goes on as it was");
             }
-            Ok(Some(_)) => {}
-            Ok(None) => self.class = None,
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "hold music goes on as it was"
-            ),
-        }
-    }
-
-    async fn tracks(&self, class: &Class) -> anyhow::Result<Vec<Ready>> {
-        let all = store::within(PATIENCE, tracks::of(&self.shelf.app.db, &class.id)).await?;
-        let ready = all.into_iter().filter_map(|it| match it.state {
+        };
+        let ready = tracks.into_iter().filter_map(|it| match it.state {
             State::Ready { blob, length, .. } => {
                 Some(Ready { blob, ticks: length.as_millis() as u64 * 8 })
             }
             State::Waiting | State::Failed { .. } => None,
         });
-        Ok(ready.collect())
+        self.known = ready.collect();
+        let was = class.manner;
+        if let Some(Class { manner, .. }) = now.as_ref().filter(|it| it.manner != was) {
+            // A stream is read once for all who hear it, and never once for each.
+            if manner.stream != was.stream && was.is_shared() {
+                let begin = |url: &String| Live::begin(self.shelf.app.clone(), url.clone());
+                self.live = manner.stream.as_ref().map(begin);
+            }
+            self.programme = Programme::new(manner.shuffle, manner.pause(), rand::random());
+        }
+        if now.is_none() {
+            self.live = None;
+        }
+        self.class = now;
     }
 
-    async fn segment(&self, item: Item, tracks: &[Ready]) -> anyhow::Result<Option<Arc<Segment>>> {
+    async fn segment(&self, item: Item) -> anyhow::Result<Option<Arc<Segment>>> {
         match item {
             Item::Track { index, from, until } => {
-                let Some(track) = tracks.get(index) else { return Ok(None) };
+                let Some(track) = self.known.get(index) else { return Ok(None) };
                 Ok(Some(cut(self.shelf.clip(&track.blob).await?, from, until)))
             }
             Item::Announcement => {

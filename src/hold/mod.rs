@@ -29,6 +29,9 @@ use crate::{
     store::{self, Db, StoreError, music, tenants::Tenant},
 };
 
+/// A segment is kept for so long after it is over.
+const LET_GO: Duration = Duration::from_secs(10);
+
 /// All beds of a server. Clones are the same ones.
 #[derive(Clone)]
 pub struct Beds(Arc<Inner>);
@@ -182,19 +185,24 @@ fn usual(settings: &Settings) -> String {
 
 impl Bed {
     /// One that begins with this segment now.
-    fn new(first: Arc<Segment>) -> Self {
+    fn new(first: Arc<Segment>, now: Instant) -> Self {
         let bed = Self { playing: Mutex::default() };
-        bed.append(first);
+        bed.append(first, now);
         bed
     }
 
-    /// Goes on with this segment. Answers when that will be over.
-    fn append(&self, segment: Arc<Segment>) -> Instant {
+    /// Goes on with this segment, or begins again with it where it had broken off. Answers when that will
+    /// be over. What is over is let go, some time after its last listener has left it, so that it is
+    /// not they who free it.
+    fn append(&self, segment: Arc<Segment>, now: Instant) -> Instant {
         let mut playing = self.playing();
-        let begins = playing.back().map_or_else(clock::instant, |it| it.ends);
+        while playing.len() > 1 && playing.front().is_some_and(|it| it.ends + LET_GO <= now) {
+            playing.pop_front();
+        }
         if let Some(last) = playing.back() {
             last.segment.then(segment.clone());
         }
+        let begins = playing.back().map_or(now, |it| it.ends.max(now));
         let ends = begins + Duration::from_micros(segment.ticks() as u64 * 125);
         playing.push_back(Playing { segment, ends });
         ends
@@ -202,17 +210,57 @@ impl Bed {
 
     /// Where it is now.
     pub fn place(&self) -> (Arc<Segment>, usize) {
-        let now = clock::instant();
-        let mut playing = self.playing();
-        while playing.len() > 1 && playing.front().is_some_and(|it| it.ends <= now) {
-            playing.pop_front();
-        }
-        let Playing { segment, ends } = &playing[0];
+        self.place_at(clock::instant())
+    }
+
+    fn place_at(&self, now: Instant) -> (Arc<Segment>, usize) {
+        let playing = self.playing();
+        let now_playing = playing.iter().find(|it| it.ends > now).or(playing.back());
+        let Playing { segment, ends } = now_playing.expect("a bed begins with a segment");
         let left = ends.saturating_duration_since(now).as_micros() as usize / 125;
         (segment.clone(), segment.until().saturating_sub(left).max(segment.from()))
     }
 
     fn playing(&self) -> std::sync::MutexGuard<'_, VecDeque<Playing>> {
         self.playing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of one second each.
+    fn segment() -> Arc<Segment> {
+        Segment::whole(Arc::new(Clip::new("second", &[0; 8_000])))
+    }
+
+    #[test]
+    fn a_bed_that_plays_for_a_day_holds_no_more_than_one_that_plays_for_a_minute() {
+        let begun = clock::instant();
+        let bed = Bed::new(segment(), begun);
+        for second in 1..86_400 {
+            bed.append(segment(), begun + Duration::from_secs(second - 1));
+        }
+        assert!(bed.playing().len() < 20, "{}", bed.playing().len());
+    }
+
+    #[test]
+    fn whoever_comes_hears_the_moment_that_all_hear() {
+        let begun = clock::instant();
+        let bed = Bed::new(segment(), begun);
+        let second = segment();
+        bed.append(second.clone(), begun);
+        let (heard, at) = bed.place_at(begun + Duration::from_millis(1_250));
+        assert!(Arc::ptr_eq(&heard, &second));
+        assert_eq!(at, 2_000);
+    }
+
+    #[test]
+    fn what_comes_too_late_begins_when_it_comes() {
+        let begun = clock::instant();
+        let bed = Bed::new(segment(), begun);
+        let late = begun + Duration::from_secs(5);
+        assert_eq!(bed.append(segment(), late), late + Duration::from_secs(1));
     }
 }

@@ -1,14 +1,14 @@
 //! What is to be played, loaded once however many listen.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
 use crate::{
     app::App,
     audio::{Clip, music::Music},
+    call::Clips,
     mailbox::TenantId,
     store::{self, announcements},
 };
@@ -19,30 +19,24 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) struct Shelf {
     pub(super) app: App,
     /// By blob, for as long as somebody plays it.
-    clips: Mutex<HashMap<String, Weak<Clip>>>,
+    clips: Clips,
     house: OnceCell<Vec<Arc<Clip>>>,
 }
 
 impl Shelf {
     pub(super) fn new(app: App) -> Self {
-        Self { app, clips: Mutex::default(), house: OnceCell::new() }
+        Self { app, clips: Clips::default(), house: OnceCell::new() }
     }
 
     /// The sound of a blob.
     pub(super) async fn clip(&self, blob: &str) -> anyhow::Result<Arc<Clip>> {
-        // Held while it loads: who asks at the same time waits for the same sound.
-        let mut clips = self.clips.lock().await;
-        if let Some(clip) = clips.get(blob).and_then(Weak::upgrade) {
-            return Ok(clip);
-        }
-        let file = tokio::time::timeout(PATIENCE, self.app.blobs.get(blob)).await??;
-        let name = blob.to_owned();
-        let read = tokio::task::spawn_blocking(move || Ok(Music::read(&file)?.clip(&name)));
-        let clip: anyhow::Result<Clip> = read.await?;
-        let clip = Arc::new(clip?);
-        clips.retain(|_, it| it.strong_count() > 0);
-        clips.insert(blob.to_owned(), Arc::downgrade(&clip));
-        Ok(clip)
+        let read = async {
+            let file = tokio::time::timeout(PATIENCE, self.app.blobs.get(blob)).await??;
+            let name = blob.to_owned();
+            let read = tokio::task::spawn_blocking(move || Ok(Music::read(&file)?.clip(&name)));
+            read.await?
+        };
+        self.clips.get(blob, read).await
     }
 
     pub(super) async fn announcement(

@@ -60,13 +60,10 @@ pub struct Site {
 /// Where hold music is, as streams.
 const MUSIC: &str = "/moh/{file}";
 
-/// The pages of a site that may be reached from outside: those that links in letters open, and streams of
-/// hold music.
+/// The pages of a site that may be reached from outside: those that links in letters open. Streams are
+/// not: strangers could read so many that none is left for the phone systems.
 pub fn public(site: Site) -> Router {
-    guests::pages()
-        .route(MUSIC, get(streams::listen))
-        .layer(middleware::map_response(guarded))
-        .with_state(site)
+    guests::pages().layer(middleware::map_response(guarded)).with_state(site)
 }
 
 /// All pages of a site.

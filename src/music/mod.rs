@@ -30,6 +30,13 @@ impl Default for Settings {
 
 /// What a class is called that is meant where nobody names one.
 pub const DEFAULT: &str = "default";
+/// Whether calls for this number are for music or an announcement, and never for a mailbox.
+pub fn is_reserved(number: &str) -> bool {
+    let number = number.to_ascii_lowercase();
+    ["moh", "annc"].contains(&&*number)
+        || ["moh-", "announce-"].iter().any(|it| number.starts_with(it))
+}
+
 /// Tracks a class may have.
 pub const MOST_TRACKS: i64 = 200;
 /// Classes a tenant may have.

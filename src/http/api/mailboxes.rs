@@ -135,7 +135,7 @@ async fn add(
     Extension(At(tenant)): Extension<At>,
     mut fields: Fields,
 ) -> Result<impl IntoResponse, Problem> {
-    let number = fields.needed("number", |it| check::handle("mailbox number", it));
+    let number = fields.needed("number", check::number);
     let name = fields.text("name", check::name);
     let owner = owner(&api, &tenant, &mut fields).await?.flatten();
     let mut settings = Settings::default();

@@ -185,6 +185,16 @@ async fn music_can_be_heard_before_the_call_is_answered() {
     assert_eq!(ringing.give_up().await.unwrap(), 487);
 }
 
+#[tokio::test]
+async fn no_mailbox_has_a_number_whose_calls_hear_music() {
+    let house = House::start(DEAF);
+    for number in ["moh", "MOH-jazz", "annc", "announce-closed"] {
+        let refused = house.refused(&["mailbox", "add", number, "--name", "Ann"]);
+        assert!(refused.contains("music"), "{refused}");
+    }
+    house.run(&["mailbox", "add", "mohammed", "--name", "Mohammed"]);
+}
+
 /// Where hold music cannot be read, its owner is told in a sentence, and callers hear what there is.
 #[tokio::test]
 async fn a_file_that_is_no_music_is_refused_with_a_sentence() {
@@ -405,6 +415,9 @@ async fn a_live_stream_is_heard_and_the_tracks_while_it_is_silent_or_away() {
     until(&mut call, LOW).await;
     radio.is(PLAYING);
     until(&mut call, MIDDLE).await;
+    // Who listens already hears it, too, when it is no longer wanted.
+    house.run(&["moh", "set", "--class", "radio", "--stream", "none"]);
+    until(&mut call, LOW).await;
     call.hang_up().await.unwrap();
 }
 
