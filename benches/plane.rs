@@ -1,6 +1,6 @@
 //! What the media plane costs against a bare loop that makes the same system calls on the same sockets.
 //!
-//! Two scenes: thousands who only listen, and thousands who are recorded. Each is run by the plane and then by a
+//! Two scenes: thousands who only listen, by one socket that they share, and thousands who are recorded. Each is run by the plane and then by a
 //! loop with nothing in it but the calls; the figure is packets per second of processor time, as the
 //! kernel counts it for the one thread that moves them.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, missing_docs)]
@@ -31,8 +31,7 @@ const THERE: Ipv4Addr = Ipv4Addr::new(127, 0, 77, 3);
 const PHONES: usize = 80;
 const PORTS: Ports = Ports { first: 10_000, last: 19_999 };
 const MS: u64 = 1_000_000;
-/// A packet of 20 ms in G.711.
-const PACKET: [u8; 172] = [0x7f; 172];
+/// What a packet of 20 ms has in G.711.
 static SOUND: [u8; 160] = [0x7f; 160];
 /// Turns in 20 ms, and milliseconds between two looks at a socket that is recorded.
 const PHASES: u64 = 20;
@@ -87,7 +86,11 @@ fn by_plane(scene: Scene, phones: &[UdpSocket]) -> (Moved, Vec<u16>) {
     let mut rings = Vec::new();
     let legs: Vec<Leg> = (0..LEGS)
         .map(|at| {
-            let leg = plane.open(IpAddr::V4(HERE)).unwrap();
+            let opened = match scene {
+                Scene::Listen => plane.open_deaf(IpAddr::V4(HERE)),
+                Scene::Record => plane.open(IpAddr::V4(HERE)),
+            };
+            let leg = opened.unwrap();
             leg.connect(stream(scene, phones[at % PHONES].local_addr().unwrap())).unwrap();
             match scene {
                 Scene::Listen => leg.play(vec![clip.clone()], 1),
@@ -197,26 +200,26 @@ impl<'a> Other<'a> {
 fn by_loop(scene: Scene, phones: &[UdpSocket], ports: &[u16]) -> Moved {
     let sockets: Vec<_> = ports
         .iter()
-        .enumerate()
-        .map(|(at, port)| {
-            let socket = UdpSocket::bind((HERE, *port)).unwrap();
-            let socket = socket2::Socket::from(socket);
+        .take(if scene == Scene::Listen { 1 } else { ports.len() })
+        .map(|port| {
+            let socket = socket2::Socket::from(UdpSocket::bind((HERE, *port)).unwrap());
             socket.set_recv_buffer_size(256 * 1024).ok();
             socket.set_tos_v4(46 << 2).ok();
             socket.set_nonblocking(true).unwrap();
-            let socket = UdpSocket::from(socket);
-            if scene == Scene::Listen {
-                socket.connect(phones[at % PHONES].local_addr().unwrap()).unwrap();
-            }
-            socket
+            UdpSocket::from(socket)
         })
         .collect();
+    let listeners: Vec<_> =
+        ports.iter().zip(phones.iter().cycle()).map(|(_, it)| it.local_addr().unwrap()).collect();
     let (stop, packets) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let bare = scope.spawn(|| {
             net::pin(0, 0).ok();
             net::run_first();
-            bare(scene, &sockets, &stop, &packets)
+            match scene {
+                Scene::Listen => beat(&stop, &packets, tell(&sockets[0], &listeners)),
+                Scene::Record => beat(&stop, &packets, hear(&sockets)),
+            }
         });
         std::thread::sleep(Duration::from_millis(50));
         let thread = threads("bare")[0];
@@ -232,25 +235,37 @@ fn by_loop(scene: Scene, phones: &[UdpSocket], ports: &[u16]) -> Moved {
     })
 }
 
-fn bare(scene: Scene, sockets: &[UdpSocket], stop: &AtomicBool, packets: &AtomicU64) {
+fn beat(stop: &AtomicBool, packets: &AtomicU64, mut turn: impl FnMut(u64) -> u64) {
     // SAFETY: names the thread by a string that ends in zero.
     unsafe { libc::prctl(libc::PR_SET_NAME, c"bare".as_ptr()) };
     let origin = net::monotonic();
-    let mut batch = Receiving::default();
     for step in 0.. {
         if stop.load(Relaxed) {
             return;
         }
         net::sleep_until(origin + step * MS);
-        let turns = if scene == Scene::Listen { PHASES } else { RECORDS_MS };
-        let mut moved = 0;
-        for socket in sockets.iter().skip((step % turns) as usize).step_by(turns as usize) {
-            moved += match scene {
-                Scene::Listen => u64::from(socket.send(&PACKET).is_ok()),
-                Scene::Record => batch.receive(socket),
-            };
+        packets.store(packets.load(Relaxed) + turn(step), Relaxed);
+    }
+}
+
+fn tell(socket: &UdpSocket, listeners: &[SocketAddr]) -> impl FnMut(u64) -> u64 {
+    let mut outbox = net::Outbox::default();
+    move |step| {
+        let mut count = 0;
+        for to in listeners.iter().skip((step % PHASES) as usize).step_by(PHASES as usize) {
+            let SocketAddr::V4(to) = to else { continue };
+            outbox.push(*to, [0x80; 12], &SOUND);
+            count += 1;
         }
-        packets.store(packets.load(Relaxed) + moved, Relaxed);
+        count - outbox.flush(socket) as u64
+    }
+}
+
+fn hear(sockets: &[UdpSocket]) -> impl FnMut(u64) -> u64 {
+    let mut batch = Receiving::default();
+    move |step| {
+        let turn = sockets.iter().skip((step % RECORDS_MS) as usize).step_by(RECORDS_MS as usize);
+        turn.map(|it| batch.receive(it)).sum()
     }
 }
 

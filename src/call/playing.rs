@@ -227,7 +227,7 @@ async fn play(
 }
 
 async fn answer(desk: &Desk, invitation: Invitation) -> Option<(Dialog, Leg, IpAddr)> {
-    let leg = match desk.plane.open(invitation.own) {
+    let leg = match desk.plane.open_deaf(invitation.own) {
         Ok(leg) => leg,
         Err(error) => {
             tracing::error!(error = &error as &dyn Error, "no way for the sound");

@@ -1,10 +1,6 @@
 //! One leg as its thread has it: what comes in, what goes out, and what is told about it.
 
-use std::{
-    io,
-    net::{SocketAddr, UdpSocket},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::sync::mpsc;
 
@@ -12,7 +8,8 @@ use super::{
     ear::{Brought, Ear},
     leg::{Heard, Stream},
     packet::Packet,
-    ports::{Pair, Sockets},
+    ports::{Sockets, Use},
+    post::{Post, Sealed},
     recording::Recording,
     reports::{Reports, Subject},
     secret::Secret,
@@ -24,7 +21,10 @@ use super::{
 use crate::{
     audio::{Clip, Codec, bed::Segment},
     srtp::OVERHEAD,
-    sys::media::{self, BATCH, Batch, Watch},
+    sys::{
+        datagrams::{BATCH, Batch},
+        media::Watch,
+    },
 };
 
 /// Batches taken in one turn: a flood of 3,200 packets a second is looked through, of 1,066 while it is
@@ -37,19 +37,21 @@ const RECORDS_MS: u64 = 60;
 const QUIET_MS: u64 = 100;
 /// Looks that find nothing, after which a socket is watched instead.
 const LOOKS: u8 = 10;
-/// What comes from whom we do not hear is thrown away this often.
+/// What comes from whom we do not hear just now is thrown away this often.
 const CLEARS_MS: u64 = 1_000;
 
 /// What a media thread lends to the leg whose turn it is.
 pub(super) struct Kit {
     pub(super) batch: Batch,
     pub(super) watch: Watch,
-    packet: [u8; LARGEST + OVERHEAD],
+    pub(super) post: Post,
+    packet: Sealed,
 }
 
 impl Kit {
     pub(super) fn new(watch: Watch) -> Self {
-        Self { batch: Batch::default(), watch, packet: [0; LARGEST + OVERHEAD] }
+        let packet = [0; LARGEST + OVERHEAD];
+        Self { batch: Batch::default(), watch, post: Post::default(), packet }
     }
 }
 
@@ -90,7 +92,9 @@ pub(super) struct Manners {
 #[derive(Debug)]
 pub(super) struct Line {
     local: SocketAddr,
-    socket: UdpSocket,
+    sockets: Arc<Sockets>,
+    /// Of legs that only send many have the same sockets.
+    what: Use,
     /// Where its thread keeps it.
     place: usize,
     /// The socket tells when something comes; until then it need not be looked at.
@@ -99,8 +103,6 @@ pub(super) struct Line {
     vain: u8,
     /// When the socket is looked at next, where nobody is heard.
     look_at: u64,
-    /// The one address the socket sends to, if it does.
-    tied: Option<SocketAddr>,
     manners: Manners,
     call: Option<Call>,
     speaker: Speaker,
@@ -110,8 +112,6 @@ pub(super) struct Line {
     timed_out: bool,
     /// The place of the leg that says what this one hears.
     pub(super) bridged: Option<usize>,
-    // Behind the sockets: they are closed before their ports are given back.
-    _pair: Pair,
 }
 
 /// What was agreed on, and who keeps to it.
@@ -125,29 +125,27 @@ pub(super) struct Call {
 impl Line {
     pub(super) fn new(
         local: SocketAddr,
-        sockets: Sockets,
+        (sockets, what): (Arc<Sockets>, Use),
         manners: Manners,
         events: mpsc::Sender<Heard>,
         stats: Arc<LiveStats>,
     ) -> Self {
-        let Sockets { rtp, rtcp, pair } = sockets;
         Self {
             local,
-            socket: rtp,
+            sockets,
+            what,
             place: 0,
             watched: false,
             vain: 0,
             look_at: 0,
-            tied: None,
             manners,
             call: None,
             speaker: Speaker::new(rand::random(), rand::random(), rand::random()),
             ear: Ear::new(events, stats),
-            reports: Reports::new(rtcp, local, rand::random()),
+            reports: Reports::new(local, rand::random()),
             heard_at: 0,
             timed_out: false,
             bridged: None,
-            _pair: pair,
         }
     }
 
@@ -173,7 +171,7 @@ impl Line {
         kit: &mut Kit,
         tally: &Tally,
     ) -> u64 {
-        if !self.watched && now >= self.look_at {
+        if !self.watched && now >= self.look_at && self.what == Use::Both {
             self.look(now, other, kit, tally);
         }
         self.ear.pass(now, tally);
@@ -222,20 +220,9 @@ impl Line {
                 self.call = Some(Call { stream, source, secret });
             }
         }
-        self.tie();
         self.look_at = now;
         self.reports.begin(now);
         (self.heard_at, self.timed_out) = (now, false);
-    }
-
-    /// Who only listens is sent to, and nothing of theirs is taken: the system then need not look up
-    /// the way for each packet. Everybody else may turn out to send from elsewhere.
-    fn tie(&mut self) {
-        let only_hears = self.call.as_ref().filter(|it| it.stream.send && !it.stream.receive);
-        let to = only_hears.map(|it| it.source.send_to());
-        if to != self.tied {
-            self.tied = media::tie(&self.socket, to).ok().and(to);
-        }
     }
 
     pub(super) fn play(&mut self, sounds: Vec<Arc<Clip>>, mark: u64) {
@@ -280,7 +267,7 @@ impl Line {
         self.stop_recording(now, kit, tally);
         if let Some(call) = &mut self.call {
             let (speaker, reception) = (&self.speaker, &mut self.ear.reception);
-            self.reports.bye(now, Subject { call, speaker, reception });
+            self.reports.bye(now, Subject { call, speaker, reception }, &self.sockets.rtcp);
         }
     }
 
@@ -294,7 +281,7 @@ impl Line {
         } else if self.vain < LOOKS {
             self.vain += 1;
         } else {
-            self.watched = kit.watch.watch(&self.socket, Door::Sound.number(self.place));
+            self.watched = kit.watch.watch(&self.sockets.rtp, Door::Sound.number(self.place));
         }
     }
 
@@ -307,8 +294,9 @@ impl Line {
         tally: &Tally,
     ) -> usize {
         let mut taken = 0;
-        for _ in 0..BATCHES {
-            let count = kit.batch.receive(&self.socket);
+        let batches = if self.what == Use::Both { BATCHES } else { 0 };
+        for _ in 0..batches {
+            let count = kit.batch.receive(&self.sockets.rtp);
             for at in 0..count {
                 match kit.batch.datagram(at) {
                     Some(it) => self.take(now, it, other.as_deref_mut(), tally),
@@ -380,7 +368,11 @@ impl Line {
         match self.speaker.pass_on(now, payload_type, packet, plain) {
             0 => add(&tally.late, 1),
             length => {
-                send(&self.socket, call, self.tied, (&mut out, length), tally, &self.ear.stats);
+                let length = call.secret.seal(&mut out, length);
+                let to = call.source.send_to();
+                let sent = self.sockets.rtp.send_to(&out[..length], to).is_ok();
+                add(if sent { &tally.sent } else { &tally.unsent }, 1);
+                add(&self.ear.stats.sent, 1);
             }
         }
     }
@@ -388,17 +380,23 @@ impl Line {
     fn speak(&mut self, now: u64, kit: &mut Kit, tally: &Tally) {
         let Some(call) = self.call.as_mut().filter(|it| it.stream.send) else { return };
         let keep_alive = self.manners.keep_alive_ms;
-        let Some(plain) = kit.packet.first_chunk_mut() else { return };
+        let packet = match self.what {
+            Use::Both => &mut kit.packet,
+            Use::Sending => kit.post.room(&self.sockets, tally),
+        };
+        let Some(plain) = packet.first_chunk_mut() else { return };
         let said = self.speaker.say(now, &call.stream, keep_alive, plain);
         if said.length > 0 {
-            send(
-                &self.socket,
-                call,
-                self.tied,
-                (&mut kit.packet, said.length),
-                tally,
-                &self.ear.stats,
-            );
+            let length = call.secret.seal(packet, said.length);
+            let to = call.source.send_to();
+            match self.what {
+                Use::Both => {
+                    let sent = self.sockets.rtp.send_to(&kit.packet[..length], to).is_ok();
+                    add(if sent { &tally.sent } else { &tally.unsent }, 1);
+                }
+                Use::Sending => kit.post.add(length, to),
+            }
+            add(&self.ear.stats.sent, 1);
         }
         if let Some(mark) = said.played {
             self.ear.played(mark);
@@ -409,15 +407,16 @@ impl Line {
         let Some(call) = &mut self.call else { return };
         let (speaker, reception) = (&self.speaker, &mut self.ear.reception);
         let mut subject = Subject { call, speaker, reception };
-        let number = Door::Reports.number(self.place);
-        if self.reports.read(now, &mut subject, &self.ear.stats, (kit, number), tally) {
+        let door = (&self.sockets.rtcp, Door::Reports.number(self.place));
+        let with = (kit, &*self.ear.stats);
+        if self.what == Use::Both && self.reports.read(now, &mut subject, door, with, tally) {
             (self.heard_at, self.timed_out) = (now, false);
         }
-        self.reports.write(now, subject);
+        self.reports.write(now, subject, &self.sockets.rtcp);
     }
 
     fn notice_silence(&mut self, now: u64) {
-        let Some(call) = &self.call else { return };
+        let Some(call) = self.call.as_ref().filter(|_| self.what == Use::Both) else { return };
         // Many phones are silent while they hold, also those that announced music.
         // Who listens to somebody else may be silent for as long as that.
         let held = !(call.stream.receive && call.stream.send) || self.bridged.is_some();
@@ -426,27 +425,4 @@ impl Line {
             self.timed_out = self.ear.tell(Heard::TimedOut);
         }
     }
-}
-
-/// Encrypts a packet of so many bytes as agreed, and sends it. A socket that is tied to one address is
-/// told that an earlier packet did not arrive, by the refusal of a later one; which is sent all the same.
-fn send(
-    socket: &UdpSocket,
-    call: &mut Call,
-    tied: Option<SocketAddr>,
-    (packet, length): (&mut [u8], usize),
-    tally: &Tally,
-    stats: &LiveStats,
-) {
-    let length = call.secret.seal(packet, length);
-    let packet = &packet[..length];
-    let sent = match tied {
-        Some(_) => match socket.send(packet) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => socket.send(packet),
-            sent => sent,
-        },
-        None => socket.send_to(packet, call.source.send_to()),
-    };
-    add(if sent.is_ok() { &tally.sent } else { &tally.unsent }, 1);
-    add(&stats.sent, 1);
 }

@@ -18,6 +18,7 @@ pub mod packet;
 mod parcels;
 mod plane;
 mod ports;
+mod post;
 pub mod reception;
 mod recording;
 mod reports;

@@ -1,10 +1,11 @@
 //! The media plane: its threads, its ports and its settings.
 
 use std::{
+    collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{SyncSender, sync_channel},
     },
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 use super::{
     leg::{Leg, LegId},
     line::{Line, Manners},
-    ports::{Pool, Ports},
+    ports::{Pool, Ports, Sockets, Use},
     tally::{Counters, LiveStats, Tally},
     thread::{self, Command},
 };
@@ -143,6 +144,8 @@ pub struct Plane(Arc<Shared>);
 struct Shared {
     settings: Settings,
     pool: Pool,
+    /// What those who only listen are sent to by, for each thread and address of ours.
+    halls: Mutex<HashMap<(usize, IpAddr), Weak<Sockets>>>,
     threads: Vec<Thread>,
     next: AtomicU64,
 }
@@ -166,6 +169,7 @@ impl Plane {
         Ok(Self(Arc::new(Shared {
             settings: settings.clone(),
             pool: Pool::new(settings.ports),
+            halls: Mutex::default(),
             threads,
             next: AtomicU64::new(0),
         })))
@@ -177,9 +181,7 @@ impl Plane {
     /// # Errors
     /// [`PlaneError::NoPort`], [`PlaneError::Socket`] or [`PlaneError::Stopped`].
     pub fn open(&self, local: IpAddr) -> Result<Leg, PlaneError> {
-        let load = |it: &usize| self.0.threads[*it].tally.legs.load(Relaxed);
-        let emptiest = (0..self.0.threads.len()).min_by_key(load);
-        self.open_on(emptiest.ok_or(PlaneError::Stopped)?, local)
+        self.open_on(self.emptiest(), local)
     }
 
     /// Opens a leg that may be [bridged](Leg::bridge) with one of that thread.
@@ -187,16 +189,54 @@ impl Plane {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_on(&self, thread: usize, local: IpAddr) -> Result<Leg, PlaneError> {
+        let sockets = self.sockets(local, Use::Both)?;
+        self.begin(thread, local, (Arc::new(sockets), Use::Both))
+    }
+
+    /// Opens a leg that hears nothing, whatever comes: it shares its ports with all others of that kind, so
+    /// that one call of the system sends to many of them.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_deaf(&self, local: IpAddr) -> Result<Leg, PlaneError> {
+        let thread = self.emptiest();
+        let mut halls = self.0.halls.lock().unwrap_or_else(PoisonError::into_inner);
+        let sockets = match halls.get(&(thread, local)).and_then(Weak::upgrade) {
+            Some(sockets) => sockets,
+            None => {
+                let sockets = Arc::new(self.sockets(local, Use::Sending)?);
+                halls.insert((thread, local), Arc::downgrade(&sockets));
+                sockets
+            }
+        };
+        drop(halls);
+        self.begin(thread, local, (sockets, Use::Sending))
+    }
+
+    fn emptiest(&self) -> usize {
+        let load = |it: &usize| self.0.threads[*it].tally.legs.load(Relaxed);
+        (0..self.0.threads.len()).min_by_key(load).unwrap_or(0)
+    }
+
+    fn sockets(&self, local: IpAddr, what: Use) -> Result<Sockets, PlaneError> {
+        let opened = self.0.pool.open(local, what);
+        let sockets = opened.map_err(|source| PlaneError::Socket { local, source })?;
+        sockets.ok_or(PlaneError::NoPort { ports: self.0.settings.ports })
+    }
+
+    fn begin(
+        &self,
+        number: usize,
+        local: IpAddr,
+        by: (Arc<Sockets>, Use),
+    ) -> Result<Leg, PlaneError> {
         let shared = &self.0;
-        let socket = |source| PlaneError::Socket { local, source };
-        let sockets = shared.pool.open(local).map_err(socket)?;
-        let sockets = sockets.ok_or(PlaneError::NoPort { ports: shared.settings.ports })?;
-        let local = sockets.rtp.local_addr().map_err(socket)?;
+        let here = by.0.rtp.local_addr();
+        let local = here.map_err(|source| PlaneError::Socket { local, source })?;
         let id: LegId = shared.next.fetch_add(1, Relaxed);
         let (sender, events) = mpsc::channel(EVENTS);
         let stats = Arc::new(LiveStats::default());
-        let line = Line::new(local, sockets, self.manners(), sender, stats.clone());
-        let number = thread;
+        let line = Line::new(local, by, self.manners(), sender, stats.clone());
         let thread = shared.threads.get(number).ok_or(PlaneError::Stopped)?;
         thread.tally.legs.fetch_add(1, Relaxed);
         if thread.commands.send(Command::Open(id, Box::new(line))).is_err() {

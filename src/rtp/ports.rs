@@ -14,6 +14,8 @@ use socket2::{Domain, Socket, Type};
 
 /// What the system may hold for a leg: over a second of packets, as the kernel counts them.
 const RECEIVE_BUFFER: usize = 256 * 1024;
+/// What may wait to leave a socket that thousands are sent to by.
+const SEND_BUFFER: usize = 1024 * 1024;
 /// Expedited forwarding (RFC 3246), as the IP header carries it.
 const VOICE: u32 = 46 << 2;
 
@@ -44,12 +46,20 @@ pub(super) struct Pair {
     pool: Pool,
 }
 
-/// The sockets of one leg; to be dropped before their ports are given back.
+/// The sockets of one leg, or of all that only send from an address. They are dropped before their ports
+/// are given back.
 #[derive(Debug)]
 pub(super) struct Sockets {
     pub(super) rtp: UdpSocket,
     pub(super) rtcp: UdpSocket,
-    pub(super) pair: Pair,
+    _pair: Pair,
+}
+
+/// Whether anything that comes to a socket is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Both,
+    Sending,
 }
 
 impl FromStr for Ports {
@@ -101,14 +111,15 @@ impl Pool {
     }
 
     /// Opens a pair of sockets; `None` when every pair is in use, by us or by others.
-    pub(super) fn open(&self, local: IpAddr) -> io::Result<Option<Sockets>> {
+    pub(super) fn open(&self, local: IpAddr, what: Use) -> io::Result<Option<Sockets>> {
         let tries = self.free().len();
         for _ in 0..tries {
             let Some(even) = self.free().pop_front() else { break };
-            let pair = Pair { even, pool: self.clone() };
-            let opened = bind(local, even).and_then(|rtp| Ok((rtp, bind(local, even + 1)?)));
+            let _pair = Pair { even, pool: self.clone() };
+            let bound = |port| bind(SocketAddr::new(local, port), what);
+            let opened = bound(even).and_then(|rtp| Ok((rtp, bound(even + 1)?)));
             match opened {
-                Ok((rtp, rtcp)) => return Ok(Some(Sockets { rtp, rtcp, pair })),
+                Ok((rtp, rtcp)) => return Ok(Some(Sockets { rtp, rtcp, _pair })),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
             }
@@ -127,11 +138,14 @@ impl Drop for Pair {
     }
 }
 
-fn bind(local: IpAddr, port: u16) -> io::Result<UdpSocket> {
-    let address = SocketAddr::new(local, port);
+fn bind(address: SocketAddr, what: Use) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
-    // Neither of these is worth refusing a call for.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    // None of these is worth refusing a call for.
+    let _ = match what {
+        Use::Both => socket.set_recv_buffer_size(RECEIVE_BUFFER),
+        // What nobody reads should not be kept.
+        Use::Sending => socket.set_recv_buffer_size(0).and(socket.set_send_buffer_size(SEND_BUFFER)),
+    };
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
         let _ = socket.set_tclass_v6(VOICE);

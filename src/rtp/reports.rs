@@ -22,7 +22,6 @@ const EVERY_MS: u64 = 4_500;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Reports {
-    socket: UdpSocket,
     local: SocketAddr,
     cname: [u8; CNAME],
     every_ms: u64,
@@ -46,10 +45,9 @@ pub(super) struct Subject<'a> {
 
 impl Reports {
     /// `name` is drawn by lot, and names this side for as long as the call lasts (RFC 7022).
-    pub(super) fn new(socket: UdpSocket, local: SocketAddr, name: u64) -> Self {
+    pub(super) fn new(local: SocketAddr, name: u64) -> Self {
         let digit = |at: usize| b"0123456789abcdef"[(name >> (at * 4)) as usize & 15];
         Self {
-            socket,
             local,
             cname: std::array::from_fn(digit),
             every_ms: EVERY_MS + name % 1_000,
@@ -73,28 +71,28 @@ impl Reports {
         (self.watched, self.waits) = (false, true);
     }
 
-    /// Reads what has come, but not too often; `number` is what the socket is watched by. `true` when
-    /// the other side was heard.
+    /// Reads what has come to the socket, but not too often; `number` is what it is watched by. `true`
+    /// when the other side was heard.
     pub(super) fn read(
         &mut self,
         now: u64,
         subject: &mut Subject<'_>,
-        stats: &LiveStats,
-        (kit, number): (&mut Kit, u64),
+        (socket, number): (&UdpSocket, u64),
+        (kit, stats): (&mut Kit, &LiveStats),
         tally: &Tally,
     ) -> bool {
         if self.watched || now < self.looked + LOOK_MS {
             return false;
         }
         if !self.waits {
-            self.watched = kit.watch.watch(&self.socket, number);
+            self.watched = kit.watch.watch(socket, number);
             if self.watched {
                 return false;
             }
         }
         (self.looked, self.waits) = (now, false);
         let (mut heard, batch) = (false, &mut kit.batch);
-        for at in 0..batch.receive(&self.socket) {
+        for at in 0..batch.receive(socket) {
             let Some((from, datagram)) = batch.datagram(at) else { continue };
             if !subject.call.source.admits_reports_from(from) {
                 add(&tally.strangers, 1);
@@ -123,19 +121,19 @@ impl Reports {
     }
 
     /// Writes a report when one is due.
-    pub(super) fn write(&mut self, now: u64, subject: Subject<'_>) {
+    pub(super) fn write(&mut self, now: u64, subject: Subject<'_>, socket: &UdpSocket) {
         if self.due.is_some_and(|due| now >= due) {
             self.due = Some(now + self.every_ms);
-            self.send(now, subject, false);
+            self.send(now, subject, socket, false);
         }
     }
 
     /// Writes a last report and BYE, if the stream had begun.
-    pub(super) fn bye(&mut self, now: u64, subject: Subject<'_>) {
-        self.send(now, subject, true);
+    pub(super) fn bye(&mut self, now: u64, subject: Subject<'_>, socket: &UdpSocket) {
+        self.send(now, subject, socket, true);
     }
 
-    fn send(&mut self, now: u64, subject: Subject<'_>, bye: bool) {
+    fn send(&mut self, now: u64, subject: Subject<'_>, socket: &UdpSocket, bye: bool) {
         let Some(to) = self.to(&subject) else { return };
         let sent = subject.speaker.sent(now, rtcp::ntp(Clock::Real.now().0));
         let any = sent.packets != self.packets_reported;
@@ -152,7 +150,7 @@ impl Reports {
         let length = report.write(plain);
         let length = subject.call.secret.seal_report(&mut bytes, length);
         // A lost report is made up for by the next.
-        let _ = self.socket.send_to(&bytes[..length], to);
+        let _ = socket.send_to(&bytes[..length], to);
     }
 
     fn to(&self, subject: &Subject<'_>) -> Option<SocketAddr> {

@@ -140,6 +140,7 @@ impl<'a> Lines<'a> {
                 self.slots[slot].rests = rests;
             }
         }
+        self.kit.post.send(self.tally);
     }
 
     /// Does what it is told; `false` when that is to stop.

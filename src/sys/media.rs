@@ -1,107 +1,20 @@
-//! What the media threads ask of the operating system: datagrams in batches, word of the sockets at
-//! which one waits, a beat every millisecond, and to be run before everything else.
+//! What the media threads ask of the operating system: word of the sockets at which a datagram waits, a
+//! beat every millisecond, and to be run before everything else.
 //!
 //! Nothing here allocates or blocks, except [`Metronome::wait`], which sleeps.
 
 use std::{
     io, mem,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::UdpSocket,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     ptr,
     time::Duration,
 };
 
-/// Datagrams received by one call.
-pub const BATCH: usize = 8;
-/// Bytes kept of a datagram; a longer one is not for us.
-const LONGEST: usize = 2_048;
-
 /// Late by more than this, beats are left out instead of made up for.
 const GIVE_UP: Duration = Duration::from_millis(200);
 /// Beats left out are a multiple of this, so that whoever counts in rounds keeps the place.
 const ROUND: u64 = 20;
-
-/// Receives what waits at a socket, several datagrams at once.
-pub struct Batch {
-    received: [Option<(SocketAddr, usize)>; BATCH],
-    // What follows stays where it is, for the headers lead to it.
-    buffers: Box<[[u8; LONGEST]; BATCH]>,
-    names: Box<[libc::sockaddr_storage; BATCH]>,
-    _slices: Box<[libc::iovec; BATCH]>,
-    headers: Box<[libc::mmsghdr; BATCH]>,
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        let mut buffers = Box::new([[0; LONGEST]; BATCH]);
-        // SAFETY: these are plain C structures of integers and pointers; all zero is valid.
-        let mut names: Box<[libc::sockaddr_storage; BATCH]> = Box::new(unsafe { mem::zeroed() });
-        let mut headers: Box<[libc::mmsghdr; BATCH]> = Box::new(unsafe { mem::zeroed() });
-        let empty = libc::iovec { iov_base: ptr::null_mut(), iov_len: LONGEST };
-        let mut slices = Box::new([empty; BATCH]);
-        for (((header, slice), name), buffer) in
-            headers.iter_mut().zip(slices.iter_mut()).zip(names.iter_mut()).zip(buffers.iter_mut())
-        {
-            slice.iov_base = buffer.as_mut_ptr().cast();
-            header.msg_hdr.msg_name = ptr::from_mut(name).cast();
-            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as _;
-            header.msg_hdr.msg_iov = slice;
-            header.msg_hdr.msg_iovlen = 1;
-        }
-        Self { received: [None; BATCH], buffers, names, _slices: slices, headers }
-    }
-}
-
-impl Batch {
-    /// Takes up to [`BATCH`] waiting datagrams, without waiting itself, and answers how many.
-    pub fn receive(&mut self, socket: &UdpSocket) -> usize {
-        // SAFETY: every pointer in the headers leads to memory of our own, which is so long.
-        let count = unsafe {
-            libc::recvmmsg(
-                socket.as_raw_fd(),
-                self.headers.as_mut_ptr(),
-                BATCH as libc::c_uint,
-                libc::MSG_DONTWAIT,
-                ptr::null_mut(),
-            )
-        };
-        let count = usize::try_from(count).unwrap_or(0);
-        for ((received, header), name) in
-            self.received.iter_mut().zip(&mut self.headers[..count]).zip(self.names.iter())
-        {
-            let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
-            let length = (header.msg_len as usize).min(LONGEST);
-            *received = address(name).filter(|_| whole).map(|from| (from, length));
-            // The system has put there how long this name was.
-            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as _;
-        }
-        count
-    }
-
-    /// One of the datagrams last received; `None` when it was too long.
-    pub fn datagram(&mut self, at: usize) -> Option<(SocketAddr, &mut [u8])> {
-        let (from, length) = self.received[at]?;
-        Some((from, &mut self.buffers[at][..length]))
-    }
-}
-
-fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
-    match i32::from(name.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says what the storage holds, and the storage is large enough.
-            let name = unsafe { &*ptr::from_ref(name).cast::<libc::sockaddr_in>() };
-            let ip = Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr));
-            Some((ip, u16::from_be(name.sin_port)).into())
-        }
-        libc::AF_INET6 => {
-            // SAFETY: as above.
-            let name = unsafe { &*ptr::from_ref(name).cast::<libc::sockaddr_in6>() };
-            let ip = Ipv6Addr::from(name.sin6_addr.s6_addr);
-            Some((ip, u16::from_be(name.sin6_port)).into())
-        }
-        _ => None,
-    }
-}
 
 /// Sockets at which nothing waits just now, and that need not be asked one by one: each is told of once
 /// when something comes, and then no more until it is watched again. One that is closed is forgotten.
@@ -155,26 +68,6 @@ impl Watch {
         };
         let found = self.found;
         found.into_iter().take(usize::try_from(count).unwrap_or(0)).map(|it| it.u64)
-    }
-}
-
-/// Lets a socket send to one address only, which is cheaper, and hear nobody else; `None` takes that
-/// back. Its own address stays if it was bound to it by number.
-///
-/// # Errors
-/// The system cannot reach the address; the socket is then as it was.
-pub fn tie(socket: &UdpSocket, to: Option<SocketAddr>) -> io::Result<()> {
-    if let Some(to) = to {
-        return socket.connect(to);
-    }
-    // SAFETY: plain integers, zero is valid.
-    let mut nobody: libc::sockaddr = unsafe { mem::zeroed() };
-    nobody.sa_family = libc::AF_UNSPEC as _;
-    let length = size_of::<libc::sockaddr>() as libc::socklen_t;
-    // SAFETY: the address outlives the call and is so long.
-    match unsafe { libc::connect(socket.as_raw_fd(), &nobody, length) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -305,42 +198,5 @@ mod tests {
         assert_eq!(watch.look().count(), 0);
         assert!(watch.watch(&other, 9));
         assert_eq!(watch.look().collect::<Vec<_>>(), [9], "it still waits there");
-    }
-
-    #[test]
-    fn a_tied_socket_hears_one_address_until_it_is_untied() {
-        let [one, two, free] = [(); 3].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
-        // Only a port that was asked for by its number stays when a socket is untied.
-        let to = free.local_addr().unwrap();
-        drop(free);
-        let here = UdpSocket::bind(to).unwrap();
-        here.set_nonblocking(true).unwrap();
-        tie(&here, Some(one.local_addr().unwrap())).unwrap();
-        two.send_to(b"stranger", to).unwrap();
-        one.send_to(b"x", to).unwrap();
-        let mut batch = Batch::default();
-        assert_eq!(batch.receive(&here), 1);
-        tie(&here, None).unwrap();
-        two.send_to(b"y", to).unwrap();
-        assert_eq!(batch.receive(&here), 1);
-        assert_eq!(here.local_addr().unwrap(), to);
-    }
-
-    #[test]
-    fn all_that_waits_is_received_with_its_sender_and_what_is_too_long_is_not() {
-        for here in ["127.0.0.1:0", "[::1]:0"] {
-            let (one, other) = (UdpSocket::bind(here).unwrap(), UdpSocket::bind(here).unwrap());
-            let to = other.local_addr().unwrap();
-            for length in [5, LONGEST + 1, 0] {
-                one.send_to(&vec![7; length], to).unwrap();
-            }
-            let mut batch = Batch::default();
-            assert_eq!(batch.receive(&other), 3);
-            let from = one.local_addr().unwrap();
-            assert_eq!(batch.datagram(0), Some((from, &mut [7; 5][..])));
-            assert_eq!(batch.datagram(1), None);
-            assert_eq!(batch.datagram(2), Some((from, &mut [][..])));
-            assert_eq!(batch.receive(&other), 0);
-        }
     }
 }
