@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
-
+use crate::bell::Bell;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -44,8 +43,8 @@ pub struct App {
     pub links: Option<Links>,
     /// What PINs and passwords are hashed with besides their own salt.
     pub pepper: Arc<[u8]>,
-    /// Rung when a transaction left new jobs, so that nobody has to wait for a poll.
-    pub bell: Arc<Notify>,
+    /// Rung when a transaction left work for others.
+    pub bell: Bell,
 }
 
 impl App {

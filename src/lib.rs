@@ -12,6 +12,7 @@ pub mod say;
 pub mod srtp;
 
 // Edges: one outside system each. They use the core, never one another.
+pub mod bell;
 pub mod blobs;
 pub mod clock;
 pub mod decode;

@@ -135,7 +135,7 @@ impl Clerk {
                 missed += usize::from(!self.pass_on(own, message, other, sound.clone()).await);
             }
         }
-        self.desk.app.bell.notify_waiters();
+        self.desk.app.bell.ring_all();
         self.clear_away(intro, sound).await;
         match missed {
             0 => Ok(()),

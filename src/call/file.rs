@@ -17,6 +17,7 @@ use tokio::time::{Instant, Interval, interval_at, sleep_until};
 use super::spool::{Kept, Spool, SpoolError};
 use crate::app::App;
 use crate::audio::wav;
+use crate::bell::{Bell, Matter};
 use crate::blobs::{self, BlobError};
 use crate::flow::Policy;
 use crate::mailbox::{Envelope, Mailbox, MessageId, Take};
@@ -236,7 +237,8 @@ impl Filing {
         }
         let filing = messages::file(&self.app.db, &filings, self.app.clock.now());
         let filed = store::within(SILENCE, filing).await?;
-        self.app.bell.notify_waiters();
+        let new = filings.iter().zip(&filed).filter(|it| *it.1 == Filed::New);
+        new.for_each(|it| ring(&self.app.bell, it.0));
         for (request, filed) in group.iter_mut().zip(filed) {
             tell(&request.kept.take, filed);
             if filed == Filed::Purged {
@@ -275,6 +277,18 @@ pub(super) async fn keep(spool: &Spool, policy: &Policy, kept: &Kept) -> bool {
         tracing::error!(error = &error as &dyn Error, "a take could not be discarded");
     }
     false
+}
+
+/// Tells those who have work by a new message, and nobody else: there may be many a second.
+fn ring(bell: &Bell, filing: &messages::Filing) {
+    let always = [Matter::Lamps, Matter::Blobs];
+    let wanted = [
+        (Matter::Transcripts, filing.transcribe),
+        (Matter::Letters, !filing.recipients.is_empty()),
+        (Matter::Copies, filing.copies),
+    ];
+    let wanted = wanted.into_iter().filter(|it| it.1).map(|it| it.0);
+    always.into_iter().chain(wanted).for_each(|it| bell.ring(it));
 }
 
 fn tell(take: &Take, filed: Filed) {

@@ -191,7 +191,7 @@ impl Clerk {
             let noting = pins::note_source(&app.db, id, self.visitor.caller.as_deref());
             store::within(PATIENCE, noting).await?;
             // Its owner is told by mail.
-            app.bell.notify_waiters();
+            app.bell.ring_all();
         }
         Ok(tried.is_some())
     }

@@ -13,12 +13,13 @@ use jiff::tz::TimeZone;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::pulse::Pulse;
 use super::{Voice, demo, faults, figures, gaps};
 use crate::app::{App, Studio};
+use crate::bell::Bell;
 use crate::blobs::Blobs;
 use crate::call::spool::{self, Spool};
 use crate::call::{self, Clips, Desk, Filer, Stopping};
@@ -267,7 +268,7 @@ pub(super) async fn open_app(config: Arc<Config>) -> anyhow::Result<App> {
         ),
         studio: Studio::new(&config, program),
         mailer: Arc::new(Mailer::open(&config.mail, &config.data)?),
-        bell: Arc::new(Notify::new()),
+        bell: Bell::default(),
         config,
     })
 }

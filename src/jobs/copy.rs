@@ -27,7 +27,7 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
     for to in found.to {
         reached += usize::from(give(app, &message, &mailbox, to).await?);
     }
-    app.bell.notify_waiters();
+    app.bell.ring_all();
     if !is_list || message.marks.held {
         return Ok(Outcome::Done);
     }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::rounds;
 use crate::{
     app::App,
+    bell::Matter,
     mail::{Letter, Lock as News, MailError},
     mailbox::{Guesses, Mailbox, Notice},
     store::{mailboxes, pins, pins::Lock},
@@ -26,7 +27,8 @@ pub(super) async fn run(app: App, stop: watch::Receiver<bool>) {
     let complain = |error: &anyhow::Error, _| {
         tracing::warn!("an owner cannot be told of a lock: {error:#}; trying again");
     };
-    rounds(app, stop, PAUSE, |app, _| async move { round(&app).await }, complain).await;
+    let round = |app, _| async move { round(&app).await };
+    rounds(app, Matter::Locks, stop, PAUSE, round, complain).await;
 }
 
 /// Tells of all there are. One that fails holds up no other.

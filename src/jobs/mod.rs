@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::bell::Matter;
 use crate::clock::Clock;
 use crate::speech::Readiness;
 use crate::store::jobs::{self, Job, Kind};
@@ -38,10 +39,11 @@ const LEASE: Duration = Duration::from_secs(300);
 /// A job that failed this often for reasons of our own (a missing file, say) is left to an operator.
 const ATTEMPTS: u32 = 50;
 
-/// Work without a job row: a round whenever the bell rings, and every [`LOOK`] besides, until `stop` says
+/// Work without a job row: a round whenever its bell rings, and every [`LOOK`] besides, until `stop` says
 /// so. A round is told how many before it failed; after a failure the next waits, from `pause` on.
 async fn rounds<E, Round: Future<Output = Result<(), E>>>(
     app: App,
+    matter: Matter,
     mut stop: watch::Receiver<bool>,
     pause: Duration,
     round: impl Fn(App, u32) -> Round,
@@ -50,7 +52,7 @@ async fn rounds<E, Round: Future<Output = Result<(), E>>>(
     let work = async {
         let mut failed = 0;
         loop {
-            let bell = app.bell.notified();
+            let bell = app.bell.rung(matter);
             match round(app.clone(), failed).await {
                 Ok(()) => {
                     failed = 0;
@@ -116,7 +118,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
 
 async fn work(app: App, kind: Kind, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        let bell = app.bell.notified();
+        let bell = app.bell.rung(matter(kind));
         let wait = match turn(&app, kind).await {
             Ok(true) => continue,
             Ok(false) => until_due(&app, kind).await.unwrap_or(LOOK),
@@ -131,6 +133,16 @@ async fn work(app: App, kind: Kind, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep(wait) => {}
             _ = stop.wait_for(|it| *it) => {}
         }
+    }
+}
+
+/// What there is to do when there is a job of that kind.
+pub fn matter(kind: Kind) -> Matter {
+    match kind {
+        Kind::Transcribe => Matter::Transcripts,
+        Kind::Translate => Matter::Translations,
+        Kind::Notify => Matter::Letters,
+        Kind::Copy => Matter::Copies,
     }
 }
 

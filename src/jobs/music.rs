@@ -5,6 +5,7 @@ use tokio::sync::watch;
 use super::rounds;
 use crate::admin;
 use crate::app::App;
+use crate::bell::Matter;
 
 /// Pause after a failed round.
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -22,5 +23,5 @@ pub(super) async fn run(app: App, stop: watch::Receiver<bool>) {
             wait.as_secs_f64()
         );
     };
-    rounds(app, stop, PAUSE, round, complain).await;
+    rounds(app, Matter::Music, stop, PAUSE, round, complain).await;
 }

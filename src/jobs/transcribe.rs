@@ -70,7 +70,7 @@ async fn keep(
         false => transcripts::save(&app.db, &job.subject, transcript, now).await?,
     };
     if kept {
-        app.bell.notify_waiters();
+        app.bell.ring_all();
     }
     Ok(Outcome::Done)
 }
@@ -79,7 +79,7 @@ async fn keep(
 async fn give_up(app: &App, job: &Job, why: &str) -> anyhow::Result<Outcome> {
     tracing::warn!(message = %job.subject, "this message stays without a transcript: {why}");
     if transcripts::give_up(&app.db, &job.subject, why, app.clock.now()).await? {
-        app.bell.notify_waiters();
+        app.bell.ring_all();
     }
     Ok(Outcome::Done)
 }

@@ -28,7 +28,7 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
     if !mailbox.settings.translate || !Translator::is_needed(&transcript, to) {
         // The owner has changed their mind since.
         if translations::call_off(&app.db, &id, app.clock.now()).await? {
-            app.bell.notify_waiters();
+            app.bell.ring_all();
         }
         return Ok(Outcome::Done);
     }
@@ -40,7 +40,7 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
                 metrics::counter!("afterbeep_translations_doubtful_total").increment(1);
             }
             if translations::save(&app.db, &id, &translation, app.clock.now()).await? {
-                app.bell.notify_waiters();
+                app.bell.ring_all();
             }
             Ok(Outcome::Done)
         }
@@ -56,7 +56,7 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
 async fn give_up(app: &App, job: &Job, why: &str) -> anyhow::Result<Outcome> {
     tracing::warn!(message = %job.subject, "this message stays without a translation: {why}");
     if translations::give_up(&app.db, &job.subject, why, app.clock.now()).await? {
-        app.bell.notify_waiters();
+        app.bell.ring_all();
     }
     Ok(Outcome::Done)
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::rounds;
 use crate::app::App;
+use crate::bell::Matter;
 use crate::blobs::{self, BlobError};
 use crate::speech::Readiness;
 use crate::store::{StoreError, jobs, messages};
@@ -51,7 +52,7 @@ pub(super) async fn run(app: App, stop: watch::Receiver<bool>) {
         );
         metrics::counter!("afterbeep_blobs_failures_total").increment(1);
     };
-    rounds(app, stop, PAUSE, round, complain).await;
+    rounds(app, Matter::Blobs, stop, PAUSE, round, complain).await;
 }
 
 /// Does all there is to do. One that fails holds up no other; its error is answered at the end.

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::pace::Pace;
 use crate::app::App;
+use crate::bell::Matter;
 use crate::clock;
 use crate::mailbox::Timestamp;
 use crate::mailbox::lamp::{Answer, Fate, Standing};
@@ -85,7 +86,7 @@ impl Keeper {
             tokio::time::sleep(LOOK).await;
         }
         let app = self.app.clone();
-        let bell = app.bell.notified();
+        let bell = app.bell.rung(Matter::Lamps);
         tokio::pin!(bell);
         let mut last = Instant::now();
         let mut next = last;
@@ -102,7 +103,7 @@ impl Keeper {
                 Some(_) = attending.join_next() => {}
                 Some(_) = self.telling.join_next() => {}
                 () = &mut bell => {
-                    bell.set(app.bell.notified());
+                    bell.set(app.bell.rung(Matter::Lamps));
                     next = next.min(last + SOON);
                 }
                 () = self.rung.notified() => next = next.min(last + SOON),

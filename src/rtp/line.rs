@@ -370,8 +370,7 @@ impl Line {
             length => {
                 let length = call.secret.seal(&mut out, length);
                 let to = call.source.send_to();
-                let sent = self.sockets.rtp.send_to(&out[..length], to).is_ok();
-                add(if sent { &tally.sent } else { &tally.unsent }, 1);
+                send(&self.sockets, &out[..length], to, tally);
                 add(&self.ear.stats.sent, 1);
             }
         }
@@ -390,10 +389,7 @@ impl Line {
             let length = call.secret.seal(packet, said.length);
             let to = call.source.send_to();
             match self.what {
-                Use::Both => {
-                    let sent = self.sockets.rtp.send_to(&kit.packet[..length], to).is_ok();
-                    add(if sent { &tally.sent } else { &tally.unsent }, 1);
-                }
+                Use::Both => send(&self.sockets, &kit.packet[..length], to, tally),
                 Use::Sending => kit.post.add(length, to),
             }
             add(&self.ear.stats.sent, 1);
@@ -425,4 +421,9 @@ impl Line {
             self.timed_out = self.ear.tell(Heard::TimedOut);
         }
     }
+}
+
+fn send(by: &Sockets, packet: &[u8], to: SocketAddr, tally: &Tally) {
+    let sent = by.rtp.send_to(packet, to).is_ok();
+    add(if sent { &tally.sent } else { &tally.unsent }, 1);
 }

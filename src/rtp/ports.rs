@@ -144,7 +144,9 @@ fn bind(address: SocketAddr, what: Use) -> io::Result<UdpSocket> {
     let _ = match what {
         Use::Both => socket.set_recv_buffer_size(RECEIVE_BUFFER),
         // What nobody reads should not be kept.
-        Use::Sending => socket.set_recv_buffer_size(0).and(socket.set_send_buffer_size(SEND_BUFFER)),
+        Use::Sending => {
+            socket.set_recv_buffer_size(0).and(socket.set_send_buffer_size(SEND_BUFFER))
+        }
     };
     if address.is_ipv6() {
         socket.set_only_v6(true)?;

@@ -219,7 +219,10 @@ mod tests {
             let mut heard = [0; 64];
             for (socket, number) in [(&one, 0), (&other, 2)] {
                 let (length, sender) = socket.recv_from(&mut heard).unwrap();
-                assert_eq!((&heard[..length], sender), (&[number; 2][..], from.local_addr().unwrap()));
+                assert_eq!(
+                    (&heard[..length], sender),
+                    (&[number; 2][..], from.local_addr().unwrap())
+                );
             }
             assert_eq!(outbox.send(&from), (0, 0));
             (0..OUTBOX).for_each(|_| outbox.post(1, to[0]));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// Each module may use those of earlier rows; only the core may look sideways.
 const LAYERS: [&[&str]; 7] = [
     &["audio", "flow", "mailbox", "music", "say", "srtp"],
-    &["clock", "sys"],
+    &["bell", "clock", "sys"],
     &["worker"],
     &["blobs", "decode", "mail", "prompts", "rtp", "sip", "speech", "store"],
     &["config"],

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use afterbeep::app::{App, Studio};
 use afterbeep::audio::{Codec, listener::Rules};
+use afterbeep::bell::Bell;
 use afterbeep::blobs::{self, Blobs};
 use afterbeep::call::Filer;
 use afterbeep::call::spool::{self, Kept, Label, Spool, TakeEvent};
@@ -20,7 +21,7 @@ use afterbeep::store::messages::{self, Filing};
 use afterbeep::store::tenants::{self, Tenant};
 use afterbeep::store::{Db, mailboxes};
 use tempfile::TempDir;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::call::words;
 use crate::house::PATIENCE;
@@ -105,7 +106,7 @@ impl House {
             templates: Arc::new(Templates::built_in()),
             links: None,
             pepper: Arc::from(*b"pepper"),
-            bell: Arc::new(Notify::new()),
+            bell: Bell::default(),
             config: Arc::new(config),
             clock,
             db,

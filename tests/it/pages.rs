@@ -78,7 +78,7 @@ async fn open(names: &[&str]) -> Open {
         db: db.clone(),
         blobs,
         clock: Clock::Set(time.clone()),
-        bell: Arc::default(),
+        bell: afterbeep::bell::Bell::default(),
         studio: Studio::new(&config, env!("CARGO_BIN_EXE_afterbeep").into()),
     };
     let router = http::router(Site {

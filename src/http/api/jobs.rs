@@ -127,6 +127,6 @@ async fn retry(
     if !jobs::try_now(&api.db, &id, api.clock.now()).await? {
         return Err(Problem::new(Code::AtWork, "it is being done at this moment"));
     }
-    api.bell.notify_waiters();
+    api.bell.ring_all();
     Ok(StatusCode::NO_CONTENT)
 }

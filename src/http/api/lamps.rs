@@ -40,6 +40,6 @@ async fn resync(
     let found = mailboxes::held(&api.db, &tenant, &MailboxId(id.to_string())).await?;
     let mailbox = found.ok_or_else(Problem::missing)?;
     let lamps = lamps::resync(&api.db, &mailbox.id).await?;
-    api.bell.notify_waiters();
+    api.bell.ring_all();
     Ok(Json(json!({ "lamps": lamps })))
 }

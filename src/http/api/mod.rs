@@ -34,13 +34,12 @@ use std::sync::{Arc, LazyLock};
 use axum::{Router, http::header, middleware, response::IntoResponse, routing::get};
 use jiff::Timestamp as Moment;
 use serde_json::Value;
-use tokio::sync::Notify;
 
 use self::{
     operation::Operation,
     problem::{Code, Problem},
 };
-use crate::{app::Studio, blobs::Blobs, clock::Clock, mailbox::Timestamp, store::Db};
+use crate::{app::Studio, bell::Bell, blobs::Blobs, clock::Clock, mailbox::Timestamp, store::Db};
 
 /// What the API works on.
 #[derive(Clone)]
@@ -52,7 +51,7 @@ pub struct Api {
     /// The time, and new ids.
     pub clock: Clock,
     /// Rung when a job is due now, or a lamp.
-    pub bell: Arc<Notify>,
+    pub bell: Bell,
     /// Where recordings are made of files and texts.
     pub studio: Studio,
 }

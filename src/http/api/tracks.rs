@@ -144,7 +144,7 @@ async fn add(
         true => error.into(),
         false => refused(error),
     })?;
-    api.bell.notify_waiters();
+    api.bell.ring_all();
     let place = [(header::LOCATION, format!("{ROOT}/music/{id}/tracks/{}", track.0))];
     Ok((StatusCode::CREATED, place, Json(one(&api, &class, &track).await?)))
 }

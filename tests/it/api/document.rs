@@ -56,7 +56,7 @@ async fn the_pages_for_the_open_network_have_no_api() {
             db: stand.db.clone(),
             blobs: stand.blobs.clone(),
             clock: stand.clock.clone(),
-            bell: std::sync::Arc::default(),
+            bell: afterbeep::bell::Bell::default(),
             studio: super::studio(&stand.dir),
         }),
         beds: None,

@@ -81,7 +81,7 @@ impl Stand {
             db: db.clone(),
             blobs: blobs.clone(),
             clock: clock.clone(),
-            bell: Arc::default(),
+            bell: afterbeep::bell::Bell::default(),
             studio: studio(&dir),
         };
         let site = http::router(Site {

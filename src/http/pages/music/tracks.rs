@@ -36,7 +36,7 @@ pub(super) async fn add(
         Ok(arrival) => taken(&pages, &class, arrival).await,
         Err(trouble) => Err(trouble),
     };
-    pages.api.bell.notify_waiters();
+    pages.api.bell.ring_all();
     match (taken, is_script(&asked)) {
         (Ok(ids), true) => {
             Ok((StatusCode::CREATED, Json(json!({ "tracks": ids }))).into_response())
