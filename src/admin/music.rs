@@ -103,26 +103,38 @@ pub async fn add(
     sent: Sent,
     file: Bytes,
 ) -> anyhow::Result<TrackId> {
-    let Sent { file: called, name, description, licence } = sent;
-    let name = name.unwrap_or_else(|| title(&called).to_owned());
+    let new = track(clock, sent)?;
+    keep((db, blobs, clock), class, &new, file).await?;
+    Ok(new.id)
+}
+
+/// The track that a file is to be, if what is said of it can be.
+pub fn track(clock: &Clock, sent: Sent) -> anyhow::Result<New> {
+    let Sent { file, name, description, licence } = sent;
+    let name = name.unwrap_or_else(|| title(&file).to_owned());
     check::name(&name)?;
     [&description, &licence].into_iter().try_for_each(|it| note(it))?;
-    let id = clock.message_id();
+    let (id, kind) = (clock.message_id(), RawKind::of(&file).and(ending(&file)));
     let original = blobs::original(&id.0);
-    blobs.put(&original, file).await?;
-    let new = New {
-        id: TrackId(id.to_string()),
-        name,
-        description,
-        licence,
-        kind: RawKind::of(&called).and(ending(&called)),
-        original,
-    };
-    if let Err(error) = tracks::add(db, class, &new, clock.now()).await {
-        blobs.delete(&new.original).await?;
-        return Err(error.into());
+    Ok(New { id: TrackId(id.to_string()), name, description, licence, kind, original })
+}
+
+/// Keeps a file as the track that it is to be.
+pub async fn keep(
+    (db, blobs, clock): (&Db, &Blobs, &Clock),
+    class: &ClassId,
+    new: &New,
+    file: Bytes,
+) -> anyhow::Result<()> {
+    blobs.put(&new.original, file).await?;
+    match tracks::add(db, class, new, clock.now()).await {
+        // A database that says nothing may have done it; what it has not, is swept one day.
+        Err(error) if !error.is_temporary() => {
+            blobs.delete(&new.original).await?;
+            Err(error.into())
+        }
+        added => Ok(added?),
     }
-    Ok(new.id)
 }
 
 /// Makes sound of the track that waits longest; `false` if none does. A file that is no sound is a track
@@ -232,6 +244,16 @@ pub async fn announce(
         }
     }
     Ok(announcement)
+}
+
+/// Has the class whose own greeting an announcement is begin with it, if there is one.
+pub async fn introduce(db: &Db, tenant: &TenantId, name: &str) -> anyhow::Result<()> {
+    let classes = music::list(db, tenant).await?;
+    if let Some(mut class) = classes.into_iter().find(|it| it.own_intro() == name) {
+        class.manner.intro = Some(name.to_owned());
+        music::set(db, &class).await?;
+    }
+    Ok(())
 }
 
 /// Takes an announcement away; `false` if there is none of that name. Refused while hold music has it.

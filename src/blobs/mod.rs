@@ -14,8 +14,11 @@
 //! kept/...                                copies of what is in S3
 //! doomed/ID.wav                           names of what must still be deleted in S3
 //! ```
+//!
+//! In `arriving/` lies what is no blob yet: files of which a part has come ([`Parts`]).
 
 mod bucket;
+mod parts;
 mod settings;
 
 use std::{
@@ -33,8 +36,12 @@ use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as Key};
 use uuid::Uuid;
 
-pub use self::{bucket::Bucket, settings::Settings};
-use crate::mailbox::MessageId;
+pub use self::{
+    bucket::Bucket,
+    parts::{Part, Parts},
+    settings::Settings,
+};
+use crate::mailbox::{MessageId, Timestamp};
 
 /// Where blobs are. Clones share it.
 #[derive(Debug, Clone)]
@@ -42,6 +49,7 @@ pub struct Blobs {
     root: Arc<PathBuf>,
     folder: Arc<LocalFileSystem>,
     bucket: Option<Bucket>,
+    parts: Parts,
 }
 
 /// Why a blob could not be written or read.
@@ -108,15 +116,25 @@ pub fn id(key: &str) -> Option<Uuid> {
     Uuid::parse_str(name).ok()
 }
 
+/// When the id was made that a key was made of (RFC 9562 §5.7).
+pub fn born(key: &str) -> Option<Timestamp> {
+    let (seconds, nanos) = id(key)?.get_timestamp()?.to_unix();
+    let ms = seconds.checked_mul(1_000)?.checked_add(u64::from(nanos / 1_000_000))?;
+    i64::try_from(ms).ok().map(Timestamp)
+}
+
 impl Blobs {
     /// Opens a folder, which is made if it is not there and can be entered by its owner only.
     pub fn open(dir: &Path) -> Result<Self, BlobError> {
         let failed = |error| BlobError::Folder(dir.display().to_string(), error);
         lay_out(dir).map_err(failed)?;
+        let arriving = dir.join("arriving");
+        DirBuilder::new().recursive(true).mode(0o700).create(&arriving).map_err(failed)?;
         let folder = LocalFileSystem::new_with_prefix(dir)
             .map_err(|error| failed(io::Error::other(error)))?
             .with_fsync(true);
-        Ok(Self { root: Arc::new(dir.to_owned()), folder: Arc::new(folder), bucket: None })
+        let (root, folder) = (Arc::new(dir.to_owned()), Arc::new(folder));
+        Ok(Self { root, folder, bucket: None, parts: Parts::new(&arriving) })
     }
 
     /// The same with the S3 server of the settings behind it, if they name one. It is not asked
@@ -135,6 +153,11 @@ impl Blobs {
         lay_out(&self.root.join(KEPT)).map_err(failed)?;
         DirBuilder::new().recursive(true).mode(0o700).create(self.doomed_at()).map_err(failed)?;
         Ok(Self { bucket: Some(bucket), ..self })
+    }
+
+    /// Files of which a part has come.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// Whether recordings move on to an S3 server.
@@ -228,10 +251,20 @@ impl Blobs {
 
     /// The keys of the recordings in one of the 256 folders they are spread over, in order.
     pub async fn shard(&self, shard: u8) -> Result<Vec<String>, BlobError> {
-        let folder = format!("messages/{shard:02x}");
-        let mut all: BTreeSet<_> = self.listed_in("", &folder).await?.into_iter().collect();
+        self.within(&format!("messages/{shard:02x}")).await
+    }
+
+    /// The keys of all hold music and announcements, and of the files they were made from, in order.
+    pub async fn music(&self) -> Result<Vec<String>, BlobError> {
+        let [music, originals] = [self.within("music").await?, self.within("originals").await?];
+        Ok([music, originals].concat())
+    }
+
+    /// The keys that begin like a folder, here and in S3.
+    async fn within(&self, folder: &str) -> Result<Vec<String>, BlobError> {
+        let mut all: BTreeSet<_> = self.listed_in("", folder).await?.into_iter().collect();
         if let Some(bucket) = &self.bucket {
-            all.extend(self.listed_in(KEPT, &folder).await?);
+            all.extend(self.listed_in(KEPT, folder).await?);
             all.extend(bucket.list(Some(&Key::from(folder))).await?);
         }
         Ok(all.into_iter().collect())

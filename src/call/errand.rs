@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use jiff::{Timestamp as Moment, ToSpan, civil::Date};
 
 use super::opening;
 use super::visit::Clerk;
 use super::{Desk, PATIENCE};
-use crate::admin;
+use crate::admin::{self, music::Source};
 use crate::app::RATE;
 use crate::audio::{Clip, loudness::levelled, resample::resample, wav};
 use crate::blobs;
@@ -46,14 +46,35 @@ impl Clerk {
             }
         }
         tracing::info!(mailbox = %mailbox.id, ?what, "an owner spoke it by phone");
-        // What stays in the spool is found at the next start, and goes then.
-        if let Err(error) = spool.discard(take).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a take could not be discarded"
-            );
-        }
+        self.discard(take).await;
         Ok(())
+    }
+
+    /// Makes a take the announcement this call is for; a class of hold music whose own greeting it is
+    /// begins with it from now on.
+    pub(super) async fn announce(&self, take: MessageId) -> anyhow::Result<()> {
+        let mailbox = self.mailbox.get().context("nobody has logged in")?;
+        let name = self.visitor.announcement.as_ref().context("nothing is announced here")?;
+        ensure!(mailbox.settings.speaks_announcements, "this mailbox's owner may not");
+        let Desk { app, spool, .. } = &self.desk;
+        let reading = spool.clone();
+        let sound = tokio::task::spawn_blocking(move || reading.read(take)).await??;
+        let file = wav::to_wav(&sound.samples, sound.rate);
+        let source = Source::File(&file, "spoken.wav");
+        let house = (&app.db, &app.blobs, &app.clock);
+        admin::music::announce(house, &app.studio, &mailbox.tenant, name, source).await?;
+        admin::music::introduce(&app.db, &mailbox.tenant, name).await?;
+        tracing::info!(mailbox = %mailbox.id, name, "an announcement was spoken by phone");
+        self.discard(take).await;
+        Ok(())
+    }
+
+    /// What stays in the spool is found at the next start, and goes then.
+    async fn discard(&self, take: MessageId) {
+        if let Err(error) = self.desk.spool.discard(take).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "a take could not be discarded");
+        }
     }
 
     pub(super) async fn remove(&self, what: Spoken) -> anyhow::Result<()> {

@@ -24,6 +24,7 @@ pub use clips::Clips;
 pub use file::{FileError, Filer};
 pub use session::Stopping;
 
+use crate::admin;
 use crate::app::App;
 use crate::audio::{Clip, listener::Rules};
 use crate::flow::{Deposit, Flow, Offers, Policy, Retrieval};
@@ -33,8 +34,9 @@ use crate::mailbox::{
     room::Door,
     settings::{LogIn, WhenOff},
 };
+use crate::music::RECORDED_AT;
 use crate::rtp::{Leg, Plane, Stream};
-use crate::sip::{Dialog, Endpoint, Invitation, Media, Refusal};
+use crate::sip::{Called, Dialog, Endpoint, Invitation, Media, Refusal};
 use crate::store::{self, StoreError, dial_in, mailboxes, messages, tenants, tenants::Tenant};
 use playing::Wish;
 use spool::{Kept, Spool};
@@ -71,6 +73,7 @@ pub async fn run(
     mut invitations: mpsc::Receiver<Invitation>,
     stopping: watch::Receiver<Stopping>,
 ) {
+    let desk = Arc::new(desk);
     let mut calls = JoinSet::new();
     let (mut ended, mut draining) = (stopping.clone(), stopping.clone());
     loop {
@@ -78,7 +81,7 @@ pub async fn run(
             invitation = invitations.recv() => match invitation {
                 Some(invitation) => {
                     let span = tracing::info_span!("call", id = %invitation.call_id);
-                    let call = take(desk.clone(), invitation, stopping.clone());
+                    let call = take(desk.clone(), Box::new(invitation), stopping.clone());
                     calls.spawn(call.instrument(span));
                 }
                 None => break,
@@ -150,15 +153,22 @@ struct Begun {
 }
 
 /// One call from INVITE to its end. What only its beginning needs room for is given back then.
-async fn take(desk: Desk, invitation: Invitation, stopping: watch::Receiver<Stopping>) {
+async fn take(desk: Arc<Desk>, invitation: Box<Invitation>, stopping: watch::Receiver<Stopping>) {
+    let desk = Desk::clone(&desk);
     // Whatever a phone system tells of the call that it puts on hold, it is not for a mailbox.
     if let Some(wish) = Wish::read(&invitation.called) {
-        return Box::pin(playing::run(desk, invitation, wish, stopping)).await;
+        let begun = Box::pin(playing::begin(desk, invitation.attended(), wish)).await;
+        let Some(mut begun) = begun else { return };
+        let running = begun.dialog.attend();
+        session::attend(running, Box::pin(playing::run(begun, stopping))).await;
+    } else {
+        let begun = Box::pin(begin(desk, invitation.attended())).await;
+        let Some(Begun { flow, stage, mut dialog }) = begun else { return };
+        let running = dialog.attend();
+        let session = Box::pin(session::run(flow, stage, dialog, stopping));
+        session::attend(running, session).await;
     }
-    if let Some(Begun { flow, stage, dialog }) = Box::pin(begin(desk, invitation)).await {
-        Box::pin(session::run(flow, stage, dialog, stopping)).await;
-        tracing::info!("call over");
-    }
+    tracing::info!("call over");
 }
 
 /// Finds out what a call is for, and answers it; `None` if it was refused, or its caller is gone.
@@ -195,6 +205,15 @@ async fn begin(desk: Desk, invitation: Invitation) -> Option<Begun> {
 }
 
 async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, StoreError> {
+    if let Some(name) = spoken_at(&invitation.called) {
+        let reaching = tenants::reached(&app.db, &invitation.called.host);
+        let tenant = store::within(PATIENCE, reaching).await?;
+        let Some(tenant) = tenant else { return Ok(None) };
+        // Whose phone it is says nothing of who speaks: what all callers hear takes a PIN.
+        let visitor = Visitor { owner: None, ..visitor(app, invitation, tenant).await? };
+        let visitor = Visitor { announcement: Some(name), ..visitor };
+        return Ok(Some(Purpose::Retrieval(Box::new(visitor))));
+    }
     if let Some(mailbox) = reached(app, invitation).await? {
         return Ok(Some(entrance(app, invitation, mailbox).await?));
     }
@@ -204,6 +223,13 @@ async fn purpose(app: &App, invitation: &Invitation) -> Result<Option<Purpose>, 
     let tenant = store::within(PATIENCE, tenants::get(&app.db, &id)).await?;
     let Some(tenant) = tenant else { return Ok(None) };
     Ok(Some(Purpose::Retrieval(Box::new(visitor(app, invitation, tenant).await?))))
+}
+
+/// The announcement that is spoken at a number.
+fn spoken_at(called: &Called) -> Option<String> {
+    let user = called.user.to_ascii_lowercase();
+    let name = user.strip_prefix(RECORDED_AT)?;
+    admin::music::name("announcement", name).ok().map(|()| name.to_owned())
 }
 
 async fn entrance(
@@ -267,7 +293,7 @@ async fn visitor(
     };
     let caller = account.as_ref().or(asserted.as_ref()).or(caller.number.as_ref()).cloned();
     let language = Preferences::of(Settings::default(), tenant.settings).prompts;
-    Ok(Visitor { tenant: tenant.id, language, caller, owner })
+    Ok(Visitor { tenant: tenant.id, language, caller, owner, announcement: None })
 }
 
 /// The mailbox the call is for, by the first number that has one.
@@ -349,6 +375,7 @@ async fn retrieve(desk: Desk, invitation: Invitation, visitor: Visitor, leg: Leg
         Some(_) => Retrieval::owner(settings, policy),
         None => Retrieval::stranger(settings, policy),
     };
+    let flow = if visitor.announcement.is_some() { flow.announcing() } else { flow };
     let setting = Setting {
         mailbox: None,
         language: visitor.language.clone(),

@@ -10,13 +10,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Sleep, sleep};
 
-use super::{Desk, PATIENCE, RETRY_AFTER, Stopping, count_answered, stream};
-use crate::app::App;
+use super::{Desk, RETRY_AFTER, Stopping, count_answered, stream};
 use crate::audio::{Clip, bed::Segment};
 use crate::hold::{Bed, Feed, HoldError, Listening};
 use crate::rtp::{Heard, Leg};
 use crate::sip::{Called, Dialog, Invitation, Media, Refusal, Signal};
-use crate::store::{self, StoreError, tenants, tenants::Tenant};
+use crate::store::tenants::Tenant;
 
 /// What a call asks to be played.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,35 +67,51 @@ impl Wish {
     }
 }
 
-/// Plays what is asked for, from INVITE to the end of the call.
-pub(super) async fn run(
-    desk: Desk,
-    invitation: Invitation,
+/// A call that is answered, or heard already, and what it is played. `feed` is to be kept going meanwhile.
+pub(super) struct Begun {
+    pub(super) dialog: Dialog,
+    leg: Leg,
+    peer: IpAddr,
+    sound: Sound,
+    feed: Option<Box<Feed>>,
+}
+
+/// Finds what is asked for, and answers the call; `None` if it was refused, or its caller is gone.
+pub(super) async fn begin(desk: Desk, invitation: Invitation, wish: Wish) -> Option<Begun> {
+    let refusal = match sound(&desk, &invitation, wish).await {
+        Ok((sound, feed)) => {
+            let (dialog, leg, peer) = answer(&desk, invitation).await?;
+            return Some(Begun { dialog, leg, peer, sound, feed });
+        }
+        Err(refusal) => refusal,
+    };
+    invitation.reject(refusal).await;
+    None
+}
+
+async fn sound(
+    desk: &Desk,
+    invitation: &Invitation,
     wish: Wish,
-    stopping: watch::Receiver<Stopping>,
-) {
-    let tenant = match tenant(&desk.app, &invitation).await {
+) -> Result<(Sound, Option<Box<Feed>>), Refusal> {
+    let tenant = match desk.beds.tenant(&invitation.called.host).await {
         Ok(Some(tenant)) => tenant,
-        Ok(None) => return invitation.reject(Refusal::NotFound).await,
+        Ok(None) => return Err(Refusal::NotFound),
         Err(error) => {
             tracing::error!(error = &error as &dyn Error, "cannot look up a tenant");
-            return invitation.reject(Refusal::Unavailable { retry_after: RETRY_AFTER }).await;
+            return Err(Refusal::Unavailable { retry_after: RETRY_AFTER });
         }
     };
-    let sound = match wish {
-        Wish::Music(name) => music(&desk, &tenant, name.as_deref()).await,
+    match wish {
+        Wish::Music(name) => music(desk, &tenant, name.as_deref()).await,
         Wish::Announcement { name, times, delay } => {
-            let sound = announcement(&desk, &tenant, &name).await;
-            sound.map(|clip| (Sound::Announcement { clip, left: times, delay }, None))
+            let clip = announcement(desk, &tenant, &name).await?;
+            Ok((Sound::Announcement { clip, left: times, delay }, None))
         }
         Wish::Nothing => {
             tracing::info!("an announcement is asked for in words that are none of ours");
             Err(Refusal::NotFound)
         }
-    };
-    match sound {
-        Ok((sound, feed)) => play(desk, invitation, sound, feed, stopping).await,
-        Err(refusal) => invitation.reject(refusal).await,
     }
 }
 
@@ -104,7 +119,7 @@ async fn music(
     desk: &Desk,
     tenant: &Tenant,
     name: Option<&str>,
-) -> Result<(Sound, Option<Feed>), Refusal> {
+) -> Result<(Sound, Option<Box<Feed>>), Refusal> {
     let listening = async {
         let class = desk.beds.meant(tenant, name).await?;
         desk.beds.listen(&tenant.id, class).await
@@ -140,10 +155,6 @@ async fn announcement(desk: &Desk, tenant: &Tenant, name: &str) -> Result<Arc<Cl
     }
 }
 
-async fn tenant(app: &App, invitation: &Invitation) -> Result<Option<Tenant>, StoreError> {
-    store::within(PATIENCE, tenants::reached(&app.db, &invitation.called.host)).await
-}
-
 /// What a call is played, and how far it is.
 enum Sound {
     Music {
@@ -170,15 +181,9 @@ enum Next {
 /// What is played before the music, or as an announcement, has this mark.
 const MARK: u64 = 1;
 
-/// One call from its answer to its end. `feed` is to be kept going meanwhile.
-async fn play(
-    desk: Desk,
-    invitation: Invitation,
-    mut sound: Sound,
-    feed: Option<Feed>,
-    mut stopping: watch::Receiver<Stopping>,
-) {
-    let Some((mut dialog, mut leg, peer)) = answer(&desk, invitation).await else { return };
+/// Plays it to the end of the call.
+pub(super) async fn run(begun: Begun, mut stopping: watch::Receiver<Stopping>) {
+    let Begun { mut dialog, mut leg, peer, mut sound, feed } = begun;
     let mut feeding = pin!(async move {
         match feed {
             Some(feed) => feed.run().await,
@@ -186,14 +191,16 @@ async fn play(
         }
     });
     let mut pause = None;
+    let mut is_sent = dialog.media.send;
     connect(&leg, &dialog.media, peer);
-    sound.begin(&leg);
+    sound.begin(&leg, is_sent);
     loop {
         tokio::select! {
             signal = dialog.next() => match signal {
                 Signal::Media(media) => {
                     connect(&leg, &media, peer);
-                    sound.go_on(&leg);
+                    let was_sent = std::mem::replace(&mut is_sent, media.send);
+                    sound.go_on(&leg, was_sent, is_sent);
                 }
                 Signal::Digit(_) => {}
                 Signal::Bye(farewell) => {
@@ -214,7 +221,7 @@ async fn play(
             },
             () = over(&mut pause) => {
                 pause = None;
-                sound.begin(&leg);
+                sound.begin(&leg, is_sent);
             }
             () = &mut feeding => {}
             () = ended(&mut stopping) => {
@@ -223,7 +230,6 @@ async fn play(
             }
         }
     }
-    tracing::info!("call over");
 }
 
 async fn answer(desk: &Desk, invitation: Invitation) -> Option<(Dialog, Leg, IpAddr)> {
@@ -270,18 +276,23 @@ async fn over(pause: &mut Option<Pin<Box<Sleep>>>) {
 }
 
 impl Sound {
-    fn begin(&mut self, leg: &Leg) {
+    /// What has an end waits at the leg until it may be sent; music begins then.
+    fn begin(&mut self, leg: &Leg, is_sent: bool) {
         match self {
             Self::Music { intro: Some(intro), .. } => leg.play(vec![intro.clone()], MARK),
-            Self::Music { .. } => self.enter(leg),
+            Self::Music { .. } if is_sent => self.enter(leg),
+            Self::Music { .. } => {}
             Self::Announcement { clip, .. } => leg.play(vec![clip.clone()], MARK),
         }
     }
 
-    /// Who held and comes back, or changed codecs, hears the music as if it had gone on.
-    fn go_on(&mut self, leg: &Leg) {
-        if let Self::Music { intro: None, .. } = self {
-            self.enter(leg);
+    /// Who does not listen keeps nothing of the music, and hears it again where it then is. Whatever
+    /// else changed, the address or the codec, those who listen hear on without a gap.
+    fn go_on(&mut self, leg: &Leg, was_sent: bool, is_sent: bool) {
+        match self {
+            Self::Music { intro: None, .. } if is_sent && !was_sent => self.enter(leg),
+            Self::Music { intro: None, .. } if was_sent && !is_sent => leg.hush(),
+            _ => {}
         }
     }
 

@@ -1,10 +1,14 @@
 //! One call from answer to hang-up: the loop between signalling, a flow and the stage.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::pin::pin;
+
+use futures::FutureExt;
 use tokio::sync::watch;
 
 use super::stage::Stage;
 use crate::flow::{Action, Event, Flow};
-use crate::sip::{Dialog, Farewell, Signal};
+use crate::sip::{Dialog, Farewell, Running, Signal};
 
 /// How far the server has gone in stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +19,24 @@ pub enum Stopping {
     Draining,
     /// Running calls are ended now, what was said is kept.
     Ending,
+}
+
+/// Runs what is to be done in a call, and our end of its dialog, in one task. What of the latter is left
+/// when the work is over goes on by itself, also after a fault: the caller is hung up on all the same.
+pub(super) async fn attend(running: Option<Running>, work: impl Future<Output = ()>) {
+    let Some(mut running) = running else { return work.await };
+    let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
+    let worked = tokio::select! {
+        biased;
+        worked = &mut work => {
+            tokio::spawn(running);
+            worked
+        }
+        () = &mut running => work.await,
+    };
+    if let Err(fault) = worked {
+        resume_unwind(fault);
+    }
 }
 
 /// Tells the flow what happened and lets the stage do what it answers, until the call is over and

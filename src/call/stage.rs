@@ -146,8 +146,9 @@ impl Stage {
 
     /// The caller's end is there, or moved, or was put on hold, or speaks another codec.
     pub(super) fn connect(&mut self, media: &Media) {
-        self.media = *media;
-        let stream = stream(media, self.setting.peer);
+        let media = Media { receive: self.hears(media), ..*media };
+        self.media = media;
+        let stream = stream(&media, self.setting.peer);
         let before = self.recording.as_ref().map(|it| it.codec);
         let connected = match self.recorder_for(media.codec) {
             Some(recorder) => self.leg.change(stream, recorder),
@@ -161,6 +162,12 @@ impl Stage {
             self.codec = media.codec;
             self.prepare();
         }
+    }
+
+    /// Whether what comes is the caller's. Who does not listen has put us on hold, and what comes then, if
+    /// anything does, is the music of their phone system: for whoever they speak with, and for no message.
+    fn hears(&self, media: &Media) -> bool {
+        media.receive && (media.send || self.bridge.is_some())
     }
 
     /// A key that came by SIP INFO, unless it was heard before.
@@ -291,6 +298,7 @@ impl Stage {
             | Action::Open
             | Action::Move { .. }
             | Action::Keep { .. }
+            | Action::Announce(_)
             | Action::Remove(_)
             | Action::ChangePin(_)
             | Action::Find(_)

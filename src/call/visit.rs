@@ -31,6 +31,8 @@ pub(super) struct Visitor {
     pub(super) caller: Option<String>,
     /// The mailbox whose own phone this has proved to be.
     pub(super) owner: Option<Mailbox>,
+    /// The announcement they are to speak, and nothing else, where that is what the number is for.
+    pub(super) announcement: Option<String>,
 }
 
 /// The way there and back.
@@ -110,7 +112,7 @@ impl Visit {
 
 pub(super) struct Clerk {
     pub(super) desk: Desk,
-    visitor: Visitor,
+    pub(super) visitor: Visitor,
     pub(super) mailbox: Arc<OnceLock<Mailbox>>,
 }
 
@@ -134,6 +136,7 @@ impl Clerk {
             Action::Find(numbers) => self.find(numbers).await,
             Action::ChangePin(pin) => self.change_pin(pin).await.map(Event::Done),
             Action::Keep { take, what, days } => Ok(done(self.keep(take.id, what, days).await)),
+            Action::Announce(take) => Ok(done(self.announce(take.id).await)),
             Action::Remove(what) => Ok(done(self.remove(what).await)),
             Action::Forward { message, to, intro } => {
                 Ok(done(self.forward(message, to, intro.map(|it| it.id)).await))
@@ -256,6 +259,7 @@ impl Clerk {
             play_cid: settings.play_cid,
             newest_first: settings.newest_first,
             confirm_delete: settings.confirm_delete,
+            announces: settings.speaks_announcements,
         }))
     }
 

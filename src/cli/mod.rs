@@ -50,6 +50,7 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::store::Db;
+use crate::sys::process;
 
 /// Voicemail for any SIP phone system: records, keeps, transcribes and mails messages.
 #[derive(Debug, Parser)]
@@ -168,6 +169,7 @@ pub fn main() -> ExitCode {
         return told(worker::run(command));
     }
     let voice = log(&cli);
+    process::share_freed_memory();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return told(Err(error.into())),

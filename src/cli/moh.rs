@@ -313,15 +313,11 @@ async fn check(
     studio: &Studio,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let answer = hold::open(url, allowed).await?;
-    let kind = answer.headers().get("content-type").and_then(|it| it.to_str().ok());
-    writeln!(
-        out,
-        "It answers, with {}.",
-        table::plain(kind.unwrap_or("something it does not name"))
-    )?;
+    let stream = hold::open(url, allowed).await?;
+    let kind = stream.kind().unwrap_or("something it does not name");
+    writeln!(out, "It answers, with {}.", table::plain(kind))?;
     let (to, mut pieces) = mpsc::channel(1);
-    let reading = studio.relay(answer.bytes_stream(), &to);
+    let reading = studio.relay(stream.sound(), &to);
     let mut heard = Vec::new();
     let listening = async {
         while heard.len() < ENOUGH

@@ -352,20 +352,21 @@ fn open_site(
         caught: desk.app.mailer.caught().map(Path::to_owned),
         names: desk.app.config.http.names.clone(),
         guests: guests(&desk.app),
-        api: Some(api(&desk.app)),
+        api: Some(api(desk)),
         beds: Some(desk.beds.clone()),
-        pages: Some(Pages::new(api(&desk.app), desk.app.pepper.clone(), Some(desk.beds.clone()))),
+        pages: Some(Pages::new(api(desk), desk.app.pepper.clone())),
     };
     Ok((site, pulse))
 }
 
-fn api(app: &App) -> Api {
+fn api(Desk { app, beds, .. }: &Desk) -> Api {
     Api {
         db: app.db.clone(),
         blobs: app.blobs.clone(),
         clock: app.clock.clone(),
         bell: app.bell.clone(),
         studio: app.studio.clone(),
+        beds: Some(beds.clone()),
     }
 }
 

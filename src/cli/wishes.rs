@@ -119,6 +119,9 @@ pub struct Wishes {
     /// Which hold music is played for the owner (at first: default)
     #[arg(long, value_name = "CLASS", help_heading = HOLD)]
     hold_music: Option<String>,
+    /// Let owners record announcements at sip:record-NAME@…, with their PIN (at first: no)
+    #[arg(long, value_name = "yes|no", help_heading = HOLD)]
+    speaks_announcements: Option<String>,
 }
 
 const CALLERS: &str = "What callers can do";
@@ -179,6 +182,7 @@ impl Wishes {
             ("spoken", &self.spoken),
             ("translate_to", &self.translate_to),
             ("hold_music", &self.hold_music),
+            ("speaks_announcements", &self.speaks_announcements),
         ];
         all.into_iter().filter_map(|(name, word)| Some((name, word.as_deref()?)))
     }

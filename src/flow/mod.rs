@@ -142,6 +142,8 @@ pub enum Action {
         /// It ends after so many days; `None` does not end.
         days: Option<u32>,
     },
+    /// Make a take the announcement that this number is for, and the take go; [`Event::Done`] follows.
+    Announce(Take),
     /// Take away what callers heard; [`Event::Done`] follows.
     Remove(Spoken),
     /// Give the owner's mailbox another PIN; [`Event::Done`] follows.
@@ -182,6 +184,7 @@ impl Action {
             | Self::LetIn
             | Self::HangUp => false,
             Self::SendOn | Self::LogIn { .. } | Self::Open | Self::Move { .. } => true,
+            Self::Announce(_) => true,
             Self::Keep { .. } | Self::Remove(_) | Self::ChangePin(_) | Self::Reach(_) => true,
             Self::Find(_) | Self::Forward { .. } | Self::CallBack(_) => true,
         }

@@ -4,20 +4,18 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 use super::{
     Bed,
-    live::{Live, Status},
-    shelf::{PATIENCE, Shelf},
+    live::{Live, Told},
+    shelf::{Ready, Shelf},
 };
 use crate::{
     audio::{Clip, bed::Segment},
     clock,
     mailbox::TenantId,
-    music::{Class, Item, Programme, State},
-    store::{self, music, tracks},
+    music::{Class, Item, Manner, Programme},
 };
 
 /// What comes next is there so long before it is heard: longer than a database that is away is asked.
@@ -32,7 +30,7 @@ const LATE: Duration = Duration::from_millis(500);
 const BEGINS: Duration = Duration::from_secs(3);
 /// So many pieces of a live stream wait before it is heard again after it broke off.
 const BACK: usize = 3;
-/// What stands in for a live stream is heard in stretches of so many ticks, so that it can come back.
+/// What is heard in place of a live stream is in stretches of so many ticks, so that it can come back.
 const STRETCH: usize = 8_000;
 /// A live stream is read for so long after the last listener went: the next one may come soon.
 const LINGER: Duration = Duration::from_secs(20);
@@ -49,20 +47,19 @@ pub struct Feed {
     programme: Programme,
     ends: Instant,
     live: Option<Live>,
+    /// Where it is told how that is.
+    told: Told,
     /// Whether something stands in for the live stream, and what of it is still to be heard.
     stands_in: bool,
     rest: Option<Arc<Segment>>,
+    /// What is still to be heard of an announcement in a live stream, and ticks of music since the last.
+    said: Option<Arc<Segment>>,
+    since: u64,
     /// The bed of a live stream, which is not given up at once.
     kept: Option<(Arc<Bed>, Instant)>,
-    /// What could be heard when the database was last reached, and when it was asked.
+    /// What can be heard, and when that was last looked at.
     known: Vec<Ready>,
     looked: Instant,
-}
-
-/// A track that can be heard.
-struct Ready {
-    blob: String,
-    ticks: u64,
 }
 
 impl Feed {
@@ -71,12 +68,13 @@ impl Feed {
         shelf: Arc<Shelf>,
         tenant: TenantId,
         class: Option<Class>,
-    ) -> anyhow::Result<(Arc<Bed>, Self)> {
+    ) -> anyhow::Result<(Arc<Bed>, Box<Self>)> {
         let manner = class.as_ref().map(|it| it.manner.clone()).unwrap_or_default();
-        let programme = Programme::new(manner.shuffle, manner.pause(), rand::random());
+        let programme = programme(&manner, manner.stream.is_some());
         let ends = clock::instant();
-        let live = manner.stream.map(|url| Live::begin(shelf.app.clone(), url));
-        let mut feed = Self {
+        let told = Told::default();
+        let live = manner.stream.map(|url| Live::begin(shelf.app.clone(), url, told.clone()));
+        let mut feed = Box::new(Self {
             shelf,
             bed: Weak::new(),
             tenant,
@@ -84,12 +82,15 @@ impl Feed {
             programme,
             ends,
             live,
+            told,
             stands_in: false,
             rest: None,
+            said: None,
+            since: 0,
             kept: None,
             known: Vec::new(),
             looked: ends,
-        };
+        });
         let first = feed.next(BEGINS).await?;
         let now = clock::instant();
         feed.ends = now + Duration::from_micros(first.ticks() as u64 * 125);
@@ -100,7 +101,7 @@ impl Feed {
     }
 
     /// Feeds until nobody holds the bed any more.
-    pub async fn run(mut self) {
+    pub async fn run(mut self: Box<Self>) {
         loop {
             let ahead = if self.live.is_some() { AHEAD_LIVE } else { AHEAD };
             sleep_until((self.ends - ahead).into()).await;
@@ -108,7 +109,8 @@ impl Feed {
             if self.bed.strong_count() == 0 {
                 return;
             }
-            match self.next(LATE).await {
+            // Boxed, so that its room is needed only now and then.
+            match Box::pin(self.next(LATE)).await {
                 Ok(segment) => {
                     let Some(bed) = self.bed.upgrade() else { return };
                     self.ends = bed.append(segment, clock::instant());
@@ -122,9 +124,9 @@ impl Feed {
         }
     }
 
-    /// How the live stream is, if there is one.
-    pub(super) fn status(&self) -> Option<watch::Receiver<Status>> {
-        self.live.as_ref().map(Live::status)
+    /// Where it is told how the live stream is.
+    pub(super) fn told(&self) -> Told {
+        self.told.clone()
     }
 
     /// Gives the bed of a live stream up once nobody has listened for long enough.
@@ -143,24 +145,62 @@ impl Feed {
         if self.live.is_some() && self.looked.elapsed() > LOOKS {
             self.look().await;
         }
-        let Some(live) = &mut self.live else { return self.track().await };
-        if (!self.stands_in || live.waiting() >= BACK)
+        if self.live.is_none() {
+            return self.track().await;
+        }
+        if let Some(said) = self.announcement().await {
+            return Ok(said);
+        }
+        let music = self.stream(patience).await?;
+        self.since += music.ticks() as u64;
+        Ok(music)
+    }
+
+    /// The next piece of the live stream, or a stretch of what stands in for it.
+    async fn stream(&mut self, patience: Duration) -> anyhow::Result<Arc<Segment>> {
+        if let Some(live) = &mut self.live
+            && (!self.stands_in || live.waiting() >= BACK)
             && let Some(piece) = live.next(patience).await
         {
             self.stands_in = false;
+            live.stands_in(false);
             return Ok(Segment::whole(piece));
         }
         self.stands_in = true;
+        if let Some(live) = &self.live {
+            live.stands_in(true);
+        }
         let track = match self.rest.take() {
             Some(rest) => rest,
             None => self.track().await?,
         };
-        let (clip, from, until) = (track.clip(), track.from(), track.until());
-        let end = until.min(from + STRETCH);
-        if end < until {
-            self.rest = Some(Segment::new(clip.clone(), end, until));
+        let (stretch, rest) = split(&track);
+        self.rest = rest;
+        Ok(stretch)
+    }
+
+    /// The next stretch of the announcement in a live stream, where one is due. The stream goes on behind it,
+    /// as on the radio, and is heard again where it then is.
+    async fn announcement(&mut self) -> Option<Arc<Segment>> {
+        let pause = self.class.as_ref().and_then(|it| it.manner.pause());
+        let is_due = pause.is_some_and(|it| self.since >= it.as_millis() as u64 * 8);
+        if self.said.is_none() && is_due {
+            self.since = 0;
+            self.said = match self.segment(Item::Announcement).await {
+                Ok(said) => said,
+                Err(error) => {
+                    tracing::warn!("an announcement is left out: {error:#}");
+                    None
+                }
+            };
         }
-        Ok(Segment::new(clip.clone(), from, end))
+        let said = self.said.take()?;
+        let (stretch, rest) = split(&said);
+        self.said = rest;
+        if let Some(live) = self.live.as_mut().filter(|_| !self.stands_in) {
+            live.pass_over(stretch.ticks());
+        }
+        Some(stretch)
     }
 
     /// The next stretch of a track; the music of the house where the class has none.
@@ -195,35 +235,27 @@ impl Feed {
     async fn look(&mut self) {
         self.looked = clock::instant();
         let Some(class) = self.class.clone() else { return };
-        let db = &self.shelf.app.db;
-        let looking = async {
-            let now = music::get(db, &self.tenant, &class.id).await?;
-            Ok((now, tracks::of(db, &class.id).await?))
-        };
-        let (now, tracks) = match store::within(PATIENCE, looking).await {
+        let (now, known) = match self.shelf.class(&self.tenant, &class.id).await {
             Ok(found) => found,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                return tracing::warn!(error, "hold music goes on as it was");
+                return tracing::warn!(error, "what hold music has become is not known");
             }
         };
-        let ready = tracks.into_iter().filter_map(|it| match it.state {
-            State::Ready { blob, length, .. } => {
-                Some(Ready { blob, ticks: length.as_millis() as u64 * 8 })
-            }
-            State::Waiting | State::Failed { .. } => None,
-        });
-        self.known = ready.collect();
+        self.known = known;
         let was = class.manner;
         if let Some(Class { manner, .. }) = now.as_ref().filter(|it| it.manner != was) {
             // A stream is read once for all who hear it, and never once for each.
             if manner.stream != was.stream && was.is_shared() {
-                let begin = |url: &String| Live::begin(self.shelf.app.clone(), url.clone());
+                let (app, told) = (&self.shelf.app, &self.told);
+                let begin = |url: &String| Live::begin(app.clone(), url.clone(), told.clone());
+                self.told.send_replace(None);
                 self.live = manner.stream.as_ref().map(begin);
             }
-            self.programme = Programme::new(manner.shuffle, manner.pause(), rand::random());
+            self.programme = programme(manner, self.live.is_some());
         }
         if now.is_none() {
+            self.told.send_replace(None);
             self.live = None;
         }
         self.class = now;
@@ -243,6 +275,21 @@ impl Feed {
             }
         }
     }
+}
+
+/// What follows what. Announcements in a live stream come after so much of the stream, and of what stands in
+/// for it, and are not the programme's.
+fn programme(manner: &Manner, is_live: bool) -> Programme {
+    let pause = manner.pause().filter(|_| !is_live);
+    Programme::new(manner.shuffle, pause, rand::random())
+}
+
+/// The beginning of a segment, and what is left of it.
+fn split(segment: &Segment) -> (Arc<Segment>, Option<Arc<Segment>>) {
+    let (clip, from, until) = (segment.clip(), segment.from(), segment.until());
+    let end = until.min(from + STRETCH);
+    let rest = (end < until).then(|| Segment::new(clip.clone(), end, until));
+    (Segment::new(clip.clone(), from, end), rest)
 }
 
 /// A stretch of a clip. Lengths in the database are of milliseconds, and the end is the clip's own.

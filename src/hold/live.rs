@@ -7,18 +7,22 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use futures::TryStreamExt;
 use reqwest::{Client, Response, Url, header::LOCATION, redirect};
-use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::icy::Open;
 use crate::{
     app::App,
     audio::{Clip, relay::Relay},
+    decode,
+    mailbox::Timestamp,
 };
 
 /// Pieces that may wait to be heard, of half a second each.
 const WAITING: usize = 8;
+/// Ticks of a piece.
+const PIECE: usize = decode::live::PIECE / 2;
 /// After so many silent pieces the stream counts as silent: three seconds.
 const SILENT: u32 = 6;
 /// Below this part of full scale a piece is silent: -60 dBFS.
@@ -31,40 +35,109 @@ const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 const REDIRECTS: usize = 3;
 
 /// How a stream is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
-pub enum Status {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
     /// It is being reached.
     Connecting,
-    /// It is heard.
-    Live,
+    /// It plays.
+    Playing,
     /// Nothing is to be heard in it.
     Silent,
-    /// It broke off, or was never there.
-    Failed {
-        /// Why.
-        problem: String,
-    },
+    /// It broke off, or was never there; it is tried again and again.
+    Failed,
+}
+
+/// A stream that somebody listens to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// How it is.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether the tracks are heard in its place.
+    pub stands_in: bool,
+    /// Why it broke off last, if it did.
+    pub problem: Option<String>,
+}
+
+/// Where it is told how the stream of a bed is; it may have none, or no longer.
+pub(super) type Told = Arc<watch::Sender<Option<Status>>>;
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Connecting, Self::Playing, Self::Silent, Self::Failed];
+
+    /// For programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Playing => "playing",
+            Self::Silent => "silent",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Status {
+    pub(super) fn begun(now: Timestamp) -> Self {
+        Self { state: State::Connecting, since: now, stands_in: false, problem: None }
+    }
+
+    /// Notes that it is like this now; `false` if it was before.
+    fn is(&mut self, state: State, now: Timestamp) -> bool {
+        let is_new = self.state != state;
+        if is_new {
+            (self.state, self.since) = (state, now);
+        }
+        is_new
+    }
+}
+
+/// Notes how a stream is, as long as there is one.
+fn note(told: &Told, state: State, now: Timestamp) {
+    told.send_if_modified(|it| it.as_mut().is_some_and(|it| it.is(state, now)));
 }
 
 /// A stream that is being read. Dropping it ends that.
 pub(super) struct Live {
     pieces: mpsc::Receiver<Arc<Clip>>,
-    status: watch::Receiver<Status>,
+    told: Told,
     task: AbortHandle,
+    /// Ticks of what is still to come that nobody will hear.
+    unheard: usize,
 }
 
 impl Live {
-    pub(super) fn begin(app: App, url: String) -> Self {
+    pub(super) fn begin(app: App, url: String, told: Told) -> Self {
         let (to, pieces) = mpsc::channel(WAITING);
-        let (state, status) = watch::channel(Status::Connecting);
-        let task = tokio::spawn(run(app, url, to, state)).abort_handle();
-        Self { pieces, status, task }
+        told.send_replace(Some(Status::begun(app.clock.now())));
+        let task = tokio::spawn(run(app, url, to, told.clone())).abort_handle();
+        Self { pieces, told, task, unheard: 0 }
     }
 
     /// The next piece, if it is there within this time.
     pub(super) async fn next(&mut self, within: Duration) -> Option<Arc<Clip>> {
-        timeout(within, self.pieces.recv()).await.ok().flatten()
+        let coming = async {
+            while self.unheard >= PIECE {
+                self.pieces.recv().await?;
+                self.unheard -= PIECE;
+            }
+            self.pieces.recv().await
+        };
+        let piece = timeout(within, coming).await.ok().flatten();
+        if piece.is_none() {
+            // It broke off, and begins where it then is.
+            self.unheard = 0;
+        }
+        piece
+    }
+
+    /// For so many ticks something else is heard, and the stream goes on meanwhile.
+    pub(super) fn pass_over(&mut self, ticks: usize) {
+        self.unheard += ticks;
+        while self.unheard >= PIECE && self.pieces.try_recv().is_ok() {
+            self.unheard -= PIECE;
+        }
     }
 
     /// How many pieces wait.
@@ -72,8 +145,12 @@ impl Live {
         self.pieces.len()
     }
 
-    pub(super) fn status(&self) -> watch::Receiver<Status> {
-        self.status.clone()
+    /// Notes whether something is heard in its place.
+    pub(super) fn stands_in(&self, stands_in: bool) {
+        self.told.send_if_modified(|it| {
+            it.as_mut()
+                .is_some_and(|it| std::mem::replace(&mut it.stands_in, stands_in) != stands_in)
+        });
     }
 }
 
@@ -83,17 +160,22 @@ impl Drop for Live {
     }
 }
 
-async fn run(app: App, url: String, to: mpsc::Sender<Arc<Clip>>, state: watch::Sender<Status>) {
+async fn run(app: App, url: String, to: mpsc::Sender<Arc<Clip>>, told: Told) {
     let mut wait = AGAIN[0];
     loop {
         let mut heard = false;
-        let error = match read(&app, &url, &to, &state, &mut heard).await {
+        let error = match read(&app, &url, &to, &told, &mut heard).await {
             Ok(()) => return,
             Err(error) => error,
         };
         let problem = format!("{error:#}");
         tracing::warn!(url, "a live stream broke off: {problem}; tried again in {wait:?}");
-        state.send_replace(Status::Failed { problem });
+        told.send_if_modified(|it| {
+            let Some(it) = it else { return false };
+            it.problem = Some(problem);
+            it.is(State::Failed, app.clock.now());
+            true
+        });
         wait = if heard { AGAIN[0] } else { wait };
         // Whoever has a bad moment is not asked again at once.
         tokio::time::sleep(wait).await;
@@ -106,23 +188,22 @@ async fn read(
     app: &App,
     url: &str,
     to: &mpsc::Sender<Arc<Clip>>,
-    state: &watch::Sender<Status>,
+    told: &Told,
     heard: &mut bool,
 ) -> anyhow::Result<()> {
-    let answer = open(url, &app.config.music.streams).await?;
+    let stream = open(url, &app.config.music.streams).await?;
     let (pieces, mut decoded) = mpsc::channel(1);
-    let decoding = app.studio.relay(answer.bytes_stream().map_err(drop), &pieces);
+    let decoding = app.studio.relay(stream.sound().map_err(drop), &pieces);
     let passing = async {
         let (mut relay, mut silent) = (Relay::default(), 0);
         while let Some(piece) = decoded.recv().await {
             silent = if is_silent(&piece) { silent + 1 } else { 0 };
             if silent >= SILENT {
-                state
-                    .send_if_modified(|it| std::mem::replace(it, Status::Silent) != Status::Silent);
+                note(told, State::Silent, app.clock.now());
                 continue;
             }
             *heard = true;
-            state.send_if_modified(|it| std::mem::replace(it, Status::Live) != Status::Live);
+            note(told, State::Playing, app.clock.now());
             let encoding = tokio::task::spawn_blocking(move || {
                 let clip = relay.clip("live", &piece);
                 (relay, clip)
@@ -146,13 +227,13 @@ fn is_silent(piece: &[i16]) -> bool {
 }
 
 /// Opens a stream, where it may be opened.
-pub async fn open(url: &str, allowed: &[String]) -> anyhow::Result<Response> {
+pub async fn open(url: &str, allowed: &[String]) -> anyhow::Result<Open> {
     let mut url: Url = url.parse().context("that is no address")?;
     for _ in 0..=REDIRECTS {
         let answer = ask(&url, allowed).await?;
         let status = answer.status();
         if status.is_success() {
-            return Ok(answer);
+            return Open::of(answer, PATIENCE * 2).await;
         }
         let next = answer.headers().get(LOCATION).filter(|_| status.is_redirection());
         let Some(next) = next.and_then(|it| it.to_str().ok()) else {
@@ -174,6 +255,8 @@ async fn ask(url: &Url, allowed: &[String]) -> anyhow::Result<Response> {
         .connect_timeout(PATIENCE)
         .read_timeout(PATIENCE)
         .user_agent("Afterbeep")
+        // What is said then is looked at: it has to be SHOUTcast.
+        .http09_responses()
         .resolve(host(url), to)
         .build()
         .context("no way to read streams")?;

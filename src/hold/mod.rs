@@ -6,7 +6,9 @@
 
 mod feed;
 mod house;
+mod icy;
 mod live;
+mod memory;
 mod shelf;
 
 use std::{
@@ -16,17 +18,18 @@ use std::{
 };
 
 pub use feed::Feed;
-pub use live::{Status, open};
+pub use icy::Open;
+use live::Told;
+pub use live::{State, Status, open};
 use shelf::Shelf;
-use tokio::sync::watch;
 
 use crate::{
     app::App,
     audio::{Clip, bed::Segment},
     clock,
-    mailbox::{Settings, TenantId},
+    mailbox::TenantId,
     music::{Class, ClassId},
-    store::{self, Db, StoreError, music, tenants::Tenant},
+    store::{Db, StoreError, tenants::Tenant},
 };
 
 /// A segment is kept for so long after it is over.
@@ -47,8 +50,8 @@ type Place = tokio::sync::Mutex<Option<Shared>>;
 /// A bed that many hear, for as long as they do.
 struct Shared {
     bed: Weak<Bed>,
-    /// How its live stream is, if it has one.
-    status: Option<watch::Receiver<Status>>,
+    /// How its live stream is.
+    told: Told,
 }
 
 /// What is being played to somebody.
@@ -70,7 +73,7 @@ pub struct Listening {
     /// What they hear then.
     pub bed: Arc<Bed>,
     /// To be waited for while they listen, where the bed is their own.
-    pub feed: Option<Feed>,
+    pub feed: Option<Box<Feed>>,
 }
 
 /// Why there is nothing to hear.
@@ -105,9 +108,12 @@ impl Beds {
         tenant: &Tenant,
         name: Option<&str>,
     ) -> Result<Option<Class>, StoreError> {
-        let usual = usual(&tenant.settings);
-        let db = &self.0.shelf.app.db;
-        store::within(shelf::PATIENCE, music::meant(db, &tenant.id, name, &usual)).await
+        self.0.shelf.meant(tenant, name).await
+    }
+
+    /// The tenant whose calls come to this host.
+    pub async fn tenant(&self, host: &str) -> Result<Option<Tenant>, StoreError> {
+        self.0.shelf.tenant(host).await
     }
 
     /// Begins to listen: to what others hear where that is shared, else to the beginning.
@@ -138,7 +144,7 @@ impl Beds {
             return Ok(Listening { intro, bed, feed: None });
         }
         let (bed, feed) = begin(class).await.map_err(HoldError::Silent)?;
-        *shared = Some(Shared { bed: Arc::downgrade(&bed), status: feed.status() });
+        *shared = Some(Shared { bed: Arc::downgrade(&bed), told: feed.told() });
         tokio::spawn(feed.run());
         Ok(Listening { intro, bed, feed: None })
     }
@@ -158,9 +164,11 @@ impl Beds {
     pub fn status(&self, class: &ClassId) -> Option<Status> {
         let place = self.place(class);
         // While it begins, it is being reached.
-        let Ok(shared) = place.try_lock() else { return Some(Status::Connecting) };
+        let Ok(shared) = place.try_lock() else {
+            return Some(Status::begun(self.0.shelf.app.clock.now()));
+        };
         let it = shared.as_ref().filter(|it| it.bed.strong_count() > 0)?;
-        it.status.as_ref().map(|it| it.borrow().clone())
+        it.told.borrow().clone()
     }
 
     /// Where what they play is looked up.
@@ -176,11 +184,6 @@ impl Beds {
     ) -> anyhow::Result<Option<Arc<Clip>>> {
         self.0.shelf.announcement(tenant, name).await
     }
-}
-
-/// What a tenant calls the class that is meant where nobody names one.
-fn usual(settings: &Settings) -> String {
-    settings.hold_music.clone().unwrap_or_else(|| crate::music::DEFAULT.to_owned())
 }
 
 impl Bed {

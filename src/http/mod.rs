@@ -23,6 +23,7 @@ use crate::hold::Beds;
 pub mod api;
 mod caught;
 mod door;
+mod form;
 mod guests;
 mod health;
 mod pages;

@@ -9,6 +9,7 @@ mod copy;
 mod locks;
 mod music;
 mod notify;
+pub mod remains;
 mod sweep;
 mod transcribe;
 mod translate;

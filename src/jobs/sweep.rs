@@ -11,6 +11,8 @@ use crate::blobs::{self, BlobError, Blobs};
 use crate::mailbox::{Mailbox, MailboxId, MessageId, Timestamp, retention::Rule};
 use crate::store::{Db, StoreError, mailboxes, messages, pins, sessions};
 
+use super::remains;
+
 /// How often the rules are followed.
 const EVERY: Duration = Duration::from_secs(600);
 /// Most messages that rules move or purge in one look, so that a clock that jumped ahead empties no
@@ -45,6 +47,10 @@ pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
                     "what is old cannot be cleared away; trying again later"
                 );
             }
+            if let Err(error) = remains::uploads(&app.db, &app.blobs, app.clock.now()).await {
+                let error = &error as &dyn Error;
+                tracing::warn!(error, "uploads given up cannot be removed; trying again later");
+            }
             for _ in 0..SHARDS {
                 if let Err(error) = tidy(&app.db, &app.blobs, shard).await {
                     tracing::warn!(
@@ -54,6 +60,15 @@ pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
                     break;
                 }
                 shard = shard.wrapping_add(1);
+                if shard == 0
+                    && let Err(error) = remains::music(&app.db, &app.blobs, app.clock.now()).await
+                {
+                    let error = &error as &dyn Error;
+                    tracing::warn!(
+                        error,
+                        "music left behind cannot be looked for; trying again later"
+                    );
+                }
             }
             // Age comes by itself, and rings no bell.
             tokio::time::sleep(EVERY).await;

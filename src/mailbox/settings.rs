@@ -141,6 +141,8 @@ settings! {
     translate_to: String = "fr".to_owned(), "Language of translation";
     /// The class of hold music that is played for this mailbox's owner.
     hold_music: String = crate::music::DEFAULT.to_owned(), "Music on Hold";
+    /// Its owner may speak announcements by phone, with the PIN: greetings of hold music, too.
+    speaks_announcements: bool = false, "Record announcements by phone";
 }
 
 impl Settings {

@@ -30,11 +30,14 @@ impl Default for Settings {
 
 /// What a class is called that is meant where nobody names one.
 pub const DEFAULT: &str = "default";
+/// In front of the name of an announcement, the number where it is spoken.
+pub const RECORDED_AT: &str = "record-";
+
 /// Whether calls for this number are for music or an announcement, and never for a mailbox.
 pub fn is_reserved(number: &str) -> bool {
     let number = number.to_ascii_lowercase();
     ["moh", "annc"].contains(&&*number)
-        || ["moh-", "announce-"].iter().any(|it| number.starts_with(it))
+        || ["moh-", "announce-", RECORDED_AT].iter().any(|it| number.starts_with(it))
 }
 
 /// Tracks a class may have.
@@ -102,6 +105,13 @@ impl Default for Manner {
             every: 60,
             queues: Vec::new(),
         }
+    }
+}
+
+impl Class {
+    /// What a greeting that it alone has is called among the tenant's announcements.
+    pub fn own_intro(&self) -> String {
+        format!("intro-{}", self.name)
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Ear {
     digits: Digits,
     in_band: Option<InBand>,
     recording: Option<Box<Recording>>,
+    /// Who was heard before is on hold.
+    held: bool,
     /// When sound was last taken.
     taken_at: u64,
 }
@@ -52,15 +54,19 @@ impl Ear {
             digits: Digits::default(),
             in_band: None,
             recording: None,
+            held: false,
             taken_at: 0,
         }
     }
 
-    /// What the clocks of the stream count.
-    pub(super) fn begin(&mut self, stream: &Stream) {
+    /// What the clocks of the stream count, and whether it is on hold: not heard though it was before.
+    pub(super) fn begin(&mut self, now: u64, stream: &Stream, was_heard: bool) {
         self.reception.clock(stream.codec.clock());
         self.digits.clock(stream.event_clock);
         self.in_band = InBand::renewed(self.in_band.take(), stream);
+        self.held = !stream.receive && (was_heard || self.held);
+        let held = self.held;
+        self.recording.iter_mut().for_each(|it| it.hold(now, held));
     }
 
     /// A packet that is the call's.
@@ -127,6 +133,7 @@ impl Ear {
 
     pub(super) fn record(&mut self, now: u64, mut recording: Box<Recording>) {
         recording.begin(now);
+        recording.hold(now, self.held);
         self.recording = Some(recording);
     }
 

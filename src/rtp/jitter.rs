@@ -13,6 +13,8 @@
 //! timestamp more than a second before its time is such a jump as well. At most a minute of silence
 //! is put in one gap.
 //!
+//! On hold no time goes by: what is said after it follows what was said before.
+//!
 //! Time comes in as milliseconds from any start; lengths are ticks, in G.711 also called samples.
 
 use crate::audio::{Codec, g711::Law};
@@ -88,6 +90,8 @@ pub struct Jitter {
     /// The position behind the newest packet, and when that came.
     newest: (u64, u64),
     late_since: Option<u64>,
+    /// Since when it is on hold.
+    held_since: Option<u64>,
     /// Samples put in the present gap.
     gap: u64,
     last: [u8; FRAME],
@@ -113,6 +117,7 @@ impl Jitter {
             looked: 0,
             newest: (0, 0),
             late_since: None,
+            held_since: None,
             gap: 0,
             last: [0; FRAME],
             last_length: 0,
@@ -124,6 +129,20 @@ impl Jitter {
     pub fn begin(&mut self, now: u64) {
         (self.begun, self.looked) = (now, now);
         self.newest.1 = now;
+    }
+
+    /// The sender is put on hold: gives out what is held back. Until [`Self::resume`] no time goes by.
+    pub fn hold(&mut self, now: u64, mut out: impl FnMut(Given<'_>)) {
+        self.release(&mut out);
+        self.held_since.get_or_insert(now);
+    }
+
+    /// The sender may speak again; their clock may have gone on or not.
+    pub fn resume(&mut self, now: u64) {
+        let Some(since) = self.held_since.take() else { return };
+        self.begun += now.saturating_sub(since);
+        (self.looked, self.newest) = (now, (self.position, now));
+        (self.timestamp, self.late_since) = (None, None);
     }
 
     /// Samples that were made up because packets were lost or too late.
@@ -170,7 +189,7 @@ impl Jitter {
         } else if offset <= 0 && self.held_until <= self.position {
             self.straight(now, offset.unsigned_abs() as usize, payload, &mut out);
         } else {
-            self.hold(now, offset, payload, &mut out);
+            self.keep_back(now, offset, payload, &mut out);
         }
         self.skip(audio.sequence);
         true
@@ -180,7 +199,7 @@ impl Jitter {
     /// is given out.
     pub fn pass(&mut self, now: u64, mut out: impl FnMut(Given<'_>)) {
         self.looked = now;
-        if now.saturating_sub(self.newest.1) > PAUSE_MS {
+        if self.held_since.is_none() && now.saturating_sub(self.newest.1) > PAUSE_MS {
             self.release(&mut out);
             let due = self.expected(now).saturating_sub(PAUSE_MS * MS);
             self.silence(due.saturating_sub(self.position), &mut out);
@@ -191,7 +210,8 @@ impl Jitter {
     /// a late packet may take.
     pub fn finish(&mut self, now: u64, mut out: impl FnMut(Given<'_>)) {
         self.release(&mut out);
-        if now.saturating_sub(self.newest.1) * MS > self.wait {
+        let quiet = now.saturating_sub(self.newest.1) * MS;
+        if self.held_since.is_none() && quiet > self.wait {
             self.silence(self.expected(now).saturating_sub(self.position), &mut out);
         }
     }
@@ -242,7 +262,13 @@ impl Jitter {
         self.newest = (self.position, now);
     }
 
-    fn hold(&mut self, now: u64, offset: i64, payload: &[u8], out: &mut impl FnMut(Given<'_>)) {
+    fn keep_back(
+        &mut self,
+        now: u64,
+        offset: i64,
+        payload: &[u8],
+        out: &mut impl FnMut(Given<'_>),
+    ) {
         let from = self.position.saturating_add_signed(offset);
         let until = from + payload.len() as u64;
         // Gaps this far behind are given up.

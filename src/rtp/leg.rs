@@ -47,7 +47,8 @@ pub struct Stream {
     pub ptime_ms: u8,
     /// Whether the other side wants to hear us. If not, what is played waits.
     pub send: bool,
-    /// Whether the other side may be heard. If not, its packets are dropped.
+    /// Whether the other side may be heard. If not, its packets are dropped. One that was heard before is
+    /// on hold then: the time until it is heard again is left out of a recording.
     pub receive: bool,
     /// What encrypts both directions, if that was agreed on. Nothing else is taken or sent then.
     pub keys: Option<Keys>,

@@ -204,7 +204,8 @@ impl Line {
             self.ear.stop_recording(now, tally);
             self.ear.record(now, recording);
         }
-        self.ear.begin(&stream);
+        let was_heard = self.call.as_ref().is_some_and(|it| it.stream.receive);
+        self.ear.begin(now, &stream, was_heard);
         self.speaker.begin(now, &stream);
         match &mut self.call {
             Some(call) => {

@@ -65,6 +65,16 @@ impl Recording {
         self.jitter.restart();
     }
 
+    /// Whoever is recorded is on hold, or is no more: meanwhile no time goes by.
+    pub(super) fn hold(&mut self, now: u64, is_held: bool) {
+        if is_held {
+            self.jitter.hold(now, |given| self.tape.push(given));
+            self.tape.push_parcel();
+        } else {
+            self.jitter.resume(now);
+        }
+    }
+
     /// A packet of the stream without sound.
     pub(super) fn skip(&mut self, sequence: u16) {
         self.jitter.skip(sequence);

@@ -1,4 +1,4 @@
-//! A call that is up, or about to be: one small task per dialog, told of by [`Signal`]s.
+//! A call that is up, or about to be: our end of each dialog runs by itself, and tells by [`Signal`]s.
 
 mod early;
 mod end;
@@ -8,9 +8,16 @@ mod refer;
 pub(super) mod timer;
 mod vital;
 
-use std::fmt;
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 pub(super) use leg::{Caught, Leg, Manner};
 
@@ -26,7 +33,15 @@ pub struct Dialog {
     is_early: bool,
     signals: mpsc::Receiver<Box<Signal>>,
     orders: mpsc::Sender<Order>,
+    attended: Attended,
 }
+
+/// Our end of a dialog at work.
+pub type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Our end of a dialog that has no task of its own yet; behind a lock, for it is not to be shared.
+#[derive(Default)]
+struct Attended(Mutex<Option<Running>>);
 
 /// What happens during a call.
 pub enum Signal {
@@ -81,6 +96,12 @@ impl Dialog {
     /// What happens next; after [`Signal::Bye`] or [`Signal::Over`] always `Over`. Safe to cancel.
     pub async fn next(&mut self) -> Signal {
         self.signals.recv().await.map_or(Signal::Over, |it| *it)
+    }
+
+    /// Our end of the call, if it was [taken to be attended](super::Invitation::attended): nothing is heard,
+    /// answered or sent unless this runs, to its end.
+    pub fn attend(&mut self) -> Option<Running> {
+        self.attended.take()
     }
 
     /// Hangs up, or refuses a call that was not answered yet; [`Signal::Over`] tells when the other
@@ -139,6 +160,31 @@ impl Answering {
         // The call must not be kept up by this.
         drop(orders);
         told && answered.await.is_ok()
+    }
+}
+
+impl Attended {
+    fn new(running: Running) -> Self {
+        Self(Mutex::new(Some(running)))
+    }
+
+    fn take(&mut self) -> Option<Running> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Whom nobody attends hangs up by itself.
+impl Drop for Attended {
+    fn drop(&mut self) {
+        if let (Some(running), Ok(here)) = (self.take(), Handle::try_current()) {
+            here.spawn(running);
+        }
+    }
+}
+
+impl fmt::Debug for Attended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Attended")
     }
 }
 

@@ -46,6 +46,7 @@ pub struct Invitation {
     pub call_id: String,
     offer: Result<Offer, NotAcceptable>,
     held: Option<Caught>,
+    is_attended: bool,
 }
 
 /// How a call is taken.
@@ -98,6 +99,7 @@ impl Invitation {
             call_id: String::from_utf8_lossy(&call_id).into_owned(),
             offer: offer(request.body(), arrival.source.ip(), desk.terms(arrival.transport)),
             held: Some(Caught { arrival, tag, desk, place, cancelled }),
+            is_attended: false,
         }
     }
 
@@ -126,6 +128,12 @@ impl Invitation {
         if let Some(response) = refuse(&request, &refusal, &held.tag) {
             wire.respond(key, response).await;
         }
+    }
+
+    /// Whoever takes the call runs our end of it, by [`Dialog::attend`], instead of a task of its own.
+    pub fn attended(mut self) -> Self {
+        self.is_attended = true;
+        self
     }
 
     /// Answers the call; sound is to be sent to `local_media`. Without an offer in the INVITE we
@@ -160,7 +168,7 @@ impl Invitation {
         let held = held.ok_or(Gone::Cancelled)?;
         let is_reliable = held.desk.is_reliable(&held.arrival.request);
         let is_early = style.is_early && (offer.is_ok() || is_reliable);
-        let manner = Manner { is_early, is_reliable };
+        let manner = Manner { is_early, is_reliable, is_attended: self.is_attended };
         let secrecy = held.desk.secrecy(held.arrival.transport);
         let session = Session::new(rand::random(), local_media).only_sending(style.is_deaf);
         let session = session.secretly(secrecy, Seed::new(rand::random()));

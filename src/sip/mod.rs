@@ -45,7 +45,7 @@ use crate::{
 pub use accounts::{Account, Outbound, PasswordError, Registration};
 pub use call::{CallError, Destination, Outgoing, Ringing};
 pub use desk::Counters;
-pub use dialog::{Answering, Dialog, Farewell, SendingOn, Signal};
+pub use dialog::{Answering, Dialog, Farewell, Running, SendingOn, Signal};
 pub use identity::Called;
 pub use invitation::{Gone, Invitation};
 pub use register::Registered;

@@ -76,12 +76,17 @@ impl Recogniser {
             let language = language.unwrap_or(UNDETERMINED).to_owned();
             return Ok(Transcript { language, segments: Vec::new(), engine: "gate".to_owned() });
         };
-        let (heard, engine) = match &office.remote {
-            Some(remote) => (remote.transcribe(&voice, language).await?, remote.engine()),
-            None => office.transcribe(&voice, language).await?,
-        };
-        let segments = tags::clean(heard.segments);
-        Ok(Transcript { language: heard.language, segments, engine })
+        if let Some(remote) = &office.remote {
+            let Heard { language, segments } = remote.transcribe(&voice, language).await?;
+            let segments = tags::clean(segments);
+            return Ok(Transcript { language, segments, engine: remote.engine() });
+        }
+        let (heard, engine) = office.transcribe(&voice, language).await?;
+        // Where nobody spoke after all, no language was spoken either.
+        let language = language.unwrap_or(UNDETERMINED);
+        let segments = tags::believed(tags::clean(heard.segments));
+        let language = if segments.is_empty() { language.to_owned() } else { heard.language };
+        Ok(Transcript { language, segments, engine })
     }
 }
 

@@ -76,6 +76,7 @@ pub mod tracks;
 pub mod transcripts;
 pub mod translations;
 pub mod unsubscribed;
+pub mod uploads;
 
 pub use settings::Settings;
 pub use tenure::Tenure;

@@ -42,8 +42,8 @@ pub const TABLES: [&str; 23] = [
 ];
 
 /// Tables that stay where they are: whoever is logged in here is not logged in there, and a backup lets
-/// nobody in.
-pub const PASSING: [&str; 1] = ["session"];
+/// nobody in; and what has come of a file lies on this machine.
+pub const PASSING: [&str; 2] = ["session", "upload"];
 
 /// Lines on their way from one side to the other.
 const UNDER_WAY: usize = 256;

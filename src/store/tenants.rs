@@ -96,6 +96,13 @@ pub async fn list(db: &Db) -> Result<Vec<Tenant>, StoreError> {
     rows.into_iter().map(Tenant::try_from).collect()
 }
 
+/// When the first of them was added: nothing of this database is older.
+pub async fn first(db: &Db) -> Result<Option<Timestamp>, StoreError> {
+    let first: Option<i64> = on!(&db.reader, pool =>
+        sqlx::query_scalar("select min(created) from tenant").fetch_one(pool).await?);
+    Ok(first.map(Timestamp))
+}
+
 /// Changes everything but the id; `false` if there is no such tenant.
 pub async fn set(db: &Db, tenant: &Tenant) -> Result<bool, StoreError> {
     let changed = on!(&db.writer, pool => sqlx::query(

@@ -1,7 +1,7 @@
 //! The tracks of hold music. One that has no sound yet is a job at the same time: whoever makes its
 //! sound leases it, and is fenced by its number of attempts.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use sqlx::FromRow;
 
@@ -67,8 +67,8 @@ pub struct Change {
     pub licence: Option<String>,
 }
 
-/// Adds a track behind the others of a class, to be made. [`StoreError::TooMany`] beyond
-/// [`MOST_TRACKS`].
+/// Adds a track behind the others of a class, to be made; the upload that it was, if it was one, ends with
+/// that. [`StoreError::TooMany`] beyond [`MOST_TRACKS`].
 pub async fn add(db: &Db, class: &ClassId, new: &New, now: Timestamp) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     on!(&mut tx, tx => {
@@ -92,6 +92,7 @@ pub async fn add(db: &Db, class: &ClassId, new: &New, now: Timestamp) -> Result<
         .bind(now.0)
         .execute(&mut **tx)
         .await?;
+        sqlx::query("delete from upload where id = $1").bind(&new.id.0).execute(&mut **tx).await?;
         let count: i64 = sqlx::query_scalar("select count(*) from music_track where class = $1")
             .bind(&class.0)
             .fetch_one(&mut **tx)
@@ -130,6 +131,19 @@ pub async fn original(
     .bind(&id.0)
     .fetch_optional(pool)
     .await?))
+}
+
+/// The keys of all blobs that tracks, announcements and uploads have or will have.
+pub async fn blobs(db: &Db) -> Result<HashSet<String>, StoreError> {
+    let all: Vec<String> = on!(&db.reader, pool => sqlx::query_scalar(
+        "select original from music_track
+          union select blob from music_track where blob is not null
+          union select blob from announcement
+          union select original from upload",
+    )
+    .fetch_all(pool)
+    .await?);
+    Ok(all.into_iter().collect())
 }
 
 /// Changes what is told of a track; `false` if the class has none of this id.

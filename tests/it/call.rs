@@ -1,19 +1,25 @@
 //! Calls to a real server by a phone that shares nothing with it.
 
+mod announcing;
+mod baresip;
 mod bridge;
 mod changes;
 mod copies;
-mod hold;
+pub(crate) mod hold;
+mod holding;
 mod keys;
 mod kinds;
+mod listeners;
 mod options;
 mod own;
 mod owner;
 mod reasons;
 mod room;
 mod secure;
+mod shoutcast;
 pub(crate) mod signalling;
 mod spoken;
+pub(crate) mod streams;
 mod trouble;
 mod walk;
 pub(crate) mod wide;

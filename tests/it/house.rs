@@ -228,13 +228,18 @@ pub fn browser() -> reqwest::Client {
 
 /// The folder of speech models for tests.
 pub fn models() -> PathBuf {
-    let models = match std::env::var_os("AFTERBEEP_TEST_MODELS") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("models"),
-    };
+    let models = folder_of_models();
     let model = models.join("ggml-tiny.en.bin");
     assert!(model.exists(), "{} is missing; `make models` brings it", model.display());
     models
+}
+
+/// Where that folder should be.
+pub fn folder_of_models() -> PathBuf {
+    match std::env::var_os("AFTERBEEP_TEST_MODELS") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("models"),
+    }
 }
 
 fn write_settings(dir: &Path, (sip, http, ports): (SocketAddr, SocketAddr, u16), settings: &str) {

@@ -20,8 +20,12 @@ use afterbeep::{
     },
 };
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
-use crate::house::House;
+use crate::{
+    call::streams::{AWAY, PLAYING, Radio, SILENT},
+    house::House,
+};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 
@@ -48,6 +52,40 @@ async fn an_admin_fills_a_class_hears_it_and_puts_it_in_order() {
     browse("music.mjs", facts);
     let log = std::fs::read_to_string(house.dir.path().join("log")).unwrap();
     assert!(!log.contains(password), "a password is in the log");
+}
+
+/// A radio plays, and goes off the air when the browser asks for it to.
+#[tokio::test]
+async fn an_admin_sees_how_a_live_stream_is() {
+    let radio = Radio::start(440.0).await;
+    let settings = format!("[music]\nstreams = [\"{}\"]\n", radio.address);
+    let house = House::start(&format!("[speech]\nmodels = \"/nonexistent\"\n{settings}"));
+    house.run(&["user", "add", "ann@acme.example", "--name", "Ann Miller"]);
+    let said = house.run(&["user", "password", "ann@acme.example"]);
+    let (_, password) = said.lines().next().unwrap().rsplit_once(": ").unwrap();
+    let stream = format!("http://{}/live.wav", radio.address);
+    house.run(&["moh", "set", "--class", "radio", "--stream", &stream]);
+    let switch = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let facts = json!({
+        "url": format!("http://{}", house.http),
+        "email": "ann@acme.example",
+        "password": password,
+        "stream": stream,
+        "switch": format!("http://{}", switch.local_addr().unwrap()),
+    });
+    let browsing = tokio::task::spawn_blocking(move || browse("stream.mjs", facts));
+    let switching = async {
+        for mood in [AWAY, PLAYING, SILENT] {
+            let (mut line, _) = switch.accept().await.unwrap();
+            radio.is(mood);
+            line.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await.unwrap();
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        done = browsing => done.unwrap(),
+        () = switching => {}
+    }
 }
 
 #[tokio::test]

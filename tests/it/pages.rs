@@ -80,6 +80,7 @@ async fn open(names: &[&str]) -> Open {
         clock: Clock::Set(time.clone()),
         bell: afterbeep::bell::Bell::default(),
         studio: Studio::new(&config, env!("CARGO_BIN_EXE_afterbeep").into()),
+        beds: None,
     };
     let router = http::router(Site {
         metrics: Arc::new(String::new),
@@ -89,7 +90,7 @@ async fn open(names: &[&str]) -> Open {
         guests: None,
         api: None,
         beds: None,
-        pages: Some(Pages::new(api, PEPPER.into(), None)),
+        pages: Some(Pages::new(api, PEPPER.into())),
     });
     let tenant = TenantId(names.first().copied().unwrap_or("none").into());
     Open { _dir: dir, db, tenant, time, router }
@@ -149,25 +150,33 @@ impl Open {
     }
 
     async fn upload(&self, browser: &Browser, path: &str, parts: &[(&str, &str, &[u8])]) -> Page {
-        let mut body = Vec::new();
-        for (name, file, bytes) in parts {
-            let file = match *file {
-                "" => String::new(),
-                file => format!("; filename=\"{file}\""),
-            };
-            let head =
-                format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
-            body.extend_from_slice(head.as_bytes());
-            body.extend_from_slice(bytes);
-            body.extend_from_slice(b"\r\n");
-        }
-        body.extend_from_slice(b"--edge--\r\n");
         let request = Request::post(path)
             .header("host", "localhost:8080")
             .header("cookie", &browser.cookie)
-            .header("content-type", "multipart/form-data; boundary=edge");
-        self.ask(request.body(Body::from(body)).unwrap()).await
+            .header("content-type", FORM);
+        self.ask(request.body(Body::from(form(parts))).unwrap()).await
     }
+}
+
+/// What a form is sent as.
+pub(crate) const FORM: &str = "multipart/form-data; boundary=edge";
+
+/// A form as browsers and curl send it: fields, and files where they have a file name.
+pub(crate) fn form(parts: &[(&str, &str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, file, bytes) in parts {
+        let file = match *file {
+            "" => String::new(),
+            file => format!("; filename=\"{file}\""),
+        };
+        let head =
+            format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--edge--\r\n");
+    body
 }
 
 impl Page {

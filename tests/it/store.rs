@@ -37,6 +37,7 @@ pub(crate) mod sqlite {
     mod rows;
     mod sessions;
     mod tokens;
+    mod uploads;
 }
 
 #[path = "store"]
@@ -60,4 +61,5 @@ mod postgres {
     mod sessions;
     mod silence;
     mod tokens;
+    mod uploads;
 }

@@ -5,6 +5,7 @@
 
 pub mod callee;
 pub mod digest;
+pub mod holding;
 pub mod lamp;
 pub mod lasting;
 mod more;

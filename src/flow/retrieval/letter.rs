@@ -56,6 +56,8 @@ pub struct Contents {
     pub newest_first: bool,
     /// "Confirm VM Deletion Message": a key is asked for before a message is deleted.
     pub confirm_delete: bool,
+    /// Its owner may speak announcements.
+    pub announces: bool,
 }
 
 /// Where a message is heard from.

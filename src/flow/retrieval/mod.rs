@@ -3,6 +3,7 @@
 //! A message that was heard to its end, or kept or deleted by its owner, is no longer new; one whose
 //! owner hangs up in the middle of it still is. Whatever is said to be done has been committed.
 
+mod announcing;
 mod dictation;
 mod letter;
 mod login;
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::mailbox::{Folder, MessageId, Pin};
 use crate::say::{Choice, Phrase};
+use announcing::Announcing;
 pub use letter::{Contents, Cue, Letter, Pace};
 use own::Own;
 use sending::Sending;
@@ -35,6 +37,8 @@ pub struct Retrieval {
     keys: Keys,
     /// Nobody has to say a number and a PIN who calls from the mailbox's own phone.
     known: bool,
+    /// An announcement is to be spoken, and nothing to be heard.
+    announces: bool,
     tries: u32,
     contents: Option<Contents>,
     folder: Folder,
@@ -60,6 +64,8 @@ enum State {
     Main,
     /// What callers hear, and the PIN.
     Own(Own),
+    /// What is said to many.
+    Announcing(Announcing),
     /// A folder to be heard.
     Choosing,
     Playing,
@@ -97,12 +103,18 @@ impl Retrieval {
         Self::new(settings, policy, true)
     }
 
+    /// The same at a number where an announcement is spoken.
+    pub fn announcing(self) -> Self {
+        Self { announces: true, ..self }
+    }
+
     fn new(settings: Settings, policy: Policy, known: bool) -> Self {
         Self {
             keys: settings.keys.keys(),
             settings,
             policy,
             known,
+            announces: false,
             tries: 0,
             contents: None,
             folder: Folder::New,
@@ -127,13 +139,14 @@ impl Retrieval {
             Connected, Done, HungUp, Idle, Key, Moved, OutOfReach, Parted, Reached, Refused, Start,
         };
         use State::{
-            After, Calling, Changing, Choosing, Confirming, Main, More, Opening, Over, Own, Paused,
-            Playing, Reaching, Replying, Sending, Shelving, Waiting,
+            After, Announcing, Calling, Changing, Choosing, Confirming, Main, More, Opening, Over,
+            Own, Paused, Playing, Reaching, Replying, Sending, Shelving, Waiting,
         };
 
         match (state, event) {
             // What was spoken may be on its way when its owner hangs up.
             (Own(own), event) => self.at_own(own, event),
+            (Announcing(it), event) => self.at_announcing(it, event),
             (Sending(sending), event) => self.at_sending(sending, event),
             (Replying(deposit), event) => self.replying(deposit, event),
             (_, HungUp) => (Over, vec![]),
@@ -176,6 +189,9 @@ impl Retrieval {
 
     fn opened(&mut self, mut said: Vec<Action>, contents: Contents) -> (State, Vec<Action>) {
         self.tries = 0;
+        if self.announces {
+            return self.announce(&contents);
+        }
         let first_use = self.settings.first_use && contents.first_use && !self.known;
         self.contents = Some(contents);
         if first_use {
@@ -184,6 +200,23 @@ impl Retrieval {
         }
         said.push(say(self.counts()));
         self.main(said)
+    }
+
+    /// Whoever may not hears no more than that it is not done.
+    fn announce(&mut self, contents: &Contents) -> (State, Vec<Action>) {
+        if !contents.announces {
+            return (State::Over, farewell(Some(Phrase::NotDone)));
+        }
+        let (announcing, actions) = Announcing::begin();
+        (State::Announcing(announcing), actions)
+    }
+
+    fn at_announcing(&mut self, announcing: Announcing, event: Event) -> (State, Vec<Action>) {
+        match announcing.step(event, &self.terms()) {
+            Turn::On(announcing, actions) => (State::Announcing(announcing), actions),
+            Turn::Over(said) => (State::Over, [said, farewell(None)].concat()),
+            Turn::Farewell => (State::Over, farewell(None)),
+        }
     }
 
     fn at_own(&mut self, own: Own, event: Event) -> (State, Vec<Action>) {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ROOT, announcements, greetings, jobs, lamps, mailboxes, messages, music, names,
+    ROOT, announcements, files, greetings, jobs, lamps, mailboxes, messages, music, names,
     operation::{Answer, Body, Operation},
-    problem, recording, settings, tenants, tracks, users,
+    problem, recording, settings, tenants, tracks, uploads, users,
 };
 use crate::mailbox::greeting::Kind;
 
@@ -55,6 +55,7 @@ fn schemas() -> Map<String, Value> {
         lamps::schemas(),
         music::schemas(),
         tracks::schemas(),
+        uploads::schemas(),
         announcements::schemas(),
     ];
     all.extend(some.into_iter().flatten().map(|(name, schema)| (name.to_owned(), schema)));
@@ -92,7 +93,8 @@ fn content(body: Body) -> Value {
     match body {
         Body::Json(name) => json!({ "application/json": { "schema": reference(name) } }),
         Body::Recording => sounds(as_json(reference("Script"))),
-        Body::Sound => sounds(json!({})),
+        Body::Sound => sounds(json!({ "multipart/form-data": { "schema": files::schema() } })),
+        Body::Piece => json!({ uploads::PIECE: sound() }),
     }
 }
 
@@ -123,6 +125,11 @@ fn parameters(it: &Operation) -> Vec<Value> {
         .collect();
     let more = |name: &str, place: &str, what: &str, schema: &Value| json!({ "name": name, "in": place, "description": what, "schema": schema });
     all.extend(it.query.iter().map(|it| more(it.name, "query", it.what, &it.schema)));
+    all.extend(it.headers.iter().map(|it| {
+        let mut header = more(it.name, "header", it.what, &it.schema);
+        header["required"] = it.required.into();
+        header
+    }));
     let text = json!({ "type": "string" });
     if it.of_tenant {
         let what = "Whose things, by name or id; needed with a token for every tenant.";
@@ -164,6 +171,10 @@ fn responses(it: &Operation) -> Map<String, Value> {
             }
             Answer::Nothing(status) => {
                 all.insert(status.to_string(), json!({ "description": "Done." }));
+            }
+            Answer::Offset => {
+                let told = json!({ "description": "Done.", "headers": uploads::told() });
+                all.insert("204".into(), told);
             }
             Answer::Sound => {
                 let content = json!({ "audio/wav": sound() });

@@ -124,6 +124,14 @@ impl Fields {
         }
     }
 
+    /// The same where it has to be there.
+    pub(super) fn needed_texts(&mut self, name: &'static str) -> Vec<String> {
+        if !self.left.contains_key(name) {
+            self.fault::<()>(name, "this is missing");
+        }
+        self.texts(name).unwrap_or_default()
+    }
+
     /// An object, if it is there.
     pub(super) fn object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
         match self.take(name)? {

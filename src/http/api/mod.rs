@@ -12,6 +12,7 @@ mod access;
 mod announcements;
 mod description;
 mod fields;
+mod files;
 mod greetings;
 mod jobs;
 mod lamps;
@@ -27,6 +28,7 @@ mod recording;
 mod settings;
 mod tenants;
 mod tracks;
+mod uploads;
 mod users;
 
 use std::sync::{Arc, LazyLock};
@@ -39,7 +41,9 @@ use self::{
     operation::Operation,
     problem::{Code, Problem},
 };
-use crate::{app::Studio, bell::Bell, blobs::Blobs, clock::Clock, mailbox::Timestamp, store::Db};
+use crate::{
+    app::Studio, bell::Bell, blobs::Blobs, clock::Clock, hold::Beds, mailbox::Timestamp, store::Db,
+};
 
 /// What the API works on.
 #[derive(Clone)]
@@ -54,6 +58,8 @@ pub struct Api {
     pub bell: Bell,
     /// Where recordings are made of files and texts.
     pub studio: Studio,
+    /// What plays, and how live streams are; without them nothing is told of those.
+    pub beds: Option<Beds>,
 }
 
 /// Where it is.
@@ -71,6 +77,7 @@ fn operations() -> Vec<Operation> {
         names::operations(),
         music::operations(),
         tracks::operations(),
+        uploads::operations(),
         announcements::operations(),
         jobs::operations(),
     ]

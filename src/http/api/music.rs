@@ -19,10 +19,14 @@ use super::{
 };
 use crate::{
     admin,
+    hold::{State as Live, Status},
     mailbox::TenantId,
     music::{Class, ClassId, LONGEST_PAUSE, MOST_QUEUES, Manner},
     store::{StoreError, music, tenants, tokens::Scope, tracks},
 };
+
+/// A live stream that nobody listens to.
+const IDLE: &str = "idle";
 
 pub(super) fn operations() -> Vec<Operation> {
     const ALL: &str = "/music";
@@ -79,12 +83,31 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     all["id"] = json!({ "type": "string", "format": "uuid" });
     all["tracks"] = number;
     all["used_by"] = texts;
+    all["live"] = json!({
+        "description": "How its live stream is; `null` without one.",
+        "anyOf": [{ "$ref": "#/components/schemas/LiveStream" }, { "type": "null" }],
+    });
+    let states = [IDLE].into_iter().chain(Live::ALL.map(Live::as_str));
+    let moment = json!({ "type": ["string", "null"], "format": "date-time" });
+    let live = json!({
+        "state": {
+            "type": "string", "enum": states.collect::<Vec<_>>(),
+            "description": "`idle`: nobody listens, so it is not read.",
+        },
+        "since": moment,
+        "stands_in": { "type": "boolean", "description": "Callers hear the tracks meanwhile." },
+        "problem": {
+            "type": ["string", "null"],
+            "description": "Why it broke off last, since somebody listens.",
+        },
+    });
     let list = json!({ "items": { "type": "array", "items": {
         "$ref": "#/components/schemas/Music",
     }}});
     vec![
         ("Music", whole(all)),
         ("MusicList", whole(list)),
+        ("LiveStream", whole(live)),
         ("NewMusic", object(&["name"], told.clone())),
         ("MusicPatch", object::<&str>(&[], told)),
     ]
@@ -205,5 +228,19 @@ async fn shown(api: &Api, class: &Class) -> Result<Value, Problem> {
         "queues": queues,
         "tracks": tracks::of(&api.db, &class.id).await?.len(),
         "used_by": admin::music::users(&api.db, &tenant, class).await?,
+        "live": stream.as_ref().map(|_| live(api, class)),
     }))
+}
+
+/// How the live stream of a class is.
+fn live(api: &Api, class: &Class) -> Value {
+    match api.beds.as_ref().and_then(|it| it.status(&class.id)) {
+        None => json!({ "state": IDLE, "since": null, "stands_in": false, "problem": null }),
+        Some(Status { state, since, stands_in, problem }) => json!({
+            "state": state.as_str(),
+            "since": super::moment(since),
+            "stands_in": stands_in,
+            "problem": problem,
+        }),
+    }
 }

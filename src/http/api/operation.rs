@@ -23,6 +23,8 @@ pub(super) struct Operation {
     /// It is about one tenant's things: a token for all of them has to say whose.
     pub(super) of_tenant: bool,
     pub(super) query: Vec<Parameter>,
+    /// Headers that it has to be sent with, or may be.
+    pub(super) headers: Vec<Parameter>,
     /// Takes `If-Match`.
     pub(super) conditional: bool,
     pub(super) body: Option<Body>,
@@ -32,11 +34,12 @@ pub(super) struct Operation {
     pub(super) handler: MethodRouter<Api>,
 }
 
-/// Something that may stand behind the `?`.
+/// Something that may stand behind the `?`, or is a header.
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
     pub(super) schema: Value,
+    pub(super) required: bool,
 }
 
 /// What is sent with the request.
@@ -46,8 +49,10 @@ pub(super) enum Body {
     Json(&'static str),
     /// A sound file, or a text to be spoken.
     Recording,
-    /// A sound file.
+    /// A sound file, or a form with one.
     Sound,
+    /// The next part of a file.
+    Piece,
 }
 
 /// What comes back when it is done.
@@ -61,6 +66,8 @@ pub(super) enum Answer {
     List(&'static str),
     /// Nothing but the status.
     Nothing(u16),
+    /// Nothing but the status, and how much of a file there is.
+    Offset,
     /// Sound, all of it or a part.
     Sound,
 }
@@ -85,6 +92,7 @@ impl Operation {
             scope,
             of_tenant: true,
             query: Vec::new(),
+            headers: Vec::new(),
             conditional: false,
             body: None,
             answers: Vec::new(),
@@ -98,8 +106,17 @@ impl Operation {
         Self { of_tenant: false, ..self }
     }
 
-    pub(super) fn asks(mut self, name: &'static str, what: &'static str, schema: Value) -> Self {
-        self.query.push(Parameter { name, what, schema });
+    pub(super) fn asks(self, name: &'static str, what: &'static str, schema: Value) -> Self {
+        self.asks_all([Parameter { name, what, schema, required: false }])
+    }
+
+    pub(super) fn asks_all(mut self, all: impl IntoIterator<Item = Parameter>) -> Self {
+        self.query.extend(all);
+        self
+    }
+
+    pub(super) fn reads(mut self, header: Parameter) -> Self {
+        self.headers.push(header);
         self
     }
 
@@ -141,6 +158,7 @@ impl Operation {
         match self.body {
             Some(Body::Json(_)) => all.extend([413, 415, 422]),
             Some(Body::Recording | Body::Sound) => all.extend([408, 413, 415, 422]),
+            Some(Body::Piece) => all.extend([408, 413, 415]),
             None => {}
         }
         if self.conditional {

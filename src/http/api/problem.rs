@@ -28,6 +28,7 @@ pub(super) enum Code {
     AtWork,
     Full,
     Contended,
+    Offset,
     Changed,
     TooLarge,
     MediaType,
@@ -53,6 +54,8 @@ pub(super) struct Problem {
     faults: Vec<Fault>,
     /// A header that goes with it, besides those that go with its code.
     header: Option<Box<(header::HeaderName, HeaderValue)>>,
+    /// Where a piece of a file was to begin, and where it would have.
+    offsets: Option<(u64, u64)>,
 }
 
 impl Code {
@@ -73,6 +76,7 @@ impl Code {
             Self::AtWork => ("at_work", StatusCode::CONFLICT),
             Self::Full => ("full", StatusCode::CONFLICT),
             Self::Contended => ("contended", StatusCode::CONFLICT),
+            Self::Offset => ("offset", StatusCode::CONFLICT),
             Self::Changed => ("changed", StatusCode::PRECONDITION_FAILED),
             Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::MediaType => ("media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -86,7 +90,7 @@ impl Code {
 
 impl Problem {
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), faults: Vec::new(), header: None }
+        Self { code, detail: detail.into(), faults: Vec::new(), header: None, offsets: None }
     }
 
     /// The one answer about what is not there, was removed, or is another tenant's.
@@ -113,6 +117,14 @@ impl Problem {
         Self { faults, ..Self::new(Code::Invalid, detail) }
     }
 
+    /// A piece of a file does not begin where the last one ended.
+    pub(super) fn elsewhere(expected: u64, provided: u64) -> Self {
+        let detail = format!("{expected} bytes are here, so the next part begins there");
+        let problem = Self::new(Code::Offset, detail);
+        let problem = Self { offsets: Some((expected, provided)), ..problem };
+        problem.with(header::HeaderName::from_static("upload-offset"), expected.into())
+    }
+
     /// It needs this header to be understood.
     pub(super) fn with(self, name: header::HeaderName, value: HeaderValue) -> Self {
         Self { header: Some(Box::new((name, value))), ..self }
@@ -123,7 +135,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (code, status) = self.code.told();
         let fault = |it: &Fault| json!({ "pointer": it.pointer, "detail": it.detail });
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": status.canonical_reason(),
             "status": status.as_u16(),
@@ -131,6 +143,10 @@ impl IntoResponse for Problem {
             "detail": self.detail,
             "errors": self.faults.iter().map(fault).collect::<Vec<_>>(),
         });
+        if let Some((expected, provided)) = self.offsets {
+            body["expected-offset"] = expected.into();
+            body["provided-offset"] = provided.into();
+        }
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut answer = (status, kind, body.to_string()).into_response();
         if let Some((name, value)) = self.header.map(|it| *it) {
@@ -152,6 +168,8 @@ pub(super) fn schema() -> Value {
         "properties": {
             "type": text, "title": text, "code": text, "detail": text,
             "status": { "type": "integer" },
+            "expected-offset": { "type": "integer" },
+            "provided-offset": { "type": "integer" },
             "errors": { "type": "array", "items": {
                 "type": "object",
                 "required": ["pointer", "detail"],

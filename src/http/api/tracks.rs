@@ -15,11 +15,11 @@ use super::{
     access::{Asked, At},
     description::{object, whole},
     fields::Fields,
+    files,
     music::{find as class, refused},
     operation::{Answer, Body, Operation},
     path::{Id, Pair},
     problem::{Code, Problem},
-    recording,
 };
 use crate::{
     admin,
@@ -37,7 +37,6 @@ pub(super) fn operations() -> Vec<Operation> {
     const ONE: &str = "/music/{class}/tracks/{track}";
     const SOUND: &str = "/music/{class}/tracks/{track}/preview";
     let scope = Scope::Music;
-    let text = |longest: usize| json!({ "type": "string", "maxLength": longest });
     vec![
         Operation::new((Method::GET, ALL), ("listTracks", "In their order."), scope, list)
             .answers(Answer::One(200, "Tracks")),
@@ -47,14 +46,7 @@ pub(super) fn operations() -> Vec<Operation> {
             scope,
             add,
         )
-        .asks(
-            "file",
-            "What the file is called; tells what it is where it has no header.",
-            text(255),
-        )
-        .asks("name", "What people call it; otherwise the file's name.", text(100))
-        .asks("description", "What else there is to say about it.", text(LONGEST_NOTE))
-        .asks("licence", "Under which terms it may be played.", text(LONGEST_NOTE))
+        .asks_all(files::parameters())
         .takes(Body::Sound)
         .answers(Answer::Made("Track"))
         .refuses(409),
@@ -127,26 +119,33 @@ async fn add(
     Extension(asked): Extension<Asked>,
     Id(id): Id,
     request: Request,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     let class = class(&api, &tenant, id).await?;
-    let text = |name| asked.one(name).unwrap_or_default().to_owned();
-    let file = asked.one("file").unwrap_or("a file");
-    let sent = admin::music::Sent {
-        file: file.to_owned(),
-        name: asked.one("name").map(str::to_owned),
-        description: text("description"),
-        licence: text("licence"),
-    };
-    let bytes = recording::music(request).await?;
+    let (sent, bytes) = files::received(request, &asked).await?;
     let Api { db, blobs, clock, .. } = &api;
     let added = admin::music::add(db, blobs, clock, &class.id, sent, bytes).await;
-    let track = added.map_err(|error| match error.is::<crate::blobs::BlobError>() {
+    let track = added.map_err(unkept)?;
+    made(&api, &class, &track).await
+}
+
+/// Why a file was not kept.
+pub(super) fn unkept(error: anyhow::Error) -> Problem {
+    match error.is::<crate::blobs::BlobError>() {
         true => error.into(),
         false => refused(error),
-    })?;
+    }
+}
+
+/// A track that has just been made of a file; somebody makes sound of it now.
+pub(super) async fn made(api: &Api, class: &Class, track: &TrackId) -> Result<Response, Problem> {
     api.bell.ring_all();
-    let place = [(header::LOCATION, format!("{ROOT}/music/{id}/tracks/{}", track.0))];
-    Ok((StatusCode::CREATED, place, Json(one(&api, &class, &track).await?)))
+    let place = [(header::LOCATION, address(class, track))];
+    Ok((StatusCode::CREATED, place, Json(one(api, class, track).await?)).into_response())
+}
+
+/// Where a track is.
+pub(super) fn address(class: &Class, track: &TrackId) -> String {
+    format!("{ROOT}/music/{}/tracks/{}", class.id.0, track.0)
 }
 
 async fn order(
@@ -156,7 +155,7 @@ async fn order(
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     let class = class(&api, &tenant, id).await?;
-    let wanted = fields.texts("tracks").unwrap_or_default();
+    let wanted = fields.needed_texts("tracks");
     let known = tracks::of(&api.db, &class.id).await?;
     if let Some(other) = wanted.iter().find(|it| !known.iter().any(|known| known.id.0 == **it)) {
         fields.fault::<()>("tracks", format!("there is no track {other:?}"));
@@ -233,7 +232,7 @@ pub(super) fn heard(sound: &[u8], asked: &HeaderMap) -> Result<Response, Problem
     Err(Problem::new(Code::Range, "the range lies outside of the recording"))
 }
 
-fn named(id: Uuid) -> TrackId {
+pub(super) fn named(id: Uuid) -> TrackId {
     TrackId(id.to_string())
 }
 

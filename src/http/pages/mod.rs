@@ -24,7 +24,7 @@ use bytes::Bytes;
 use minijinja::context;
 
 use super::Api;
-use crate::{hold::Beds, store::StoreError};
+use crate::store::StoreError;
 
 /// What the pages work on.
 #[derive(Clone)]
@@ -33,16 +33,14 @@ pub struct Pages {
     pub api: Api,
     /// What passwords are hashed with besides their own salt.
     pub pepper: Arc<[u8]>,
-    /// What plays, and how live streams are; without them nothing is told of those.
-    pub beds: Option<Beds>,
     /// What was listened to last, by the key of its blob: a player asks for it in pieces.
     heard: Arc<Mutex<Option<(String, Bytes)>>>,
 }
 
 impl Pages {
     /// Pages of what the API works on.
-    pub fn new(api: Api, pepper: Arc<[u8]>, beds: Option<Beds>) -> Self {
-        Self { api, pepper, beds, heard: Arc::default() }
+    pub fn new(api: Api, pepper: Arc<[u8]>) -> Self {
+        Self { api, pepper, heard: Arc::default() }
     }
 }
 

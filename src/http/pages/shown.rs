@@ -28,6 +28,13 @@ pub(super) fn page(name: &str, facts: Value) -> anyhow::Result<Html<String>> {
     Ok(Html(TEMPLATES.get_template(name)?.render(facts)?))
 }
 
+/// What is wrong, as a sentence.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|it| it.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
 /// What a page tells of whom it is shown to.
 pub(super) fn visitor(visitor: &Visitor) -> Value {
     context! {

@@ -105,6 +105,35 @@ fn a_pause_of_the_sender_is_silence_of_its_length_at_once() {
 }
 
 #[test]
+fn on_hold_no_time_goes_by_however_long_it_is() {
+    let mut tape = Tape::new(160);
+    for n in (0..50).filter(|n| *n != 48) {
+        tape.put(n * 20, n);
+    }
+    tape.jitter.hold(1_000, |it| tape.heard.extend(bytes(it)));
+    for now in (1_000..200_000).step_by(20) {
+        tape.pass(now);
+    }
+    assert_eq!(tape.heard.len(), 8_000, "what was held back is given out, and nothing else");
+    tape.jitter.resume(200_000);
+    // Their clock stood still or went on: who knows.
+    for n in 50..100 {
+        tape.put_as(199_020 + n * 20, n as u16, n * 160 + 40_000, n * 160);
+    }
+    let heard = tape.finish(201_020);
+    assert_eq!(heard.len(), 16_000);
+    assert_eq!(heard[8_000..], sent(8_000, 16_000));
+}
+
+#[test]
+fn who_hangs_up_on_hold_leaves_what_was_said_before_it() {
+    let mut tape = Tape::new(160);
+    tape.put(0, 0);
+    tape.jitter.hold(20, |_| {});
+    assert_eq!(tape.finish(60_000), sent(0, 160));
+}
+
+#[test]
 fn while_nothing_comes_silence_follows_the_clock_and_then_the_timestamp_decides() {
     let mut tape = Tape::new(160);
     tape.put(0, 0);

@@ -83,7 +83,7 @@ impl Early {
 }
 
 /// Waits until the caller gives up.
-pub(super) async fn cancelled(early: &mut Option<Early>) {
+pub(super) async fn cancelled(early: &mut Option<Box<Early>>) {
     if let Some(early) = early {
         // Its other end goes with the INVITE's entry at the desk, and that only with a CANCEL:
         // whoever answers takes this away too.
@@ -110,7 +110,7 @@ impl Leg {
             }
             self.wire.respond(early.invite.key.clone(), response).await;
         }
-        self.early = Some(early);
+        self.early = Some(Box::new(early));
     }
 
     /// The answer is wanted now.
@@ -182,7 +182,7 @@ impl Leg {
 
     async fn answer_early(&mut self) -> Step {
         let Some(early) = self.early.take() else { return Step::Stay };
-        if self.conclude(early).await { Step::Stay } else { Step::Over }
+        if self.conclude(*early).await { Step::Stay } else { Step::Over }
     }
 
     /// Sends the 200; `false` if the caller gave up before.

@@ -1,4 +1,4 @@
-//! Our end of a dialog: one task that hears what comes, answers it and keeps the time.
+//! Our end of a dialog: it hears what comes, answers it and keeps the time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Dialog, ORDERS, Order, SIGNALS, Signal,
+    Attended, Dialog, ORDERS, Order, Running, SIGNALS, Signal,
     early::{self, Early},
     refer::{self, Referred},
     vital::{self, Vital},
@@ -27,7 +27,7 @@ use crate::sip::{
     wire::{Way, Wire},
 };
 
-/// Our end of a dialog: the task's own state.
+/// Our end of a dialog: its own state.
 #[derive(Debug)]
 pub(in crate::sip) struct Leg {
     pub(super) wire: Wire,
@@ -40,11 +40,12 @@ pub(in crate::sip) struct Leg {
     /// `CSeq` of the last request they sent.
     pub(super) heard: Option<u32>,
     /// The INVITE, until it is answered.
-    pub(super) early: Option<Early>,
-    pub(super) unacked: Option<Unacked>,
+    // Boxed, like all that a call has for a moment only.
+    pub(super) early: Option<Box<Early>>,
+    pub(super) unacked: Option<Box<Unacked>>,
     /// A call we placed, or an INVITE of ours in this one: copies of its 200, each of which wants
     /// the ACK again.
-    pub(super) placed: Option<(mpsc::Receiver<TuEvent>, Request, Way)>,
+    pub(super) placed: Option<Box<Placed>>,
     /// A request of ours that waits for its answer.
     pub(super) asked: Option<vital::Asked>,
     /// A REFER of ours whose outcome is not known yet.
@@ -61,6 +62,9 @@ pub(in crate::sip) struct Leg {
     pub(super) leaving: bool,
     pub(super) place: Option<Place>,
 }
+
+/// Copies of the 200 to an INVITE of ours, and the ACK that each wants, with its way.
+pub(super) type Placed = (mpsc::Receiver<TuEvent>, Request, Way);
 
 /// A 200 to an INVITE, sent again until its ACK comes (RFC 3261 §13.3.1.4).
 #[derive(Debug)]
@@ -99,6 +103,8 @@ pub(in crate::sip) struct Manner {
     pub(in crate::sip) is_early: bool,
     /// What comes before the answer has to be acknowledged (RFC 3262).
     pub(in crate::sip) is_reliable: bool,
+    /// Whoever takes the call runs our end as well.
+    pub(in crate::sip) is_attended: bool,
 }
 
 pub(super) enum Step {
@@ -125,13 +131,6 @@ impl Leg {
         let inbox = leg.desk.open(leg.id.clone(), leg.path.source.ip());
         let call_id = String::from_utf8_lossy(&leg.path.call).into_owned();
         let (orders, told) = mpsc::channel(ORDERS);
-        let dialog = |media| Dialog {
-            media,
-            call_id,
-            is_early: manner.is_early,
-            signals,
-            orders: orders.clone(),
-        };
 
         let mut answered = None;
         if manner.is_early || manner.is_reliable {
@@ -143,15 +142,31 @@ impl Leg {
             leg.desk.close(&leg.id);
             return Err(Gone::Cancelled);
         }
-        tokio::spawn(leg.run(inbox, told));
-        if let Some(answered) = answered {
-            answered.await.map_err(|_| Gone::Incomplete)?;
-        }
-        let media = match media {
-            Some(media) => media,
-            None => agreement.await.map_err(|_| Gone::Incomplete)?,
+        let mut running: Running = Box::pin(Box::new(leg).run(inbox, told));
+        let agreeing = async {
+            if let Some(answered) = answered {
+                answered.await.ok()?;
+            }
+            match media {
+                Some(media) => Some(media),
+                None => agreement.await.ok(),
+            }
         };
-        Ok(dialog(media))
+        let agreed = tokio::select! {
+            biased;
+            agreed = agreeing => agreed,
+            () = &mut running => return Err(Gone::Incomplete),
+        };
+        // It goes on by itself also where nothing was agreed on: it has something to send yet.
+        let attended = match agreed.is_some() && manner.is_attended {
+            true => Attended::new(running),
+            false => {
+                tokio::spawn(running);
+                Attended::default()
+            }
+        };
+        let media = agreed.ok_or(Gone::Incomplete)?;
+        Ok(Dialog { media, call_id, is_early: manner.is_early, signals, orders, attended })
     }
 
     /// Our end of a call that came in, and its INVITE.
@@ -208,10 +223,11 @@ impl Leg {
         let inbox = leg.desk.open(leg.id.clone(), leg.path.source.ip());
         let (ack, way) = leg.path.request(Method::Ack, &leg.wire).await?;
         leg.wire.acknowledge(ack.clone(), way.clone()).await;
-        leg.placed = Some((responses, ack, way));
+        leg.placed = Some(Box::new((responses, ack, way)));
         let (orders, told) = mpsc::channel(ORDERS);
-        tokio::spawn(leg.run(inbox, told));
-        Some(Dialog { media, call_id, is_early: false, signals, orders })
+        tokio::spawn(Box::new(leg).run(inbox, told));
+        let attended = Attended::default();
+        Some(Dialog { media, call_id, is_early: false, signals, orders, attended })
     }
 
     fn new(
@@ -249,7 +265,7 @@ impl Leg {
     }
 
     async fn run(
-        mut self,
+        mut self: Box<Self>,
         mut inbox: mpsc::Receiver<Box<Arrival>>,
         mut orders: mpsc::Receiver<Order>,
     ) {
@@ -264,14 +280,14 @@ impl Leg {
                 order = orders.recv(), if !self.leaving => Box::pin(self.follow(order)).await,
                 () = early::cancelled(&mut self.early), if self.early.is_some() => Step::Over,
                 event = next(&mut self.placed), if self.placed.is_some() => {
-                    self.answered(event).await
+                    Box::pin(self.answered(event)).await
                 }
                 event = vital::heard(&mut self.asked), if self.asked.is_some() => {
-                    self.reassured(event).await
+                    Box::pin(self.reassured(event)).await
                 }
                 event = refer::heard(&mut self.referred) => self.refer_answered(event),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.on_time().await
+                    Box::pin(self.on_time()).await
                 }
             };
             match step {
@@ -373,7 +389,7 @@ impl Leg {
     /// When something is next to be done without anybody asking.
     fn due(&self) -> Option<Instant> {
         let unacked = self.unacked.as_ref().map(|it| it.copies.next);
-        let early = self.early.as_ref().map(Early::due);
+        let early = self.early.as_ref().map(|it| it.due());
         let vital = self.vital.as_ref().map(|it| it.due(self.asked.is_some()));
         let referred = self.referred.as_ref().map(Referred::due);
         [unacked, early, vital, referred].into_iter().flatten().min()
@@ -401,7 +417,7 @@ impl Leg {
 
     /// Another copy of the 200 to a call of ours: the ACK was lost.
     async fn answered(&mut self, event: Option<TuEvent>) -> Step {
-        match (event, &self.placed) {
+        match (event, self.placed.as_deref()) {
             (Some(TuEvent::Response(response)), Some((_, ack, way))) => {
                 let to = party(&response.headers, &HeaderName::To).and_then(|it| it.tag);
                 if to.as_deref() == Some(&self.id.theirs[..]) {
@@ -456,6 +472,6 @@ pub(super) fn takes_update(headers: &Headers) -> bool {
     lists(headers, &HeaderName::Allow, "UPDATE")
 }
 
-async fn next(placed: &mut Option<(mpsc::Receiver<TuEvent>, Request, Way)>) -> Option<TuEvent> {
+async fn next(placed: &mut Option<Box<Placed>>) -> Option<TuEvent> {
     placed.as_mut()?.0.recv().await
 }

@@ -92,23 +92,36 @@ impl Leg {
         Terms { secrecy, codecs }
     }
 
-    /// Our answer to their offer, or an offer of ours where theirs is missing.
+    /// Our answer to their offer, or an offer of ours where theirs is missing: of all that is spoken here,
+    /// as if the call were new (RFC 3261 §14.2), for it may be meant for somebody who was not in it so
+    /// far. What is spoken now comes first.
     pub(super) fn describe(&mut self, offer: Option<&Offer>) -> String {
-        match (offer, self.media) {
-            (Some(offer), _) => offer.answer(&mut self.session),
-            (None, Some(media)) => self.session.offer(&[media.codec]),
-            (None, None) => self.session.offer(&self.desk.codecs),
+        if let Some(offer) = offer {
+            return offer.answer(&mut self.session);
+        }
+        let spoken = self.media.map(|it| it.codec);
+        let all = self.only.as_ref().map_or(&self.desk.codecs[..], std::slice::from_ref);
+        let others = all.iter().copied().filter(|it| Some(*it) != spoken);
+        let codecs: Vec<_> = spoken.into_iter().chain(others).collect();
+        self.session.offer(&codecs)
+    }
+
+    /// An offer that changes nothing.
+    pub(super) fn describe_again(&mut self) -> String {
+        match self.media {
+            Some(media) => self.session.offer(&[media.codec]),
+            None => self.describe(None),
         }
     }
 
     /// Sends the 200 to an INVITE, and copies of it until the ACK comes.
     pub(super) async fn accept(&mut self, invite: &Arrival, response: Response, asks: bool) {
         self.wire.respond(invite.key.clone(), response.clone()).await;
-        self.unacked = Some(Unacked {
+        self.unacked = Some(Box::new(Unacked {
             copies: Copies::new(invite.key.clone(), response, self.wire.timers.t2, &self.wire),
             sequence: sequence(&invite.request).unwrap_or_default(),
             asks,
-        });
+        }));
     }
 
     /// Adds what was agreed on for signs of life, which are counted from now on.

@@ -113,7 +113,7 @@ impl Leg {
             add(&mut request.headers, name, value);
         }
         if method == Method::Invite {
-            let sdp = self.describe(None);
+            let sdp = self.describe_again();
             describe(&mut request.headers, &sdp);
             request.set_body(sdp.into());
         }
@@ -134,7 +134,7 @@ impl Leg {
         if asked.method == Method::Invite {
             if let Some((ack, way)) = self.path.request(Method::Ack, &self.wire).await {
                 self.wire.acknowledge(ack.clone(), way.clone()).await;
-                self.placed = Some((asked.responses, ack, way));
+                self.placed = Some(Box::new((asked.responses, ack, way)));
             }
             match self.session.agree(response.body(), asked.way.target.addr.ip()) {
                 Ok(media) => self.change(media),

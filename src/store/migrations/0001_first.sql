@@ -99,6 +99,22 @@ create table music_track (
 create index music_track_in_class on music_track (class, place, id);
 create index music_track_waiting on music_track (leased_until) where blob is null and problem is null;
 
+-- A file that arrives in pieces, and the track it is to be. What has come of it lies in a folder.
+create table upload (
+    id          text   primary key,            -- the track's, too
+    class       text   not null references music_class (id) on delete cascade,
+    name        text   not null,
+    description text   not null,
+    licence     text   not null,
+    kind        text,
+    original    text   not null,               -- the blob that it will be
+    length      bigint,                        -- of all of it in bytes, where that was said
+    arrived     bigint not null default 0,     -- bytes that are on disk
+    created     bigint not null
+);
+
+create index upload_in_class on upload (class);
+
 -- What is said to many: at an address of its own, and before and in hold music.
 create table announcement (
     id        text   primary key,

@@ -123,6 +123,9 @@ async fn another_tenants_things_are_not_there() {
     let sent = acme.ask(Method::POST, &tracks, &kind, tone()).await;
     let track = sent.is(201).id();
     stand.make_music().await;
+    let more = [("upload-complete", "?0")];
+    let uploads = format!("/music/{class}/uploads");
+    let upload = acme.ask(Method::POST, &uploads, &more, Body::empty()).await.is(201).id();
     acme.ask(Method::PUT, "/announcements/closed", &kind, tone()).await.is(200);
     let tenant = acme.get("/tenants").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
     let jobs = acme.get("/jobs").await.is(200).json();
@@ -136,6 +139,7 @@ async fn another_tenants_things_are_not_there() {
         ("{greeting}", &kept),
         ("{class}", &class),
         ("{track}", &track),
+        ("{upload}", &upload),
         ("{name}", &"closed".to_owned()),
         ("{kind}", &"busy".to_owned()),
     ];

@@ -58,6 +58,7 @@ async fn the_pages_for_the_open_network_have_no_api() {
             clock: stand.clock.clone(),
             bell: afterbeep::bell::Bell::default(),
             studio: super::studio(&stand.dir),
+            beds: None,
         }),
         beds: None,
         pages: None,

@@ -10,6 +10,7 @@ mod messages;
 mod music;
 mod schemathesis;
 mod tenants;
+mod uploads;
 mod verbs;
 
 use std::{
@@ -83,6 +84,7 @@ impl Stand {
             clock: clock.clone(),
             bell: afterbeep::bell::Bell::default(),
             studio: studio(&dir),
+            beds: None,
         };
         let site = http::router(Site {
             metrics: Arc::new(String::new),

@@ -5,6 +5,7 @@ use axum::{body::Body, http::Method};
 use serde_json::json;
 
 use super::{Client, Stand};
+use crate::pages::{FORM, form};
 
 /// A second of a tone.
 pub(super) fn tone() -> Vec<u8> {
@@ -50,6 +51,7 @@ async fn a_track_is_sent_made_heard_changed_ordered_and_taken_away() {
     let ids: Vec<_> = list["items"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
     assert_eq!(ids, [&json!(second), &json!(first)]);
     client.post(&order, json!({ "tracks": ["nobody"] })).await.refused(422, "invalid");
+    client.post(&order, json!({})).await.refused(422, "invalid");
     let track = format!("/music/{class}/tracks/{second}");
     let changed = client.patch(&track, json!({ "name": "Deux", "description": "slow" })).await;
     assert_eq!(changed.is(200).json()["name"], "Deux");
@@ -106,4 +108,71 @@ async fn a_class_says_who_uses_it() {
     client.post("/music", json!({ "name": "jazz" })).await.refused(409, "taken");
     client.post("/music", json!({ "name": "Jazz!" })).await.refused(422, "invalid");
     client.post("/music", json!({ "name": "waltz", "every": 0 })).await.refused(422, "invalid");
+}
+
+async fn send_form(client: &Client, class: &str, parts: &[(&str, &str, &[u8])]) -> super::Answer {
+    let kind = [("content-type", FORM)];
+    client.ask(Method::POST, &format!("/music/{class}/tracks"), &kind, form(parts)).await
+}
+
+#[tokio::test]
+async fn a_track_can_be_sent_as_a_form() {
+    let stand = Stand::new().await;
+    let client = stand.of("acme").await;
+    let class = client.post("/music", json!({ "name": "jazz" })).await.is(201).id();
+    // Larger than what a framework takes by itself.
+    let sound = tone().repeat(100);
+    let file = ("file", "Blue Train.wav", &*sound);
+    let told: [(&str, _, &[u8]); 2] =
+        [("description", "", b"slow"), ("licence", "", "© CC0".as_bytes())];
+    let track = send_form(&client, &class, &[told[0], file, told[1]]).await.is(201);
+    let id = track.id();
+    let place = format!("/api/v1/music/{class}/tracks/{id}");
+    assert_eq!(track.header("location"), place);
+    let track = track.json();
+    assert_eq!((&track["name"], &track["description"]), (&json!("Blue Train"), &json!("slow")));
+    assert_eq!(track["licence"], "© CC0");
+    let original = format!("originals/{id}.file");
+    assert_eq!(stand.blobs.get(&original).await.unwrap(), sound);
+    let named = [file, ("name", "", b"Other".as_slice())];
+    let named = send_form(&client, &class, &named).await.is(201).json();
+    assert_eq!(named["name"], "Other");
+
+    let count = stand.blobs.list().await.unwrap().len();
+    let pointer = async |parts: &[(&str, &str, &[u8])]| {
+        let refused = send_form(&client, &class, parts).await.refused(422, "invalid");
+        refused["errors"][0]["pointer"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(pointer(&[told[0]]).await, "/file");
+    assert_eq!(pointer(&[("file", "", b"text")]).await, "/file");
+    assert_eq!(pointer(&[file, file]).await, "/file");
+    assert_eq!(pointer(&[("name", "name.wav", b"x"), file]).await, "/name");
+    assert_eq!(pointer(&[("a/b", "", b"x"), file]).await, "/a~1b");
+    send_form(&client, &class, &[("name", "", b"\0"), file]).await.refused(422, "invalid");
+    let kind = [("content-type", "multipart/form-data")];
+    let edgeless = client.ask(Method::POST, &format!("/music/{class}/tracks"), &kind, "x").await;
+    edgeless.refused(400, "malformed");
+    let kind = [("content-type", FORM)];
+    let half =
+        "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nhalf";
+    let half = client.ask(Method::POST, &format!("/music/{class}/tracks"), &kind, half).await;
+    half.refused(400, "malformed");
+    assert_eq!(
+        stand.blobs.list().await.unwrap().len(),
+        count,
+        "something is left of what was refused"
+    );
+}
+
+#[tokio::test]
+async fn a_class_with_a_live_stream_that_nobody_hears_says_so() {
+    let stand = Stand::new().await;
+    let client = stand.of("acme").await;
+    let stream = json!({ "name": "radio", "stream": "http://radio.example/live.mp3" });
+    let class = client.post("/music", stream).await.is(201).json();
+    let idle = json!({ "state": "idle", "since": null, "stands_in": false, "problem": null });
+    assert_eq!(class["live"], idle);
+    let path = format!("/music/{}", class["id"].as_str().unwrap());
+    let none = client.patch(&path, json!({ "stream": null })).await.is(200).json();
+    assert_eq!(none["live"], json!(null));
 }

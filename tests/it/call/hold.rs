@@ -1,16 +1,9 @@
 //! What callers hear who are put on hold, and announcements.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
 use std::time::Duration;
 
 use afterbeep::audio::wav;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 use super::{DEAF, decoded, share_at};
 use crate::house::House;
@@ -18,9 +11,9 @@ use crate::phone::richer::Manner;
 use crate::phone::{Call, FRAME, Phone};
 
 /// The tones that tracks are made of.
-const LOW: f64 = 440.0;
-const MIDDLE: f64 = 800.0;
-const HIGH: f64 = 1_240.0;
+pub(crate) const LOW: f64 = 440.0;
+pub(crate) const MIDDLE: f64 = 800.0;
+pub(crate) const HIGH: f64 = 1_240.0;
 
 #[tokio::test]
 async fn who_is_put_on_hold_hears_track_after_track_without_a_gap() {
@@ -42,6 +35,29 @@ async fn who_is_put_on_hold_hears_track_after_track_without_a_gap() {
             assert!(is.abs_diff(should) <= 60, "{is} ms, not {should}");
         }
     }
+}
+
+#[tokio::test]
+async fn by_chance_each_track_is_heard_once_a_round_and_none_twice_in_a_row() {
+    let house = House::start(DEAF);
+    add(&house, "default", &[("low", LOW, 600), ("middle", MIDDLE, 600), ("high", HIGH, 600)]);
+    house.run(&["moh", "set", "--shuffle", "yes"]);
+    let mut orders = std::collections::HashSet::new();
+    for _ in 0..3 {
+        let mut call = call(&house, "moh").await;
+        let heard = told(&listen(&mut call, 5_600).await);
+        call.hang_up().await.unwrap();
+        // Two of the same would sound as one.
+        assert!(heard.len() >= 9, "{heard:?}");
+        for round in heard[..9].chunks(3) {
+            let mut all = round.to_vec();
+            all.sort_by(f64::total_cmp);
+            assert_eq!(all, [LOW, MIDDLE, HIGH], "{heard:?}");
+            orders.insert(round.iter().map(|it| *it as u32).collect::<Vec<_>>());
+        }
+    }
+    // Nine rounds are the same by chance once in a million times.
+    assert!(orders.len() > 1, "it is always {orders:?}");
 }
 
 #[tokio::test]
@@ -188,7 +204,7 @@ async fn music_can_be_heard_before_the_call_is_answered() {
 #[tokio::test]
 async fn no_mailbox_has_a_number_whose_calls_hear_music() {
     let house = House::start(DEAF);
-    for number in ["moh", "MOH-jazz", "annc", "announce-closed"] {
+    for number in ["moh", "MOH-jazz", "annc", "announce-closed", "record-closed"] {
         let refused = house.refused(&["mailbox", "add", number, "--name", "Ann"]);
         assert!(refused.contains("music"), "{refused}");
     }
@@ -206,7 +222,7 @@ async fn a_file_that_is_no_music_is_refused_with_a_sentence() {
     assert!(!house.run(&["moh", "list", "--class", "default"]).contains("page"));
 }
 
-async fn call(house: &House, user: &str) -> Call {
+pub(super) async fn call(house: &House, user: &str) -> Call {
     call_wishing(house, user, "").await.unwrap()
 }
 
@@ -217,14 +233,14 @@ async fn call_wishing(house: &House, user: &str, wish: &str) -> Result<Call, u16
 }
 
 /// Makes tracks of tones, of so many milliseconds each.
-fn add(house: &House, class: &str, tracks: &[(&str, f64, usize)]) {
+pub(crate) fn add(house: &House, class: &str, tracks: &[(&str, f64, usize)]) {
     for (name, hz, ms) in tracks {
         let file = tone(house, name, *hz, *ms);
         house.run(&["moh", "add", "--class", class, file.to_str().unwrap()]);
     }
 }
 
-fn tone(house: &House, name: &str, hz: f64, ms: usize) -> PathBuf {
+pub(crate) fn tone(house: &House, name: &str, hz: f64, ms: usize) -> PathBuf {
     let turn = std::f64::consts::TAU * hz / 16_000.0;
     let samples = (0..ms * 16).map(|at| ((turn * at as f64).sin() * 8_000.0) as i16);
     let file = house.dir.path().join(format!("{name}.wav"));
@@ -233,7 +249,7 @@ fn tone(house: &House, name: &str, hz: f64, ms: usize) -> PathBuf {
 }
 
 /// So many milliseconds of what is heard.
-async fn listen(call: &mut Call, ms: usize) -> Vec<i16> {
+pub(crate) async fn listen(call: &mut Call, ms: usize) -> Vec<i16> {
     let mut heard = Vec::new();
     call.hear(|frame| {
         heard.extend_from_slice(frame);
@@ -245,7 +261,7 @@ async fn listen(call: &mut Call, ms: usize) -> Vec<i16> {
 }
 
 /// The tones that are heard one after the other, and for how many milliseconds each.
-fn tones(heard: &[i16]) -> Vec<(f64, usize)> {
+pub(super) fn tones(heard: &[i16]) -> Vec<(f64, usize)> {
     let mut tones: Vec<(f64, usize)> = Vec::new();
     for frame in heard.chunks_exact(FRAME) {
         let hz = [LOW, MIDDLE, HIGH].into_iter().find(|hz| share_at(*hz, frame) > 0.8);
@@ -259,174 +275,10 @@ fn tones(heard: &[i16]) -> Vec<(f64, usize)> {
     tones
 }
 
-fn told(heard: &[i16]) -> Vec<f64> {
+pub(crate) fn told(heard: &[i16]) -> Vec<f64> {
     tones(heard).into_iter().map(|it| it.0).collect()
 }
 
-fn lengths(heard: &[i16]) -> Vec<usize> {
+pub(super) fn lengths(heard: &[i16]) -> Vec<usize> {
     tones(heard).into_iter().map(|it| it.1).collect()
-}
-
-/// Phone systems read addresses as well: whatever they read, it is the same music, at its own pace.
-#[tokio::test]
-async fn hold_music_is_a_stream_without_end_in_three_forms() {
-    let house = House::start(DEAF);
-    add(&house, "default", &[("low", LOW, 1_000), ("middle", MIDDLE, 1_000)]);
-    add(&house, "jazz", &[("high", HIGH, 1_000)]);
-    for (path, kind, expected) in [
-        ("/moh/default.wav", "audio/wav", &[LOW, MIDDLE, LOW][..]),
-        ("/moh/default.opus", "audio/ogg", &[LOW, MIDDLE, LOW]),
-        ("/moh/default.mp3", "audio/mpeg", &[LOW, MIDDLE, LOW]),
-        ("/moh/jazz.mp3?tenant=default", "audio/mpeg", &[HIGH]),
-    ] {
-        let began = std::time::Instant::now();
-        let (told, file) = read(&house, path, Duration::from_secs(2)).await;
-        assert_eq!(told, kind, "{path}");
-        let sound = afterbeep::decode::worker::decoded(file).unwrap();
-        let narrow = afterbeep::audio::resample::resample(&sound, 16_000, 8_000);
-        let ms = narrow.len() / 8;
-        let most = began.elapsed().as_millis() as usize + 1_500;
-        assert!((2_200..most).contains(&ms), "{path}: {ms} ms of {most}");
-        assert_eq!(self::told(&narrow), expected, "{path}: {:?}", lengths(&narrow));
-    }
-    for nowhere in
-        ["/moh/waltz.wav", "/moh/default.au", "/moh/default", "/moh/default.wav?tenant=x"]
-    {
-        assert_eq!(house.get(nowhere).await.0, 404, "{nowhere}");
-    }
-}
-
-/// What comes of a stream within a time, and what it says it is.
-async fn read(house: &House, path: &str, time: Duration) -> (String, Vec<u8>) {
-    let url = format!("http://{}{path}", house.http);
-    let mut answer = crate::house::browser().get(url).send().await.unwrap();
-    assert_eq!(answer.status(), 200, "{path}");
-    let told = answer.headers()["content-type"].to_str().unwrap().to_owned();
-    let mut file = Vec::new();
-    let reading = async {
-        while let Some(some) = answer.chunk().await.unwrap() {
-            file.extend_from_slice(&some);
-        }
-    };
-    assert!(tokio::time::timeout(time, reading).await.is_err(), "{path} ended");
-    (told, file)
-}
-
-/// Somebody's radio: a tone without end, which can fall silent, go away and come back.
-struct Radio {
-    address: std::net::SocketAddr,
-    mood: Arc<AtomicU8>,
-}
-
-const PLAYING: u8 = 0;
-const SILENT: u8 = 1;
-const AWAY: u8 = 2;
-
-impl Radio {
-    async fn start(hz: f64) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mood = Arc::new(AtomicU8::new(PLAYING));
-        let radio = Self { address, mood: mood.clone() };
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(play(stream, hz, mood.clone()));
-            }
-        });
-        radio
-    }
-
-    fn is(&self, mood: u8) {
-        self.mood.store(mood, Ordering::Relaxed);
-    }
-}
-
-/// Sends a WAV at the pace it is heard, one second ahead.
-async fn play(mut stream: TcpStream, hz: f64, mood: Arc<AtomicU8>) -> std::io::Result<()> {
-    let (mut asked, mut some) = (Vec::new(), [0; 1_024]);
-    while !asked.ends_with(b"\r\n\r\n") {
-        let length = stream.read(&mut some).await?;
-        asked.extend_from_slice(&some[..length]);
-        if length == 0 {
-            return Ok(());
-        }
-    }
-    let mut head = wav::to_wav(&[], 8_000);
-    for at in [4, 40] {
-        head[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
-    }
-    let answer = "HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nConnection: close\r\n\r\n";
-    stream.write_all(answer.as_bytes()).await?;
-    stream.write_all(&head).await?;
-    let turn = std::f64::consts::TAU * hz / 8_000.0;
-    let mut pace = tokio::time::interval(Duration::from_millis(100));
-    for step in 0_u32.. {
-        if step >= 10 {
-            pace.tick().await;
-        }
-        let loud = match mood.load(Ordering::Relaxed) {
-            AWAY => return Ok(()),
-            SILENT => 0.0,
-            _ => 5_000.0,
-        };
-        let samples = (0..800).map(|at| f64::from(step * 800 + at) * turn);
-        let bytes = samples.flat_map(|it| ((it.sin() * loud) as i16).to_le_bytes());
-        stream.write_all(&bytes.collect::<Vec<_>>()).await?;
-    }
-    Ok(())
-}
-
-/// Listens until the last second of what is heard is this tone.
-async fn until(call: &mut Call, hz: f64) -> Duration {
-    let began = std::time::Instant::now();
-    let mut last = VecDeque::new();
-    call.hear(|frame| {
-        last.extend(decoded(frame));
-        let excess = last.len().saturating_sub(8_000);
-        last.drain(..excess);
-        excess > 0
-            && told(last.make_contiguous()) == [hz]
-            && share_at(hz, last.make_contiguous()) > 0.8
-    })
-    .await
-    .unwrap();
-    began.elapsed()
-}
-
-// The radio plays while a verb is waited for.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_live_stream_is_heard_and_the_tracks_while_it_is_silent_or_away() {
-    let radio = Radio::start(MIDDLE).await;
-    let house = House::start(&format!("{DEAF}[music]\nstreams = [\"{}\"]\n", radio.address));
-    add(&house, "radio", &[("low", LOW, 3_000)]);
-    let url = format!("http://{}/live.wav", radio.address);
-    let said = house.run(&["moh", "check-stream", &url]);
-    assert!(said.contains("Sound comes of it"), "{said}");
-    house.run(&["moh", "set", "--class", "radio", "--stream", &url]);
-
-    let mut call = call(&house, "moh-radio").await;
-    until(&mut call, MIDDLE).await;
-    radio.is(AWAY);
-    let gone = until(&mut call, LOW).await;
-    assert!(gone < Duration::from_secs(8), "{gone:?} until the tracks were heard");
-    radio.is(PLAYING);
-    until(&mut call, MIDDLE).await;
-    radio.is(SILENT);
-    until(&mut call, LOW).await;
-    radio.is(PLAYING);
-    until(&mut call, MIDDLE).await;
-    // Who listens already hears it, too, when it is no longer wanted.
-    house.run(&["moh", "set", "--class", "radio", "--stream", "none"]);
-    until(&mut call, LOW).await;
-    call.hang_up().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_stream_of_the_private_network_is_not_read_unless_it_is_named() {
-    let radio = Radio::start(MIDDLE).await;
-    let house = House::start(DEAF);
-    let url = format!("http://{}/live.wav", radio.address);
-    let refused = house.refused(&["moh", "check-stream", &url]);
-    assert!(refused.contains("[music] streams"), "{refused}");
-    assert!(house.refused(&["moh", "check-stream", "file:///etc/passwd"]).contains("http"));
 }

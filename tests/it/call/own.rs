@@ -239,7 +239,7 @@ async fn a_message_is_heard_faster() {
 }
 
 /// How much the most similar stretch is like it: 1 is the same but for loudness.
-fn likeness(of: &[i16], within: &[i16]) -> f64 {
+pub(super) fn likeness(of: &[i16], within: &[i16]) -> f64 {
     let energy = |it: &[i16]| it.iter().map(|&it| f64::from(it).powi(2)).sum::<f64>().max(1.0);
     let whole = energy(of);
     let like = |it: &[i16]| {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use afterbeep::audio::wav;
 
-use super::{DEAF, assert_heard, decoded, place, steadily, the_message, words};
+use super::{DEAF, assert_heard, assert_quiet, decoded, place, steadily, the_message, words};
 use crate::certificate::Certificate;
 use crate::house::{House, PATIENCE};
 use crate::phone::Phone;
@@ -14,14 +14,14 @@ use crate::phone::secret::{KEY, Secret};
 use crate::phone::secure::gate;
 
 /// A house that takes calls over TLS.
-fn secured(rtp: &str) -> (Certificate, House) {
+pub(super) fn secured(rtp: &str) -> (Certificate, House) {
     let certificate = Certificate::new();
     let house = House::start(&format!("[rtp]\n{rtp}\n{}{DEAF}", certificate.settings()));
     (certificate, house)
 }
 
 /// A phone that encrypts, and says so.
-async fn secret_phone() -> Phone {
+pub(super) async fn secret_phone() -> Phone {
     let key: [u8; KEY] = rand::random();
     let mut phone = Phone::new().await.unwrap();
     phone.secret = Some(Secret::new(&key, &key));
@@ -101,14 +101,17 @@ async fn hold_and_resume_go_on_under_the_same_keys() {
         let mut call = secret_phone().await.call(server, "1000").await.unwrap().unwrap();
         call.skip_to_beep().await.unwrap();
         let said = words(2);
-        call.speak(&said[..8_000]).await.unwrap();
-        call.renegotiate("sendrecv").await.unwrap();
-        call.speak(&said[8_000..]).await.unwrap();
+        let (before, after) = said.split_at(8_000);
+        call.speak(before).await.unwrap();
+        call.renegotiate("sendonly").await.unwrap();
+        call.speak(&words(4)[16_000..]).await.unwrap();
+        call.move_sound().await.unwrap();
+        call.speak(after).await.unwrap();
         call.hang_up().await.unwrap();
         let stored = house.sound(the_message(&house).await.id);
-        for half in [&said[..8_000], &said[8_000..]] {
-            assert!(place(&decoded(half), &stored).is_some(), "a part of it is missing");
-        }
+        let first = place(&decoded(before), &stored).expect("what was said before the hold");
+        let second = place(&decoded(after), &stored).expect("what was said after it");
+        assert_quiet(&stored[first + before.len()..second], 8_000);
     })
     .await;
 }

@@ -189,6 +189,7 @@ pub(crate) fn describe(action: &Action) -> String {
         Action::Keep { take, what, days: Some(days) } => {
             format!("keep {} as {what:?} for {days} days", told(take))
         }
+        Action::Announce(take) => format!("announce {}", told(take)),
         Action::Remove(what) => format!("remove {what:?}"),
         Action::ChangePin(pin) => format!("change the PIN to {}", pin.reveal()),
         Action::Find(numbers) => format!("find {}", numbers.join(" ")),

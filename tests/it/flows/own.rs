@@ -131,6 +131,58 @@ fn hanging_up_in_the_first_call_changes_nothing() {
     );
 }
 
+#[test]
+fn an_announcement_is_spoken_by_who_may_and_then_the_call_is_over() {
+    let mut flow = announcing();
+    flow.on(Event::LoggedIn);
+    let told: Vec<_> =
+        flow.on(Event::Opened(contents("store: opened"))).iter().map(describe).collect();
+    assert_eq!(told, ["say NotDone", "say Goodbye", "hang up"], "this owner may not");
+    conversation(
+        allowed(),
+        "
+        caller: presses #
+        server: stop
+        caller: spoke 6s
+        server: REVIEW
+        caller: presses 3
+        server: discard 6s, say SpeakGreeting, beep, dictate
+        caller: presses #
+        server: stop
+        caller: spoke 5s
+        server: REVIEW
+        caller: presses 1
+        server: announce 5s
+        store: done
+        server: say RecordingKept, say Goodbye, hang up
+    ",
+    );
+}
+
+#[test]
+fn an_announcement_that_is_not_kept_is_gone() {
+    conversation(
+        allowed(),
+        "
+        caller: hangs up
+        server: stop
+        caller: spoke 2s
+        server: discard 2s
+    ",
+    );
+    conversation(
+        allowed(),
+        "
+        caller: presses #
+        server: stop
+        caller: spoke 6s
+        server: REVIEW
+        caller: presses *
+        server: discard 6s, say Goodbye, hang up
+    ",
+    );
+}
+
 proptest! {
     /// Whatever is pressed, each take is kept or discarded once, and after hanging up nothing changes.
     #[test]
@@ -193,6 +245,27 @@ fn owner(spoken: &[Spoken]) -> Flow {
         Flow::Retrieval(Box::new(Retrieval::owner(Settings::default(), Policy::default())));
     flow.on(Event::Start);
     flow.on(Event::Opened(Contents { spoken: spoken.to_vec(), ..contents("store: opened") }));
+    flow
+}
+
+/// At a number where an announcement is spoken, with number and PIN typed.
+fn announcing() -> Flow {
+    let retrieval = Retrieval::stranger(Settings::default(), Policy::default());
+    let mut flow = Flow::Retrieval(Box::new(retrieval.announcing()));
+    flow.on(Event::Start);
+    for key in "1#1#".chars() {
+        flow.on(Event::Key(key));
+    }
+    flow
+}
+
+/// The same of an owner who may, while they speak.
+fn allowed() -> Flow {
+    let mut flow = announcing();
+    flow.on(Event::LoggedIn);
+    let asked = flow.on(Event::Opened(Contents { announces: true, ..contents("store: opened") }));
+    assert_eq!(describe(&asked[0]), "say SpeakGreeting");
+    flow.on(Event::Recording);
     flow
 }
 

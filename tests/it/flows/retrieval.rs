@@ -335,5 +335,6 @@ pub(crate) fn contents(line: &str) -> Contents {
         play_cid: false,
         newest_first: false,
         confirm_delete: false,
+        announces: false,
     }
 }

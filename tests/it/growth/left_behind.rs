@@ -1,4 +1,5 @@
-//! Recordings of purged messages that a crash kept from being deleted with them.
+//! What a crash left behind: recordings of purged messages that were not deleted with them, and music that
+//! no row names.
 
 use std::time::Duration;
 
@@ -8,12 +9,18 @@ use afterbeep::jobs;
 use afterbeep::mailbox::{
     Caller, Envelope, MailboxId, MessageId, Reason, Settings, TenantId, Timestamp,
 };
+use afterbeep::music::{Class, ClassId, TrackId};
 use afterbeep::store::messages::{self, Filing};
 use afterbeep::store::{
     Db,
+    announcements::{self, Announcement},
     mailboxes::{self, Entry},
+    music,
     tenants::{self, Tenant},
+    tracks::{self, Made, New},
+    uploads::{self, Upload},
 };
+use uuid::Uuid;
 
 use crate::s3::S3;
 
@@ -94,4 +101,80 @@ async fn what_a_purged_message_left_in_s3_or_here_is_found_and_nothing_else_is_t
     left.sort();
     assert_eq!(blobs.list().await.unwrap(), left);
     assert_eq!(s3.keys().into_iter().collect::<Vec<_>>(), left);
+}
+
+const HOUR: u64 = 3_600;
+
+/// An id that was made so many hours before [`NOW`].
+fn id(hours: u64) -> Uuid {
+    let seconds = NOW.0 as u64 / 1_000 - hours * HOUR;
+    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0))
+}
+
+fn track(hours: u64) -> New {
+    let id = id(hours);
+    New {
+        id: TrackId(id.to_string()),
+        name: "Blue Train".into(),
+        description: String::new(),
+        licence: String::new(),
+        kind: None,
+        original: blobs::original(&id),
+    }
+}
+
+/// A database that is thirty days old, with music that somebody has; their keys.
+async fn furnished(db: &Db) -> Vec<String> {
+    let (tenant, settings) = (TenantId("t".into()), Settings::default());
+    let default = Tenant { id: tenant.clone(), name: "default".into(), sip_domain: None, settings };
+    let begun = NOW - Duration::from_secs(30 * 24 * HOUR);
+    tenants::add(db, &default, begun).await.unwrap();
+    let (id_of_class, name) = (ClassId("c".into()), "jazz".into());
+    let class = Class { id: id_of_class, tenant: tenant.clone(), name, manner: Default::default() };
+    music::add(db, &class, NOW).await.unwrap();
+    let (made, coming) = (track(200), track(300));
+    tracks::add(db, &class.id, &made, NOW).await.unwrap();
+    let claimed = tracks::claim(db, NOW, Duration::from_secs(60)).await.unwrap().unwrap();
+    let (length, blob) = (Duration::from_secs(9), blobs::music(&id(150)));
+    let sound = Made { blob: blob.clone(), length, loudness: 0, peaks: vec![] };
+    assert!(tracks::made(db, &claimed, &sound).await.unwrap());
+    let said =
+        Announcement { name: "closed".into(), script: None, blob: blobs::music(&id(400)), length };
+    announcements::set(db, &tenant, "a", &said, NOW).await.unwrap();
+    let upload = Upload { track: coming.clone(), length: None, arrived: 0, begun: NOW };
+    uploads::begin(db, &tenant, &class.id, &upload).await.unwrap();
+    vec![made.original, blob, said.blob, coming.original]
+}
+
+#[tokio::test]
+async fn music_that_no_row_names_is_removed_once_it_is_old_enough_here_and_in_s3() {
+    let s3 = S3::start().await;
+    for remote in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("blobs");
+        let blobs = match remote {
+            true => Blobs::connect(&s3.settings(), &folder).unwrap(),
+            false => Blobs::open(&folder).unwrap(),
+        };
+        let db = Db::open(&dir.path().join("afterbeep.db")).await.unwrap();
+        let mut left = furnished(&db).await;
+        // Written a moment ago: its row may come yet. And older than the database, so another's.
+        left.extend([blobs::music(&id(1)), blobs::original(&id(47)), blobs::music(&id(31 * 24))]);
+        // What is played of a message is swept elsewhere.
+        left.extend([blobs::greeting(&id(100)), blobs::message(&MessageId(id(100)))]);
+        let gone = [blobs::music(&id(49)), blobs::original(&id(100)), blobs::original(&id(49))];
+        for key in left.iter().chain(&gone) {
+            blobs.put(key, "sound".into()).await.unwrap();
+        }
+        if remote {
+            blobs.upload(&gone[0]).await.unwrap();
+            in_s3(&blobs, &gone[1]).await;
+            in_s3(&blobs, &left[0]).await;
+        }
+        assert_eq!(jobs::remains::music(&db, &blobs, NOW).await.unwrap(), gone.len());
+        left.sort();
+        assert_eq!(blobs.list().await.unwrap(), left);
+        assert!(gone.iter().all(|it| !s3.file(it).exists()));
+        assert_eq!(jobs::remains::music(&db, &blobs, NOW).await.unwrap(), 0);
+    }
 }

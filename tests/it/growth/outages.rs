@@ -1,5 +1,8 @@
 //! The whole house on PostgreSQL and S3, with each of them taken away while people call.
 
+use std::time::{Duration, Instant};
+
+use crate::call::hold::{HIGH, LOW, MIDDLE, add, listen, told, tone};
 use crate::call::{assert_heard, words};
 use crate::house::{Bare, House};
 use crate::phone::{Call, Phone, header};
@@ -81,6 +84,66 @@ async fn a_call_under_way_when_the_database_restarts_is_filed_when_it_is_back() 
     assert_heard(&house.sound(messages[0].id), &words(2));
     house.page("/metrics", "afterbeep_spool_kept 0").await;
     house.page("/readyz", "\"ready\":true").await;
+}
+
+/// Whoever is on hold has no use for a database: they hear track after track and what is said between them,
+/// and so does whoever is put on hold meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hold_music_goes_on_without_the_database_and_begins_without_it_too() {
+    let cluster = Cluster::start();
+    let url = cluster.database().await;
+    let house = House::start(&format!("[store]\nurl = {url:?}\n{DEAF}"));
+    add(&house, "default", &[("low", LOW, 1_000), ("middle", MIDDLE, 1_000)]);
+    let file = tone(&house, "patience", HIGH, 1_000);
+    house.run(&["announcement", "set", "patience", "--file", file.to_str().unwrap()]);
+    let said = ["--intro", "patience", "--announcement", "patience", "--every", "2"];
+    house.run(&[&["moh", "set"][..], &said].concat());
+
+    let mut held = on_hold(&house).await;
+    assert_eq!(told(&listen(&mut held, 1_500).await), [HIGH, LOW]);
+    let stopping = tokio::task::spawn_blocking(move || {
+        let mut cluster = cluster;
+        cluster.stop("QUIT");
+        cluster
+    });
+    // Longer than what is there ahead of time.
+    let (first, second) = (music(&mut held).await, music(&mut held).await);
+    let mut cluster = stopping.await.unwrap();
+    assert_eq!(first[..3], second[..3], "something else is heard without the database");
+    let began = Instant::now();
+    let mut new = on_hold(&house).await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?} until it began", began.elapsed());
+    assert_eq!(told(&listen(&mut new, 4_000).await), [HIGH, LOW, MIDDLE, HIGH]);
+    held.hang_up().await.unwrap();
+    new.hang_up().await.unwrap();
+    house.page("/readyz", "The database cannot be written").await;
+
+    // When it is back, what it says counts.
+    cluster.begin();
+    house.run(&["moh", "set", "--enabled", "no"]);
+    until("hold music is off", async || {
+        let called = Phone::new().await.unwrap().call(house.sip, "moh").await.unwrap();
+        match called {
+            Ok(call) => call.hang_up().await.map(|_| false).unwrap(),
+            Err(refused) => refused.status == 480,
+        }
+    })
+    .await;
+}
+
+async fn on_hold(house: &House) -> Call {
+    Phone::new().await.unwrap().call(house.sip, "moh").await.unwrap().unwrap()
+}
+
+/// What is heard for nine seconds, without a gap: four tones in a row, the announcement first.
+async fn music(held: &mut Call) -> [f64; 4] {
+    let began = Instant::now();
+    let heard = listen(held, 9_000).await;
+    let late = began.elapsed().saturating_sub(Duration::from_secs(9));
+    assert!(late < Duration::from_millis(600), "nothing was heard for {late:?}");
+    let told = told(&heard);
+    let first = told.iter().position(|it| *it == HIGH).expect("nothing is announced any more");
+    told[first..first + 4].try_into().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use super::Scene;
+use super::case::{Case, Scene};
 use super::table::Row;
 
 const WIDTH: f64 = 640.0;
@@ -15,23 +15,31 @@ const EDGE: f64 = 60.0;
 /// One line of a picture: what it is, and a point for each number of calls.
 type Curve = (&'static str, Vec<(f64, f64)>);
 
+/// Whether a case is on a curve.
+type IsOn = fn(&Case) -> bool;
+
+/// The curves there are: a name, and which cases are on it.
+const CURVES: [(&str, IsOn); 3] = [
+    ("recording", |it| it.scene == Scene::Record),
+    ("listening", |it| it.scene == Scene::Listen && it.realtime && !it.shared),
+    ("listening, normal priority", |it| it.scene == Scene::Listen && !it.realtime && !it.shared),
+];
+
 /// Writes all pictures of what was measured.
 pub fn all(folder: &Path, rows: &[Row]) {
     let curves = |value: fn(&Row) -> Option<f64>| -> Vec<Curve> {
-        let of = |name, scene| {
-            let rows = rows.iter().filter(|it| it.scene == scene);
-            let points = rows.filter_map(|it| Some((it.calls as f64, value(it)?)));
-            (name, points.collect())
+        let of = |(name, is_on): (&'static str, IsOn)| {
+            let rows = rows.iter().filter(|it| is_on(&it.case));
+            (name, rows.filter_map(|it| Some((it.case.calls as f64, value(it)?))).collect())
         };
-        let all = [of("recording", Scene::Record), of("listening", Scene::Listen)];
-        all.into_iter().filter(|it: &Curve| !it.1.is_empty()).collect()
+        CURVES.map(of).into_iter().filter(|it: &Curve| !it.1.is_empty()).collect()
     };
     let late = |it: &Row| (it.seen.heard.packets > 0).then(|| it.seen.heard.lateness_ms(99.0));
     let pictures = [
-        ("plane-processor.svg", "processors kept busy", curves(|it| Some(it.busy))),
-        ("plane-cost.svg", "processor seconds a call-minute", curves(|it| Some(it.per_minute))),
-        ("plane-memory.svg", "KiB a call", curves(|it| it.memory)),
-        ("plane-lateness.svg", "lateness p99, ms", curves(late)),
+        ("processor.svg", "processors kept busy", curves(|it| Some(it.busy))),
+        ("cost.svg", "processor seconds a call-minute", curves(|it| Some(it.per_minute))),
+        ("memory.svg", "KiB a call", curves(|it| it.memory)),
+        ("lateness.svg", "lateness p99, ms", curves(late)),
     ];
     fs::create_dir_all(folder).expect("a folder for pictures");
     for (name, title, curves) in pictures {
@@ -51,7 +59,7 @@ fn picture(title: &str, curves: &[Curve]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
          font-size=\"12\" role=\"img\"><title>{title}, by calls at once</title>\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\
-         <text x=\"{EDGE}\" y=\"24\" font-size=\"14\">{title}</text>"
+         <text x=\"{EDGE}\" y=\"24\" font-size=\"14\">{title}, by calls at once</text>"
     );
     for step in 0..=4 {
         let value = most_y * f64::from(step) / 4.0;
@@ -75,15 +83,15 @@ fn picture(title: &str, curves: &[Curve]) -> String {
             write!(svg, "<text x=\"{at:.1}\" y=\"{below}\" text-anchor=\"middle\">{count}</text>");
     }
     for (number, (name, points)) in curves.iter().enumerate() {
-        let colour = ["#0b5fa5", "#b3440c"][number % 2];
+        let colour = ["#0b5fa5", "#b3440c", "#4b7a1f"][number % 3];
         let line: Vec<_> =
             points.iter().map(|it| format!("{:.1},{:.1}", x(it.0), y(it.1))).collect();
         let _ = write!(
             svg,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\
-             <text x=\"{}\" y=\"{}\" fill=\"{colour}\">{name}</text>",
+             <text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"{colour}\">{name}</text>",
             line.join(" "),
-            WIDTH - EDGE - 80.0,
+            WIDTH - EDGE,
             40.0 + 16.0 * number as f64
         );
         for point in points {
@@ -97,6 +105,7 @@ fn picture(title: &str, curves: &[Curve]) -> String {
 
 fn short(value: f64) -> String {
     match value {
+        0.0 => "0".to_owned(),
         it if it >= 100.0 => format!("{it:.0}"),
         it if it >= 1.0 => format!("{it:.1}"),
         it => format!("{it:.4}"),

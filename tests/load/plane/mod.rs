@@ -1,12 +1,17 @@
 //! The media plane under load: callers that record, listeners, both at once; what a minute of a call costs the
 //! server, how late its packets are, what it holds in memory, how fast it answers.
 //!
-//! Server and tool have a processor each. Nothing of the server's own code is used here.
+//! Server and tool have a processor each. Nothing of the server's own code is used here, but by the bare
+//! loop that the plane is compared with.
 
+mod case;
 mod crowd;
 mod draw;
 mod ear;
+#[path = "../../../benches/plane.rs"]
+mod floor;
 mod net;
+mod recordings;
 mod server;
 mod signal;
 mod soak;
@@ -14,28 +19,19 @@ mod table;
 mod text;
 mod usage;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-
-use crowd::{Crowd, Role};
+use case::{Case, Scene};
+use clap::Args;
+use crowd::{Crowd, POUND, Role};
+use ear::Hears;
 use server::Server;
+pub use soak::{Soak, soak};
 use table::{Row, Table};
+use usage::Usage;
 
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scene {
-    /// Callers record messages back to back.
-    Record,
-    /// Callers hear music and send nothing.
-    Listen,
-    /// Callers hear and send at once.
-    Duplex,
-    /// So many new calls a second.
-    Setup,
-}
-
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Plane {
     /// What is measured; without it, all.
     #[arg(long, value_enum)]
@@ -43,54 +39,55 @@ pub struct Plane {
     /// Calls at once; of `setup`, calls a second. Without it, those of docs/performance.md.
     #[arg(long)]
     pub calls: Vec<usize>,
-    /// Seconds that are measured.
-    #[arg(long, default_value_t = 60)]
-    pub seconds: u64,
-    /// How long a message is.
-    #[arg(long, default_value_t = 10)]
-    pub message: u64,
+    /// Seconds that are measured; without it, 60, and 30 of what only stands beside it.
+    #[arg(long)]
+    pub seconds: Option<u64>,
+    /// How long a message is, in seconds; without it, 10.
+    #[arg(long)]
+    pub message: Option<u64>,
     /// Media threads at normal priority.
     #[arg(long)]
     pub ordinary: bool,
+    /// Listeners hear all the same moment; else each the tone from its beginning.
+    #[arg(long)]
+    pub shared: bool,
     /// Another program than the one that was built with this.
     #[arg(long)]
-    pub program: Option<std::path::PathBuf>,
+    pub program: Option<PathBuf>,
     /// Writes the curves as pictures into this folder.
     #[arg(long)]
-    pub pictures: Option<std::path::PathBuf>,
+    pub pictures: Option<PathBuf>,
     /// Lets the server run under `perf record` while it is measured; the file it writes.
     #[arg(long)]
-    pub profile: Option<std::path::PathBuf>,
+    pub profile: Option<PathBuf>,
 }
 
 /// Mailboxes that messages are left in.
 const MAILBOXES: usize = 50;
+/// Seconds of a message, if nobody says otherwise.
+const MESSAGE: u64 = 10;
 /// From the answer to the beep's end, for which a caller of messages stays longer.
 const OPENING: Duration = Duration::from_millis(900);
 /// Before anything is measured, once all calls are up.
 const SETTLES: Duration = Duration::from_secs(3);
+/// Packets in a minute of a call.
+const A_MINUTE: f64 = 3_000.0;
+/// Where messages are written down, and the figure that says how many still are to be.
+const WRITTEN: &str = "7000";
+const TO_WRITE: &str = r#"afterbeep_jobs{kind="transcribe",state="queued"}"#;
 
 /// Measures what was asked for; whether all was right and all targets were met.
 pub fn run(plane: &Plane) -> bool {
-    let mut table = Table::default();
-    let scenes = match plane.scene.is_empty() {
-        true => vec![Scene::Record, Scene::Listen, Scene::Duplex, Scene::Setup],
-        false => plane.scene.clone(),
-    };
-    for scene in scenes {
-        let usual: &[usize] = match scene {
-            Scene::Record => &[200, 1_000, 3_000],
-            Scene::Listen => &[500, 2_000, 5_000],
-            Scene::Duplex => &[1_000],
-            Scene::Setup => &[300],
-        };
-        let counts = if plane.calls.is_empty() { usual.to_vec() } else { plane.calls.clone() };
-        for calls in counts {
-            eprintln!("{scene:?} with {calls} ...");
-            let row = measure(plane, scene, calls);
-            eprintln!("{row}");
-            table.rows.push(row);
+    let mut table = Table::new();
+    eprintln!("{}", table.machine);
+    for case in case::plan(plane) {
+        eprintln!("\n{case}, {} ...", case.calls);
+        match case.obstacle() {
+            Some(why) => table.left_out(case, why),
+            None if case.scene == Scene::Floor => table.compare(floor::figures()),
+            None => table.add(measure(plane, case)),
         }
+        eprint!("{}", table.latest());
     }
     println!("{table}");
     if let Some(folder) = &plane.pictures {
@@ -101,128 +98,173 @@ pub fn run(plane: &Plane) -> bool {
 
 /// A little of each, to see that it works: that nothing is lost counts, and not how long it took.
 pub fn smoke() -> bool {
-    let plane = Plane {
-        scene: Vec::new(),
-        calls: Vec::new(),
-        seconds: 6,
-        // Well above what is too short to be kept, however late the beep comes.
-        message: 4,
-        ordinary: false,
-        program: None,
-        pictures: None,
-        profile: None,
-    };
-    let scenes = [(Scene::Record, 40), (Scene::Listen, 40), (Scene::Setup, 20)];
-    scenes.into_iter().all(|(scene, calls)| {
-        let row = measure(&plane, scene, calls);
+    // Well above what is too short to be kept, however late the beep comes.
+    let plane = Plane { message: Some(4), ..Plane::default() };
+    let case = |scene, calls| Case { scene, calls, seconds: 6, realtime: true, shared: false };
+    let cases = [
+        case(Scene::Record, 40),
+        case(Scene::Listen, 40),
+        Case { shared: true, ..case(Scene::Listen, 40) },
+        case(Scene::Setup, 20),
+    ];
+    cases.into_iter().all(|case| {
+        let row = measure(&plane, case);
         println!("{row}");
         row.wrongs.is_empty()
     })
 }
 
-fn role(scene: Scene, plane: &Plane, server: &Server) -> Role {
-    let messages = server.mailboxes(MAILBOXES);
-    let music = vec![server::MUSIC.to_owned()];
+fn role(case: &Case, plane: &Plane, server: &Server) -> Role {
     let usual = Role {
-        numbers: music,
-        speaks: false,
-        skips: false,
-        listens: true,
+        numbers: Vec::new(),
+        claims: None,
+        says: None,
+        keys: &[],
+        hears: Hears::Nothing,
         length: None,
         again: false,
     };
-    match scene {
-        Scene::Record => Role {
-            numbers: messages,
-            speaks: true,
-            skips: true,
-            listens: false,
-            length: Some(Duration::from_secs(plane.message) + OPENING),
-            again: true,
-        },
-        Scene::Listen => usual,
-        Scene::Duplex => Role { speaks: true, ..usual },
+    match case.scene {
+        Scene::Record => {
+            let length = Some(Duration::from_secs(plane.message.unwrap_or(MESSAGE)) + OPENING);
+            recorded(server.mailboxes(MAILBOXES), length)
+        }
+        Scene::Listen | Scene::Busy | Scene::Floor => {
+            Role { numbers: vec![server.music(case.shared)], hears: Hears::Tone, ..usual }
+        }
+        Scene::Duplex => {
+            let numbers = vec![server.greeting(case.seconds + 90)];
+            Role { numbers, says: Some(signal::signal()), hears: Hears::Tone, ..usual }
+        }
         Scene::Setup => {
-            let length = Some(Duration::from_secs(2));
-            Role { listens: false, length, again: true, ..usual }
+            let (numbers, length) = (vec![server.greeting(5)], Some(Duration::from_secs(2)));
+            Role { numbers, length, again: true, ..usual }
         }
     }
 }
 
+/// Somebody who leaves a message, again and again.
+fn recorded(numbers: Vec<String>, length: Option<Duration>) -> Role {
+    let (says, hears) = (Some(signal::signal()), Hears::Nothing);
+    Role { numbers, claims: None, says, keys: &[(0, &POUND)], hears, length, again: true }
+}
+
 /// New calls a second until all are up: recordings begin evenly over the length of one.
-fn rate(scene: Scene, calls: usize, role: &Role) -> u32 {
-    match (scene, role.length) {
+fn rate(case: &Case, role: &Role) -> u32 {
+    match (case.scene, role.length) {
         (Scene::Record, Some(length)) => {
-            (calls as f64 / length.as_secs_f64()).ceil().max(1.0) as u32
+            (case.calls as f64 / length.as_secs_f64()).ceil().max(1.0) as u32
         }
-        (Scene::Setup, _) => calls as u32,
+        (Scene::Setup, _) => case.calls as u32,
         _ => 250,
     }
 }
 
-fn measure(plane: &Plane, scene: Scene, calls: usize) -> Row {
+fn measure(plane: &Plane, case: Case) -> Row {
+    // Where that is not allowed, only lateness is not what it could be.
+    let case = Case { realtime: case.realtime && case::machine().realtime, ..case };
     net::pin(0, 1).ok();
     net::run_first();
-    let server = Server::start(plane.program.as_deref(), plane.ordinary, plane.seconds + 90);
+    let models = (case.scene == Scene::Busy).then(crate::house::models);
+    let server = Server::start(plane.program.as_deref(), case.realtime, models.as_deref());
     let mut crowd = Crowd::new(server.sip).expect("sockets for callers");
-    let role = role(scene, plane, &server);
-    // Of those who call again and again, enough that nobody is waited for.
-    let callers = if scene == Scene::Setup { calls * 4 } else { calls };
-    crowd.rate = rate(scene, calls, &role);
-    let bound = Duration::from_secs(callers as u64 / u64::from(crowd.rate) + 30);
-    let first = callers.min(100);
-    crowd.add(first, role.clone());
-    crowd.run_until(bound, |it| it.is_settled() || it.up >= first);
-    crowd.run(Duration::from_secs(1));
-    let few = usage::of(server.pid());
-    crowd.add(callers - first, role);
-    crowd.run_until(bound, |it| match scene {
-        Scene::Record | Scene::Setup => it.done > 0 && it.up * 10 >= calls * 9,
-        _ => it.is_settled(),
-    });
-    // A pause, or what was asked together stays together for ever.
-    crowd.rate = if scene == Scene::Setup { crowd.rate } else { 2_000 };
-    crowd.run(SETTLES);
-    crowd.forget();
-    let profiler = plane.profile.as_deref().map(|it| server.profile(it, plane.seconds));
-    let (before, begun) = (usage::of(server.pid()), net::monotonic());
-    let threads = usage::threads(server.pid());
-    let mut held = 0;
-    for _ in 0..plane.seconds {
-        crowd.run(Duration::from_secs(1));
-        held += crowd.up;
+    if case.scene == Scene::Busy {
+        dictate(&server, &mut crowd, case.seconds);
     }
-    let (after, took) = (usage::of(server.pid()), net::monotonic() - begun);
-    let threads = server::spent(&threads, &usage::threads(server.pid()));
-    let seen = std::mem::take(&mut crowd.seen);
+    let role = role(&case, plane, &server);
+    crowd.rate = rate(&case, &role);
+    let role = crowd.role(role);
+    let (few, more) = fill(&case, role, &server, &mut crowd);
+    let profiler = plane.profile.as_deref().map(|it| server.profile(it, case.seconds));
+    let mut row = watch(case, &server, &mut crowd);
     drop(profiler);
-    let left = crowd.leave(Duration::from_secs(40 + plane.message));
-    let held = held as f64 / plane.seconds as f64;
-    let minutes = held * took as f64 / 60e9;
-    let mut row = Row {
-        scene,
-        calls,
-        ordinary: plane.ordinary,
-        held,
-        per_minute: (after.processor - before.processor) / minutes,
-        memory: (callers > first)
-            .then(|| (after.memory as f64 - few.memory as f64) / (callers - first) as f64),
-        busy: (after.processor - before.processor) / (took as f64 / 1e9),
-        threads,
-        seen,
-        recordings: None,
-        wrongs: Vec::new(),
-    };
-    if !left {
+    let grown = row.used.memory as f64 - few.memory as f64;
+    row.memory = (more > 0).then(|| grown / more as f64);
+    let message = plane.message.unwrap_or(MESSAGE);
+    if case.scene == Scene::Busy && server.figure(TO_WRITE).max(0.0) < 1.0 {
+        row.wrongs.push("the workers ran dry before the end".to_owned());
+    }
+    if !crowd.leave(Duration::from_secs(40 + message)) {
         row.wrongs.push(format!("{} calls did not end", crowd.up));
     }
-    if scene == Scene::Record {
+    if case.scene == Scene::Record {
         // How long the beginning takes is the server's affair; a hole in what follows it would be seen.
-        let least = plane.message as usize * 4_000;
-        row.recordings = Some(server.recordings(crowd.done, least));
+        row.recordings = Some(server.recordings(crowd.done[role], message as usize * 4_000));
     }
     row.judge(&server);
     row
 }
 
-pub use soak::{Soak, soak};
+/// Leaves messages that take longer to write down than what is measured lasts.
+fn dictate(server: &Server, crowd: &mut Crowd, seconds: u64) {
+    server.mailbox(WRITTEN, &["--limit", "1000", "--transcribe", "yes"]);
+    let speech = signal::speech().expect("speech was looked for");
+    let length = Duration::from_millis(speech.len() as u64 / 8) + OPENING;
+    let role = recorded(vec![WRITTEN.to_owned()], Some(length));
+    let role = crowd.role(Role { says: Some(speech), again: false, ..role });
+    let messages = 10 + 2 * seconds;
+    crowd.rate = 50;
+    crowd.add(messages as usize, role);
+    crowd.run_until(length * 3, |it| it.done[role] >= messages);
+}
+
+/// Lets all calls begin. Answers what the server used when there were only a few, and how many came
+/// after those.
+fn fill(case: &Case, role: usize, server: &Server, crowd: &mut Crowd) -> (Usage, usize) {
+    // Of those who call again and again, enough that nobody is waited for.
+    let callers = if case.scene == Scene::Setup { case.calls * 4 } else { case.calls };
+    let bound = Duration::from_secs(callers as u64 / u64::from(crowd.rate) + 30);
+    let first = callers.min(100);
+    crowd.add(first, role);
+    crowd.run_until(bound, |it| it.is_settled() || it.up >= first);
+    crowd.run(Duration::from_secs(1));
+    let few = usage::of(server.pid());
+    crowd.add(callers - first, role);
+    crowd.run_until(bound, |it| match case.scene {
+        Scene::Record | Scene::Setup => it.done[role] > 0 && it.up * 10 >= case.calls * 9,
+        _ => it.is_settled(),
+    });
+    // A pause, or what was asked together stays together for ever.
+    crowd.rate = if case.scene == Scene::Setup { crowd.rate } else { 2_000 };
+    crowd.run(SETTLES);
+    (few, callers - first)
+}
+
+/// Measures for as long as the case says.
+fn watch(case: Case, server: &Server, crowd: &mut Crowd) -> Row {
+    crowd.forget();
+    let dropped = crowd.dropped();
+    let (before, begun) = (usage::of(server.pid()), net::monotonic());
+    let threads = usage::threads(server.pid());
+    let mut held = 0;
+    for _ in 0..case.seconds {
+        crowd.run(Duration::from_secs(1));
+        held += crowd.up;
+    }
+    let used = usage::of(server.pid());
+    let seconds = (net::monotonic() - begun) as f64 / 1e9;
+    let spent = used.processor - before.processor;
+    let held = held as f64 / case.seconds as f64;
+    let seen = std::mem::take(&mut crowd.seen);
+    // Neither is a server cheap that leaves packets out, nor one that was sent too few: where there is
+    // sound, it is what counts.
+    let minutes = match seen.heard.packets.max(seen.sent) {
+        0 => held * seconds / 60.0,
+        packets => packets as f64 / A_MINUTE,
+    };
+    Row {
+        case,
+        held,
+        seconds,
+        per_minute: spent / minutes,
+        memory: None,
+        busy: spent / seconds,
+        helpers: (used.helpers - before.helpers) / seconds,
+        used,
+        threads: server::spent(&threads, &usage::threads(server.pid())),
+        seen,
+        dropped: crowd.dropped().since(dropped),
+        recordings: None,
+        wrongs: Vec::new(),
+    }
+}

@@ -19,6 +19,12 @@ const ROOM: libc::c_int = 32 << 20;
 /// Room for a time stamp beside a datagram.
 const BESIDE: usize = 64;
 
+/// An address of this machine that no other process takes for the same part: several may run at once.
+pub fn own_address(part: u8) -> Ipv4Addr {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, part, high, low)
+}
+
 /// A socket that notes when the kernel had each datagram.
 pub fn bind(ip: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((ip, port))?;
@@ -219,4 +225,32 @@ pub fn run_first() -> bool {
     let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
     // SAFETY: 0 names the caller, and the parameter outlives the call.
     unsafe { libc::sched_setscheduler(0, policy, &raw const wanted) == 0 }
+}
+
+/// Whether a thread runs before ordinary ones.
+pub fn runs_first(thread: u32) -> bool {
+    // SAFETY: only asks.
+    let policy = unsafe { libc::sched_getscheduler(thread as libc::pid_t) };
+    policy != -1 && policy & !libc::SCHED_RESET_ON_FORK == libc::SCHED_FIFO
+}
+
+/// Lets this process, and those it starts, open so many files, as far as the system does; how many
+/// they may.
+pub fn files(wanted: u64) -> u64 {
+    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes one structure.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut now) };
+    if now.rlim_cur >= wanted {
+        return now.rlim_cur;
+    }
+    // Only the administrator may have more than the highest.
+    let highest = now.rlim_max;
+    for (some, most) in [(wanted, highest.max(wanted)), (highest.min(wanted), highest)] {
+        let limit = libc::rlimit { rlim_cur: some, rlim_max: most };
+        // SAFETY: reads one structure.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } == 0 {
+            return some;
+        }
+    }
+    now.rlim_cur
 }

@@ -8,13 +8,17 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::signal::{self, Recordings};
+use super::recordings::Recordings;
+use super::signal::{self, TRACK};
 use super::{net, usage};
 
-/// The number that plays a long tone.
-pub const MUSIC: &str = "9000";
-const HTTP: &str = "127.0.0.1:9959";
-const SIP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9_958);
+/// A mailbox whose greeting is a long tone.
+pub const GREETING: &str = "9000";
+/// The owners' number, and the mailbox that is opened there.
+pub const OWNERS: &str = "*97";
+pub const OWNED: &str = "8000";
+const SIP: u16 = 9_958;
+const HTTP: u16 = 9_959;
 
 pub struct Server {
     dir: TempDir,
@@ -24,40 +28,65 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it, with a tone of so many seconds at [`MUSIC`].
-    pub fn start(program: Option<&Path>, ordinary: bool, seconds: u64) -> Self {
-        let program = program.unwrap_or(Path::new(env!("CARGO_BIN_EXE_afterbeep"))).to_owned();
+    /// Starts it. With a folder of models two workers write down what is said.
+    pub fn start(program: Option<&Path>, realtime: bool, models: Option<&Path>) -> Self {
+        let program = program.unwrap_or(Path::new(env!("CARGO_BIN_EXE_afterbeep")));
+        let program = program.canonicalize().expect("the program is there");
         let dir = tempfile::tempdir().expect("a folder");
+        let here = net::own_address(77);
+        // The music of the house would be made while something else is measured.
         let settings = format!(
-            "data = \"{data}\"\n[sip]\nlisten = [\"{SIP}\"]\nmost_calls = 11000\nmost_transactions = 200000\n\
-             most_requests = 0\n[rtp]\nports = \"10000-29999\"\nrealtime = {realtime}\n\
-             [http]\nlisten = \"{HTTP}\"\n[speech]\nmodels = \"/nonexistent\"\n\
-             [deposit]\nlongest = \"10m\"\n",
+            "data = \"{data}\"\n[sip]\nlisten = [\"{here}:{SIP}\"]\nmost_calls = 11000\nmost_transactions = 200000\n\
+             most_requests = 0\nidentity_from = [\"127.0.0.0/8\"]\n[rtp]\nports = \"10000-29999\"\n\
+             realtime = {realtime}\n[http]\nlisten = \"{here}:{HTTP}\"\n[deposit]\nlongest = \"10m\"\n\
+             [music]\nhouse = false\n[speech]\nmodel = \"tiny.en\"\nworkers = 2\nqueue = 1000\n\
+             models = \"{models}\"\n",
             data = dir.path().join("data").display(),
-            realtime = !ordinary,
+            models = models.unwrap_or(Path::new("/nonexistent")).display(),
         );
         std::fs::write(dir.path().join("afterbeep.toml"), settings).expect("settings");
-        let greeting = dir.path().join("greeting.wav");
-        std::fs::write(&greeting, signal::tone(seconds * 1_000)).expect("a greeting");
-        run(&program, dir.path(), &["mailbox", "add", MUSIC]);
-        let greeting = greeting.to_str().expect("a path");
-        run(&program, dir.path(), &["greeting", "set", "--mailbox", MUSIC, "--file", greeting]);
+        run(&program, dir.path(), &["mailbox", "add", GREETING]);
         let child = serve(&program, dir.path());
-        Self { dir, program, child, sip: SIP }
+        Self { dir, program, child, sip: SocketAddrV4::new(here, SIP) }
+    }
+
+    /// Lets [`GREETING`] play a tone of so many seconds.
+    pub fn greeting(&self, seconds: u64) -> String {
+        let greeting = self.file("greeting.wav", seconds * 1_000);
+        self.run(&["greeting", "set", "--mailbox", GREETING, "--file", &greeting]);
+        GREETING.to_owned()
+    }
+
+    /// Where the tone is heard without end: from its beginning, or where all others are in it.
+    pub fn music(&self, shared: bool) -> String {
+        let (class, decision) = if shared { ("radio", "yes") } else { ("load", "no") };
+        let file = self.file("tone.wav", TRACK * 1_000);
+        self.run(&["moh", "add", &file, "--class", class]);
+        self.run(&["moh", "set", "--class", class, "--shared", decision]);
+        format!("moh-{class}")
     }
 
     /// Mailboxes with a short greeting, made now.
     pub fn mailboxes(&self, count: usize) -> Vec<String> {
         let numbers: Vec<_> = (0..count).map(|it| (1_000 + it).to_string()).collect();
-        let short = self.dir.path().join("short.wav");
-        std::fs::write(&short, signal::tone(200)).expect("a greeting");
-        let short = short.to_str().expect("a path");
+        let short = self.file("short.wav", 200);
         for number in &numbers {
-            let limit = ["--limit", "100000", "--transcribe", "no"];
-            self.run(&[&["mailbox", "add", number][..], &limit].concat());
-            self.run(&["greeting", "set", "--mailbox", number, "--file", short]);
+            self.mailbox(number, &["--limit", "100000", "--transcribe", "no"]);
+            self.run(&["greeting", "set", "--mailbox", number, "--file", &short]);
         }
         numbers
+    }
+
+    /// One more mailbox, with these settings.
+    pub fn mailbox(&self, number: &str, settings: &[&str]) {
+        self.run(&[&["mailbox", "add", number][..], settings].concat());
+    }
+
+    /// A file with the tone in it.
+    fn file(&self, name: &str, ms: u64) -> String {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, signal::tone(ms)).expect("a file of sound");
+        path.to_str().expect("a path").to_owned()
     }
 
     fn run(&self, verb: &[&str]) {
@@ -73,12 +102,24 @@ impl Server {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
+    /// Whether its media threads run before all others.
+    pub fn runs_first(&self) -> bool {
+        let named = |name: &str| usage::named(self.pid(), name);
+        let media = named("media-0");
+        !media.is_empty() && media.into_iter().all(net::runs_first)
+    }
+
+    /// Where recordings are kept.
+    pub fn folder(&self) -> PathBuf {
+        self.dir.path().join("data/blobs/messages")
+    }
+
     /// Every recording, once there are as many files as messages were left.
     pub fn recordings(&self, expected: u64, least: usize) -> Recordings {
-        let folder = self.dir.path().join("data/blobs/messages");
         let until = Instant::now() + Duration::from_secs(30);
+        let mut found = Recordings::default();
         loop {
-            let mut found = signal::compare(&folder, least).expect("recordings are read");
+            found.look(&self.folder(), least).expect("recordings are read");
             found.missing = expected.saturating_sub(found.files as u64);
             if found.missing == 0 || Instant::now() > until {
                 return found;
@@ -89,7 +130,7 @@ impl Server {
 
     /// A figure of its own, as it shows them.
     pub fn figure(&self, name: &str) -> f64 {
-        let page = metrics().unwrap_or_default();
+        let page = metrics(*self.sip.ip()).unwrap_or_default();
         let value = page.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' '));
         value.and_then(|it| it.trim().parse().ok()).unwrap_or(f64::NAN)
     }
@@ -122,8 +163,8 @@ impl Drop for Server {
     }
 }
 
-fn metrics() -> std::io::Result<String> {
-    let mut stream = std::net::TcpStream::connect(HTTP)?;
+fn metrics(ip: Ipv4Addr) -> std::io::Result<String> {
+    let mut stream = std::net::TcpStream::connect((ip, HTTP))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut page = String::new();
@@ -163,6 +204,8 @@ pub fn spent(before: &[(String, f64)], after: &[(String, f64)]) -> Vec<(String, 
     let then = |name: &str| before.iter().find(|it| it.0 == name).map_or(0.0, |it| it.1);
     let mut spent: Vec<_> =
         after.iter().map(|(name, time)| (name.clone(), time - then(name))).collect();
+    // Some have come to their end meanwhile.
+    spent.retain(|it| it.1 > 0.0);
     spent.sort_by(|one, other| other.1.total_cmp(&one.1));
     spent.truncate(6);
     spent

@@ -1,29 +1,78 @@
-//! What callers say, known to the sample, and whether a recording is a piece of it.
+//! What callers say, and what is played to them: known to the sample.
 
-use std::collections::HashMap;
+use std::f32::consts::FRAC_1_SQRT_2 as DIAGONAL;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// Samples, and so bytes of PCMU, in a packet.
 pub const FRAME: usize = 160;
 /// Packets after which what is said begins again: 80 s, longer than any one call.
-pub const FRAMES: usize = 4_000;
+const FRAMES: usize = 4_000;
+/// Seconds of the tone that is music here: it is played over and over.
+pub const TRACK: u64 = 60;
+/// How large the tone is when it is as loud as all music, -23 LUFS: a sine at full scale is -3.01
+/// (ITU-R BS.1770-4 §1).
+const AMPLITUDE: f32 = 3_280.6;
+/// So far the power of a frame of it may be off: 1 dB.
+const TOLERANCE: f32 = 1.26;
+/// Eight samples are a turn of the tone.
+const TURN: [(f32, f32); 8] = [
+    (1.0, 0.0),
+    (DIAGONAL, DIAGONAL),
+    (0.0, 1.0),
+    (-DIAGONAL, DIAGONAL),
+    (-1.0, 0.0),
+    (-DIAGONAL, -DIAGONAL),
+    (0.0, -1.0),
+    (DIAGONAL, -DIAGONAL),
+];
+/// Somebody who says nothing.
+pub static NOTHING: [u8; FRAME] = [0xff; FRAME];
 
 /// Noise that swells as speech does, so that no silence is heard in it. Each frame is another.
 pub fn signal() -> &'static [u8] {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut noise = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        f64::from((state >> 40) as i16)
+    static SIGNAL: OnceLock<Vec<u8>> = OnceLock::new();
+    SIGNAL.get_or_init(|| {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut noise = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            f64::from((state >> 40) as i16)
+        };
+        let sample = |n: usize| {
+            let swell = 0.2 + 0.8 * (n as f64 / 900.0).sin().abs();
+            to_law((noise() * 0.3 * swell) as i16)
+        };
+        (0..FRAMES * FRAME).map(sample).collect()
+    })
+}
+
+/// Somebody reading a novel for half a minute; `None` where that is not installed.
+pub fn speech() -> Option<&'static [u8]> {
+    static SPEECH: OnceLock<Option<Vec<u8>>> = OnceLock::new();
+    let read = || {
+        let folder = Path::new("/usr/share/pocketsphinx/test/data/librivox");
+        let mut said = Vec::new();
+        for part in ["0870", "0890", "0920"] {
+            let name = format!("sense_and_sensibility_01_austen_64kb-{part}.wav");
+            let samples = samples(&fs::read(folder.join(name)).ok()?);
+            // It is twice as fine.
+            let pairs = samples.chunks_exact(2).map(|it| i32::midpoint(it[0].into(), it[1].into()));
+            said.extend(pairs.map(|it| to_law(it as i16)));
+        }
+        said.truncate(30 * 50 * FRAME);
+        said.truncate(said.len() / FRAME * FRAME);
+        Some(said)
     };
-    let sample = |n: usize| {
-        let swell = 0.2 + 0.8 * (n as f64 / 900.0).sin().abs();
-        to_law((noise() * 0.3 * swell) as i16)
-    };
-    (0..FRAMES * FRAME).map(sample).collect::<Vec<_>>().leak()
+    SPEECH.get_or_init(read).as_deref()
+}
+
+/// The samples of a WAV file of 16 bits with the shortest header there is.
+pub fn samples(file: &[u8]) -> Vec<i16> {
+    let sound = file.get(44..).unwrap_or_default();
+    sound.chunks_exact(2).map(|it| i16::from_le_bytes([it[0], it[1]])).collect()
 }
 
 /// A sample as G.711 µ-law writes it.
@@ -43,95 +92,9 @@ pub fn from_law(byte: u8) -> i16 {
     (if byte & 0x80 == 0 { size } else { -size }) as i16
 }
 
-/// What a look at all recordings found.
-#[derive(Debug, Default)]
-pub struct Recordings {
-    pub files: usize,
-    pub samples: u64,
-    /// Why the first few are not what was said.
-    pub wrong: Vec<String>,
-    pub wrongs: usize,
-    /// Messages that were left and of which there is no recording.
-    pub missing: u64,
-    /// The longest silence before or after what was said, in samples.
-    pub quiet: usize,
-}
-
-/// Compares every recording below a folder with what was said. Each must be one unbroken piece of
-/// it, at least so many samples long.
-pub fn compare(folder: &Path, least: usize) -> io::Result<Recordings> {
-    let said: Vec<i16> = signal().iter().map(|it| from_law(*it)).collect();
-    let start = |at: usize| <[i16; 8]>::try_from(&said[at..at + 8]).ok();
-    let places: HashMap<[i16; 8], usize> =
-        (0..FRAMES).filter_map(|n| Some((start(n * FRAME)?, n * FRAME))).collect();
-    let mut found = Recordings::default();
-    let mut files = Vec::new();
-    list(folder, &mut files)?;
-    for file in files {
-        let bytes = fs::read(&file)?;
-        // Ours have the shortest header there is.
-        let samples = bytes.get(44..).unwrap_or_default().chunks_exact(2);
-        let samples: Vec<i16> = samples.map(|it| i16::from_le_bytes([it[0], it[1]])).collect();
-        found.files += 1;
-        found.samples += samples.len() as u64;
-        if let Err(why) = judge(&mut found, &samples, &said, &places, least) {
-            found.wrongs += 1;
-            if found.wrong.len() < 5 {
-                found.wrong.push(format!("{}: {why}", file.display()));
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn judge(
-    found: &mut Recordings,
-    samples: &[i16],
-    said: &[i16],
-    places: &HashMap<[i16; 8], usize>,
-    least: usize,
-) -> Result<(), String> {
-    if samples.len() < least {
-        return Err(format!("{} samples of {least}", samples.len()));
-    }
-    // Before the first packet nothing is said; up to two frames may be what was said before the beep.
-    let quiet = samples.iter().position(|it| *it != 0).unwrap_or(samples.len());
-    let first = samples[quiet..].windows(8).take(2 * FRAME).enumerate().find_map(|(at, it)| {
-        let place = places.get(<&[i16; 8]>::try_from(it).ok()?)?;
-        Some((quiet + at, *place))
-    });
-    let Some((lead, place)) = first else { return Err("it begins with something else".into()) };
-    let theirs = said.iter().cycle().skip(place);
-    // While a hang-up is on its way, nothing is said.
-    let end = samples.iter().rposition(|it| *it != 0).map_or(0, |it| it + 1);
-    found.quiet = found.quiet.max(quiet).max(samples.len() - end);
-    match samples[lead..end].iter().zip(theirs).position(|(one, other)| one != other) {
-        Some(at) => Err(format!("from sample {} of {end} it is something else", lead + at)),
-        None if end < least => Err(format!("{end} samples of {least}, and silence")),
-        None => Ok(()),
-    }
-}
-
-fn list(folder: &Path, to: &mut Vec<PathBuf>) -> io::Result<()> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        match path.is_dir() {
-            true => list(&path, to)?,
-            false => to.push(path),
-        }
-    }
-    Ok(())
-}
-
 /// A tone of 1 kHz as a WAV file at 8,000 samples a second.
 pub fn tone(ms: u64) -> Vec<u8> {
-    let samples = (0..ms as usize * 8).map(|n| {
-        let turn = std::f64::consts::TAU * (n % 8) as f64 / 8.0;
-        (turn.sin() * 8_000.0) as i16
-    });
+    let samples = (0..ms as usize * 8).map(|n| (TURN[n % 8].1 * 8_000.0) as i16);
     let sound: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
     let mut file = Vec::with_capacity(44 + sound.len());
     file.extend_from_slice(b"RIFF");
@@ -146,16 +109,25 @@ pub fn tone(ms: u64) -> Vec<u8> {
     file
 }
 
-/// Whether a frame is the tone: nine tenths of its power at 1 kHz, and not quiet.
+/// Whether a frame is the tone, as loud as music is: almost all of its power is at 1 kHz.
 pub fn is_tone(frame: &[u8]) -> bool {
     let (mut real, mut imaginary, mut power) = (0.0_f32, 0.0_f32, 0.0_f32);
     for (n, byte) in frame.iter().enumerate() {
         let sample = f32::from(from_law(*byte));
-        let turn = std::f32::consts::TAU * (n % 8) as f32 / 8.0;
-        real += sample * turn.cos();
-        imaginary += sample * turn.sin();
+        let (cos, sin) = TURN[n % 8];
+        real += sample * cos;
+        imaginary += sample * sin;
         power += sample * sample;
     }
     let length = frame.len() as f32;
-    power / length > 10_000.0 && (real * real + imaginary * imaginary) * 2.0 / length > 0.9 * power
+    let wanted = AMPLITUDE * AMPLITUDE / 2.0;
+    let level = wanted / TOLERANCE..wanted * TOLERANCE;
+    let pure = (real * real + imaginary * imaginary) * 2.0 / length;
+    frame.len() == FRAME && level.contains(&(power / length)) && pure > 0.99 * power
+}
+
+/// Whether a frame may be where the track ends and begins again: softer, and nowhere louder.
+pub fn is_joint(frame: &[u8]) -> bool {
+    let loudest = frame.iter().map(|it| from_law(*it).unsigned_abs()).max().unwrap_or(0);
+    frame.len() == FRAME && f32::from(loudest) < AMPLITUDE * TOLERANCE
 }

@@ -12,8 +12,8 @@ pub struct Names<'a> {
     pub id: &'a str,
 }
 
-/// `direction` is what the caller wants: `sendrecv` or `recvonly`.
-pub fn invite(it: &Names<'_>, sound: SocketAddrV4, direction: &str) -> String {
+/// `direction` is what the caller wants: `sendrecv` or `recvonly`; `more` is another line of the header.
+pub fn invite(it: &Names<'_>, sound: SocketAddrV4, direction: &str, more: Option<&str>) -> String {
     let (ip, port) = (sound.ip(), sound.port());
     let sdp = format!(
         "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
@@ -21,8 +21,8 @@ pub fn invite(it: &Names<'_>, sound: SocketAddrV4, direction: &str) -> String {
     );
     let target = format!("sip:{}@{}", it.called, it.server);
     let head = request("INVITE", 1, &target, it, &format!("<{target}>"));
-    let length = sdp.len();
-    format!("{head}Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{sdp}")
+    let (length, more) = (sdp.len(), more.unwrap_or_default());
+    format!("{head}{more}Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{sdp}")
 }
 
 /// A request within the call: ACK or BYE.

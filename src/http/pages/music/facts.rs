@@ -7,7 +7,7 @@ use minijinja::{Value, context};
 use crate::{
     admin::music::LONGEST_NOTE,
     decode::{LARGEST_MUSIC, LONGEST_MUSIC},
-    hold::Status,
+    hold::{State as Live, Status},
     mailbox::Preferences,
     music::{Class, ClassId, LONGEST_PAUSE, State, Track},
     speech::synthesis,
@@ -63,15 +63,18 @@ pub(super) fn summary(class: &Class, tracks: &[Track]) -> String {
 
 /// How a live stream is: a word for its colour, and a sentence.
 pub(super) fn stream(status: Option<&Status>) -> (&'static str, String) {
-    match status {
-        None => ("still", "Nobody listens at the moment, so it is not being read.".to_owned()),
-        Some(Status::Connecting) => ("still", "It is being reached.".to_owned()),
-        Some(Status::Live) => ("plays", "Callers hear it.".to_owned()),
-        Some(Status::Silent) => {
+    let Some(Status { state, problem, .. }) = status else {
+        return ("still", "Nobody listens at the moment, so it is not being read.".to_owned());
+    };
+    match state {
+        Live::Connecting => ("still", "It is being reached.".to_owned()),
+        Live::Playing => ("plays", "Callers hear it.".to_owned()),
+        Live::Silent => {
             ("silent", "Nothing is to be heard in it, so callers hear the tracks.".to_owned())
         }
-        Some(Status::Failed { problem }) => {
-            ("silent", format!("It broke off ({problem}), so callers hear the tracks."))
+        Live::Failed => {
+            let why = problem.as_deref().unwrap_or("nobody knows why");
+            ("silent", format!("It broke off ({why}), so callers hear the tracks."))
         }
     }
 }

@@ -11,20 +11,16 @@ use axum::{
 use minijinja::{Value, context};
 
 use super::{
-    super::arrival::{Arrival, File},
-    Done, Fields, Pages, Trouble, Visitor, done, facts, find, refused, tracks,
+    super::arrival::Arrival, Done, Fields, Pages, Trouble, Visitor, done, facts, find, refused,
+    tracks,
 };
 use crate::{
     admin::{self, check, music::Source},
     app::Script,
+    http::form::File,
     music::Class,
     store::announcements::{self, Announcement},
 };
-
-/// What a class's own is called among the tenant's announcements.
-pub(super) fn own(class: &Class) -> String {
-    format!("intro-{}", class.name)
-}
 
 /// What the page tells of it.
 pub(super) fn facts(class: &Class, all: &[Announcement]) -> Value {
@@ -32,11 +28,10 @@ pub(super) fn facts(class: &Class, all: &[Announcement]) -> Value {
     let Some(found) = said.and_then(|name| all.iter().find(|it| it.name == *name)) else {
         return context! { name => (), script => (), is_own => false };
     };
-    let is_own = found.name == own(class);
+    let is_own = found.name == class.own_intro();
     let origin = match (&found.script, is_own) {
         (Some(_), _) => "Spoken from a text",
-        (None, true) => "From a file",
-        (None, false) => "From a file or recorded by phone",
+        (None, _) => "From a file or recorded by phone",
     };
     context! {
         name => &found.name,
@@ -80,7 +75,7 @@ async fn change(
     fields: &Fields,
     file: Option<File>,
 ) -> anyhow::Result<()> {
-    let own = own(class);
+    let own = class.own_intro();
     let is_own = class.manner.intro.as_ref() == Some(&own);
     let intro = match fields.of("way") {
         "text" => {
@@ -116,7 +111,8 @@ async fn change(
 async fn make(pages: &Pages, class: &Class, source: Source<'_>) -> anyhow::Result<()> {
     let api = &pages.api;
     let house = (&api.db, &api.blobs, &api.clock);
-    let made = admin::music::announce(house, &api.studio, &class.tenant, &own(class), source).await;
+    let made =
+        admin::music::announce(house, &api.studio, &class.tenant, &class.own_intro(), source).await;
     made.map(drop)
 }
 

@@ -7,7 +7,7 @@ mod tracks;
 
 use axum::{
     Extension, Router,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -30,7 +30,6 @@ use crate::{
 };
 
 pub(super) fn routes() -> Router<Pages> {
-    let files = DefaultBodyLimit::disable;
     Router::new()
         .route("/music", get(first).post(add))
         .route("/music/{class}", get(show))
@@ -38,12 +37,12 @@ pub(super) fn routes() -> Router<Pages> {
         .route("/music/{class}/remove", post(remove))
         .route("/music/{class}/state", get(tracks::state))
         .route("/music/{class}/order", post(tracks::order))
-        .route("/music/{class}/tracks", post(tracks::add).layer(files()))
+        .route("/music/{class}/tracks", post(tracks::add))
         .route("/music/{class}/tracks/{track}", get(tracks::show).post(tracks::set))
         .route("/music/{class}/tracks/{track}/move", post(tracks::shift))
         .route("/music/{class}/tracks/{track}/remove", post(tracks::remove))
         .route("/music/{class}/tracks/{track}/preview.wav", get(tracks::heard))
-        .route("/music/{class}/intro", post(intro::set).layer(files()))
+        .route("/music/{class}/intro", post(intro::set))
         .route("/music/{class}/intro.wav", get(intro::heard))
 }
 
@@ -184,9 +183,7 @@ fn sentence(error: anyhow::Error) -> Result<String, Trouble> {
             _ => format!("{error:#}"),
         },
     };
-    let mut letters = text.chars();
-    let first = letters.next().map(|it| it.to_uppercase().to_string()).unwrap_or_default();
-    Ok(format!("{first}{}.", letters.as_str().trim_end_matches('.')))
+    Ok(shown::sentence(&text))
 }
 
 async fn page(
@@ -218,7 +215,7 @@ async fn page(
             stream => stream.map(|(state, sentence)| context! { state, sentence }),
             intro => intro::facts(class, &announcements),
             announcements => facts::announcements(&announcements),
-            own => intro::own(class),
+            own => class.own_intro(),
             languages => facts::languages(tenant),
             voices => facts::VOICES,
             limits => facts::limits(),
@@ -231,6 +228,6 @@ async fn page(
 /// How the live stream of a class is, if it has one.
 fn stream(pages: &Pages, class: &Class) -> Option<(&'static str, String)> {
     class.manner.stream.as_ref()?;
-    let status = pages.beds.as_ref().and_then(|it| it.status(&class.id));
+    let status = pages.api.beds.as_ref().and_then(|it| it.status(&class.id));
     Some(facts::stream(status.as_ref()))
 }
