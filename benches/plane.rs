@@ -26,9 +26,6 @@ pub const LEGS: usize = 2_000;
 const SECONDS: u64 = 5;
 /// What the plane reaches of the bare loop, as promised.
 pub const TARGET: f64 = 0.70;
-/// The server's end of the calls, and the phones' ends.
-const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
-const THERE: Ipv4Addr = Ipv4Addr::new(127, 0, 77, 3);
 const PHONES: usize = 80;
 const PORTS: Ports = Ports { first: 10_000, last: 19_999 };
 const MS: u64 = 1_000_000;
@@ -91,8 +88,9 @@ fn main() -> ExitCode {
 
 /// Both scenes, each by the plane and then by the loop.
 pub fn figures() -> Vec<Ratio> {
-    let phones: Vec<_> =
-        (0..PHONES).map(|at| net::bind(THERE, 31_000 + 2 * at as u16).unwrap()).collect();
+    let phones: Vec<_> = (0..PHONES)
+        .map(|at| net::bind(net::own_address(80), 31_000 + 2 * at as u16).unwrap())
+        .collect();
     let figure = |scene| {
         let (plane, ports) = by_plane(scene, &phones);
         let bare = by_loop(scene, &phones, &ports);
@@ -100,6 +98,11 @@ pub fn figures() -> Vec<Ratio> {
         Ratio { scene, plane: rate(&plane), bare: rate(&bare) }
     };
     [Scene::Listen, Scene::Record].map(figure).into()
+}
+
+/// The server's end of all calls.
+fn here() -> Ipv4Addr {
+    net::own_address(79)
 }
 
 fn by_plane(scene: Scene, phones: &[UdpSocket]) -> (Moved, Vec<u16>) {
@@ -115,8 +118,8 @@ fn by_plane(scene: Scene, phones: &[UdpSocket]) -> (Moved, Vec<u16>) {
     let legs: Vec<Leg> = (0..LEGS)
         .map(|at| {
             let opened = match scene {
-                Scene::Listen => plane.open_deaf(IpAddr::V4(HERE)),
-                Scene::Record => plane.open(IpAddr::V4(HERE)),
+                Scene::Listen => plane.open_deaf(IpAddr::V4(here())),
+                Scene::Record => plane.open(IpAddr::V4(here())),
             };
             let leg = opened.unwrap();
             leg.connect(stream(scene, phones[at % PHONES].local_addr().unwrap())).unwrap();
@@ -217,7 +220,7 @@ impl<'a> Other<'a> {
                 let mut header = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
                 header[2..4].copy_from_slice(&(self.round as u16).to_be_bytes());
                 header[4..8].copy_from_slice(&(self.round * 160).to_be_bytes());
-                self.outbox.push(SocketAddrV4::new(HERE, *port), header, &SOUND);
+                self.outbox.push(SocketAddrV4::new(here(), *port), header, &SOUND);
             }
             self.outbox.flush(&self.phones[phone]);
         }
@@ -230,7 +233,7 @@ fn by_loop(scene: Scene, phones: &[UdpSocket], ports: &[u16]) -> Moved {
         .iter()
         .take(if scene == Scene::Listen { 1 } else { ports.len() })
         .map(|port| {
-            let socket = socket2::Socket::from(UdpSocket::bind((HERE, *port)).unwrap());
+            let socket = socket2::Socket::from(UdpSocket::bind((here(), *port)).unwrap());
             socket.set_recv_buffer_size(256 * 1024).ok();
             socket.set_tos_v4(46 << 2).ok();
             socket.set_nonblocking(true).unwrap();

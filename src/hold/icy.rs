@@ -10,6 +10,8 @@ use reqwest::{Response, Version, header::CONTENT_TYPE};
 
 /// Longest head, in bytes.
 const LONGEST: usize = 8 << 10;
+/// What is said of anything else than such a stream.
+const NO_STREAM: &str = "it answers with something that is no stream";
 /// Words come in pieces of so many bytes.
 const WORD: usize = 16;
 /// The header that says after how many bytes of sound words come.
@@ -62,13 +64,15 @@ async fn headed(mut answer: Response) -> anyhow::Result<Open> {
     let mut read = BytesMut::new();
     let head = loop {
         let some = answer.chunk().await.context("its answer breaks off")?;
-        read.extend_from_slice(&some.context("it answers with something that is no stream")?);
+        read.extend_from_slice(&some.context(NO_STREAM)?);
         let begins = read.len().min(Head::BEGINS.len());
-        if read[..begins] != Head::BEGINS[..begins] || read.len() > LONGEST {
-            bail!("it answers with something that is no stream");
-        }
-        if let Some(head) = Head::of(&read) {
-            break head;
+        // The sound behind it may have come at once with it.
+        let longest = read.len().min(LONGEST);
+        match Head::of(&read[..longest]) {
+            _ if read[..begins] != Head::BEGINS[..begins] => bail!(NO_STREAM),
+            Some(head) => break head,
+            None if read.len() >= LONGEST => bail!(NO_STREAM),
+            None => {}
         }
     };
     if head.status != 200 {
@@ -153,7 +157,27 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever a server says can be read, and it does not matter how the bytes come.
+        #[test]
+        fn anything_may_come(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            every in 1_usize..40,
+            at in 0_usize..300,
+        ) {
+            Head::of(&bytes);
+            Head::of(&[b"ICY 200 OK\r\nicy-metaint:".as_slice(), &bytes, b"\r\n\r\n"].concat());
+            let words = || Words { every, sound: every, left: 0 };
+            let (first, rest) = bytes.split_at(at.min(bytes.len()));
+            let mut parted = words();
+            let heard = [parted.taken_out(first), parted.taken_out(rest)].concat();
+            prop_assert_eq!(words().taken_out(&bytes), heard);
+        }
+    }
 
     #[test]
     fn a_head_is_read_once_it_is_whole() {

@@ -30,6 +30,8 @@ use crate::{
 /// Batches taken in one turn: a flood of 3,200 packets a second is looked through, of 1,066 while it is
 /// recorded, a larger one is left to the system to drop.
 const BATCHES: usize = 8;
+/// The same after the thread stood still: all that the system keeps, for what waits was spoken in time.
+const ALL: usize = 64;
 /// A recording is in no hurry: so long after one turn of a leg that says nothing comes the next. A key
 /// ends a recording within this, and it is no longer than what a jitter buffer takes for one look.
 const RECORDS_MS: u64 = 60;
@@ -45,13 +47,15 @@ pub(super) struct Kit {
     pub(super) batch: Batch,
     pub(super) watch: Watch,
     pub(super) post: Post,
+    /// Until when legs take up what came while the thread stood still.
+    pub(super) catches_up: u64,
     packet: Sealed,
 }
 
 impl Kit {
     pub(super) fn new(watch: Watch) -> Self {
         let packet = [0; LARGEST + OVERHEAD];
-        Self { batch: Batch::default(), watch, post: Post::default(), packet }
+        Self { batch: Batch::default(), watch, post: Post::default(), catches_up: 0, packet }
     }
 }
 
@@ -295,7 +299,11 @@ impl Line {
         tally: &Tally,
     ) -> usize {
         let mut taken = 0;
-        let batches = if self.what == Use::Both { BATCHES } else { 0 };
+        let batches = match self.what {
+            Use::Sending => 0,
+            Use::Both if now < kit.catches_up => ALL,
+            Use::Both => BATCHES,
+        };
         for _ in 0..batches {
             let count = kit.batch.receive(&self.sockets.rtp);
             for at in 0..count {

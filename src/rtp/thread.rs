@@ -25,6 +25,8 @@ use crate::{
 
 /// Beats in a round.
 const PHASES: usize = 20;
+/// After beats that were left out, every leg has had its turn within this.
+const CATCHES_UP: u64 = 100;
 /// Orders taken in one beat; the rest waits for the next.
 const ORDERS_A_BEAT: usize = 256;
 
@@ -71,6 +73,9 @@ pub(super) fn run(orders: Receiver<Command>, watch: Watch, tally: &Tally, realti
         }
         let beat = metronome.wait();
         tally.tick(beat.late);
+        if beat.late > Metronome::GIVE_UP {
+            lines.kit.catches_up = beat.at + CATCHES_UP;
+        }
         for _ in 0..ORDERS_A_BEAT {
             match orders.try_recv() {
                 Ok(command) => {

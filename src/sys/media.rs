@@ -11,8 +11,6 @@ use std::{
     time::Duration,
 };
 
-/// Late by more than this, beats are left out instead of made up for.
-const GIVE_UP: Duration = Duration::from_millis(200);
 /// Beats left out are a multiple of this, so that whoever counts in rounds keeps the place.
 const ROUND: u64 = 20;
 
@@ -101,6 +99,9 @@ pub struct Beat {
 }
 
 impl Metronome {
+    /// Late by more than this, beats are left out instead of made up for.
+    pub const GIVE_UP: Duration = Duration::from_millis(200);
+
     /// Starts now.
     pub fn start() -> Self {
         Self { origin: monotonic(), next: 1 }
@@ -112,7 +113,7 @@ impl Metronome {
         let due = self.origin + self.next * 1_000_000;
         sleep_until(due);
         let late = Duration::from_nanos(monotonic().saturating_sub(due));
-        if late > GIVE_UP {
+        if late > Self::GIVE_UP {
             self.next += late.as_millis() as u64 / ROUND * ROUND;
         }
         let beat = Beat { at: self.next, late };

@@ -102,8 +102,13 @@ impl House {
 
     /// Asks it to end (SIGTERM), and does not wait.
     pub fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal: `STOP` makes it stand still, `CONT` go on.
+    pub fn signal(&self, name: &str) {
+        let (name, pid) = (format!("-{name}"), self.child.id().to_string());
+        assert!(Command::new("kill").args([&name, &pid]).status().unwrap().success());
     }
 
     /// Waits for its end; `true` if it ended as it should.

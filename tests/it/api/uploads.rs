@@ -207,6 +207,14 @@ async fn uploads_are_few_and_leave_nothing_behind() {
     client.piece(&all[0], 5, true, "67890").await.refused(404, "not_found");
     assert_eq!((sweep().await.unwrap(), arriving(&stand)), (1, 0));
     client.begin(&class, "").await;
+    // What is no longer there is not promised any more.
+    let lost = client.begin(&class, "").await;
+    client.piece(&lost, 0, false, "12345").await.is(204);
+    let part = stand.dir.path().join("blobs/arriving").join(lost.rsplit('/').next().unwrap());
+    std::fs::write(part, "123").unwrap();
+    client.piece(&lost, 5, true, "67890").await.refused(404, "not_found");
+    client.ask(Method::HEAD, &lost, &[], Body::empty()).await.is(404);
+    assert_eq!((sweep().await.unwrap(), arriving(&stand)), (1, 0));
     // With its class it is over, too.
     let last = client.begin(&class, "").await;
     client.piece(&last, 0, false, "12345").await.is(204);

@@ -89,7 +89,7 @@ impl Baresip {
     }
 
     /// Says something to it, as its user would.
-    pub(super) fn order(&self, text: &str) {
+    fn order(&self, text: &str) {
         self.terminal.send_to(text.as_bytes(), self.console).unwrap();
     }
 
@@ -102,7 +102,8 @@ impl Baresip {
         samples.map(|it| i16::from_le_bytes([it[0], it[1]])).collect()
     }
 
-    fn said(&self) -> String {
+    /// Its log.
+    pub(super) fn said(&self) -> String {
         let log = std::fs::read(self.folder.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }

@@ -90,47 +90,49 @@ async fn many_listeners_of_one_class_hear_the_same() {
 }
 
 #[tokio::test]
-async fn baresip_hears_greeting_music_and_announcement_and_nothing_while_it_holds() {
+async fn baresip_hears_greeting_music_and_announcement() {
     let house = house();
-    let baresip = Baresip::call(house.sip, "moh-busy");
-    let second = 8_000;
-    until(&baresip, |heard| heard >= 3 * second).await;
-    baresip.order("/hold\n");
-    let held = quiet(&baresip).await;
-    baresip.order("/resume\n");
-    until(&baresip, |heard| heard >= held + second).await;
+    let baresip = Baresip::call(between(house.sip), "moh-busy");
+    until(&baresip, |heard| heard >= 4 * 8_000).await;
     let heard = baresip.hang_up().await;
-
-    let first = tones(&heard[..3 * second]);
-    let names: Vec<f64> = first.iter().map(|it| it.0).collect();
-    assert_eq!(names[..3], [MIDDLE, LOW, HIGH], "{first:?}");
     // It may take a while until its own buffer is full.
-    assert!(first[1].1.abs_diff(1_000) <= 100 && first[2].1.abs_diff(600) <= 100, "{first:?}");
-    assert!(!told(&heard[held..]).is_empty(), "nothing was heard after the hold");
+    let heard = tones(&heard[..4 * 8_000]);
+    let names: Vec<f64> = heard.iter().map(|it| it.0).collect();
+    assert_eq!(names[..4], [MIDDLE, LOW, HIGH, LOW], "{heard:?}");
+    for (is, should) in heard[1..4].iter().zip([1_000, 600, 1_000]) {
+        assert!(is.1.abs_diff(should) <= 100, "{heard:?}");
+    }
+}
+
+/// A phone system between the two, which lets sound pass both ways: the recorder of this baresip (1.0) hears
+/// nothing in a call in which it goes but one way.
+fn between(server: SocketAddr) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let here = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut phone, mut bytes) = (here, [0; 4_096]);
+        while let Ok((length, from)) = socket.recv_from(&mut bytes) {
+            let text = String::from_utf8_lossy(&bytes[..length]);
+            if from == server {
+                let both = text.replace("a=sendonly", "a=sendrecv");
+                socket.send_to(both.as_bytes(), phone).unwrap();
+            } else {
+                phone = from;
+                socket.send_to(text.as_bytes(), server).unwrap();
+            }
+        }
+    });
+    here
 }
 
 /// Waits until so many samples were heard.
 async fn until(baresip: &Baresip, enough: impl Fn(usize) -> bool) {
     let until = Instant::now() + PATIENCE;
     while !enough(baresip.heard().len()) {
-        assert!(Instant::now() < until, "{} samples were heard", baresip.heard().len());
+        assert!(Instant::now() < until, "too little was heard: {}", baresip.said());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// Waits until nothing is heard for a second; how many samples were until then.
-async fn quiet(baresip: &Baresip) -> usize {
-    let until = Instant::now() + PATIENCE;
-    let (mut length, mut since) = (baresip.heard().len(), Instant::now());
-    while since.elapsed() < Duration::from_secs(1) {
-        assert!(Instant::now() < until, "it is heard while it holds");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let heard = baresip.heard().len();
-        if heard > length {
-            (length, since) = (heard, Instant::now());
-        }
-    }
-    length
 }
 
 /// What came to sipp.

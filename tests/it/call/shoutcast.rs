@@ -1,7 +1,7 @@
 //! Live streams: as SHOUTcast sends them, and what programs are told of them.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -43,13 +43,22 @@ async fn relay(
     behind.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
     head(&mut behind).await?;
     let every = if with_words { format!("icy-metaint:{EVERY}\r\n") } else { String::new() };
-    // In pieces, as a slow network brings it.
-    for part in
-        ["IC", "Y 200 OK\r\nicy-name:Radio\r\ncontent-", "type:audio/wav\r\n", &every, "\r\n"]
-    {
-        line.write_all(part.as_bytes()).await?;
-        line.flush().await?;
-        tokio::task::yield_now().await;
+    let start =
+        ["IC", "Y 200 OK\r\nicy-name:Radio\r\ncontent-", "type:audio/wav\r\n", &every, "\r\n"];
+    if with_words {
+        // In pieces, as a slow network brings it.
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        for part in start {
+            pace.tick().await;
+            line.write_all(part.as_bytes()).await?;
+        }
+    } else {
+        // At once with much of what follows.
+        let mut start = start.concat().into_bytes();
+        let head = start.len();
+        start.resize(head + 12 * EVERY, 0);
+        behind.read_exact(&mut start[head..]).await?;
+        line.write_all(&start).await?;
     }
     let mut sound = vec![0; EVERY];
     loop {
@@ -128,7 +137,7 @@ async fn live(house: &House, token: &str, state: &str) -> Value {
             return live;
         }
         assert!(Instant::now() < gives_up, "it is never {state}: {live}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

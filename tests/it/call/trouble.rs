@@ -6,7 +6,7 @@ use std::time::Duration;
 use afterbeep::prompts::Prompts;
 use afterbeep::say::Phrase;
 
-use super::{DEAF, beeped, decoded, place, the_message, words};
+use super::{DEAF, assert_heard, beeped, decoded, place, the_message, words};
 use crate::house::House;
 use crate::phone::Phone;
 
@@ -24,6 +24,21 @@ async fn a_caller_who_vanishes_leaves_what_was_said() {
     let rest = stored.len() as f64 / 8_000.0 - 3.0;
     assert!((1.5..5.0).contains(&rest), "{rest} s of nothing");
     house.page("/metrics", "afterbeep_rtp_legs 0").await;
+}
+
+#[tokio::test]
+async fn a_server_that_stands_still_for_two_seconds_loses_nothing_of_what_is_said_meanwhile() {
+    let house = House::start(DEAF);
+    let mut call = beeped(&house).await;
+    let said = words(6);
+    let (one, rest) = said.split_at(8_000);
+    call.speak(one).await.unwrap();
+    house.signal("STOP");
+    call.speak(&rest[..16_000]).await.unwrap();
+    house.signal("CONT");
+    call.speak(&rest[16_000..]).await.unwrap();
+    call.hang_up().await.unwrap();
+    assert_heard(&house.sound(the_message(&house).await.id), &said);
 }
 
 #[tokio::test]

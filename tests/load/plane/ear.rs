@@ -22,8 +22,10 @@ const APART: u32 = (TRACK as u32 - 1) * 50;
 pub enum Hears {
     /// Nobody listens.
     Nothing,
-    /// The tone, without end.
+    /// The tone from its beginning, without end.
     Tone,
+    /// The same from where all others are in it.
+    Radio,
     /// Sentences, and then this message.
     Message(&'static Known),
 }
@@ -81,7 +83,7 @@ impl Heard {
             Some(ear) => self.is_next(ear, stamp, header, hears),
             None => true,
         };
-        let ear = ear.get_or_insert_with(|| Ear::new(stamp, header));
+        let ear = ear.get_or_insert_with(|| Ear::new(stamp, header, hears));
         if right && !self.sounds_right(ear, sound, hears) {
             self.wrong_sound += 1;
         }
@@ -96,7 +98,7 @@ impl Heard {
         }
         self.lost += u64::from(step) - 1;
         // Between two sentences there may be a pause, and the marker says so; in music there is none.
-        let begins = header[1] & 0x80 != 0 && !matches!(hears, Hears::Tone);
+        let begins = header[1] & 0x80 != 0 && matches!(hears, Hears::Message(_));
         if !begins {
             let gap = stamp.saturating_sub(ear.stamp);
             self.gaps += u64::from(gap > GAP_NS);
@@ -114,11 +116,11 @@ impl Heard {
     fn sounds_right(&mut self, ear: &mut Ear, sound: &[u8], hears: Hears) -> bool {
         match hears {
             Hears::Nothing => true,
-            Hears::Tone if self.is_tone(sound) => {
+            Hears::Tone | Hears::Radio if self.is_tone(sound) => {
                 (ear.since, ear.softer) = (ear.since.saturating_add(1), 0);
                 true
             }
-            Hears::Tone => {
+            Hears::Tone | Hears::Radio => {
                 let begins = ear.softer == 0;
                 let may_be = if begins { ear.since >= APART } else { ear.softer < JOINT };
                 (ear.since, ear.softer) = (0, ear.softer + 1);
@@ -158,14 +160,16 @@ impl Heard {
 }
 
 impl Ear {
-    fn new(stamp: u64, header: &[u8; 12]) -> Self {
+    fn new(stamp: u64, header: &[u8; 12], hears: Hears) -> Self {
+        // Where a track begins it is softer; who comes later does not know when that will be.
+        let midway = matches!(hears, Hears::Radio);
         Self {
             sequence: sequence(header),
             base: stamp as i64,
             first: timestamp(header),
             stamp,
-            since: APART,
-            softer: 0,
+            since: if midway { APART } else { 0 },
+            softer: u32::from(!midway),
             at: None,
             followed: 0,
         }

@@ -130,7 +130,8 @@ fn role(case: &Case, plane: &Plane, server: &Server) -> Role {
             recorded(server.mailboxes(MAILBOXES), length)
         }
         Scene::Listen | Scene::Busy | Scene::Floor => {
-            Role { numbers: vec![server.music(case.shared)], hears: Hears::Tone, ..usual }
+            let hears = if case.shared { Hears::Radio } else { Hears::Tone };
+            Role { numbers: vec![server.music(case.shared)], hears, ..usual }
         }
         Scene::Duplex => {
             let numbers = vec![server.greeting(case.seconds + 90)];

@@ -65,9 +65,10 @@ pub fn soak(it: &Soak) -> bool {
     let mut looks = Vec::new();
     for minute in 1..=it.minutes {
         let look = look(&server, &mut crowd);
-        let Usage { memory, files, threads, .. } = look.used;
+        let Usage { files, threads, .. } = look.used;
         println!(
-            "{minute:>6}  {memory:>7}  {files:>5}  {threads:>7}  {:>5}  {:>5}  {:>8}  {:>10}",
+            "{minute:>6}  {:>7.0}  {files:>5}  {threads:>7}  {:>5}  {:>5}  {:>8}  {:>10}",
+            look.memory,
             look.tasks,
             crowd.up,
             crowd.done[left],
@@ -127,8 +128,8 @@ fn mixed(calls: usize, server: &Server, crowd: &mut Crowd, known: &'static Known
     crowd.rate = 20;
     let left = crowd.role(recorded(server.mailboxes(MAILBOXES), Some(MESSAGE)));
     crowd.add(calls / 3, left);
-    for shared in [false, true] {
-        let (numbers, hears) = (vec![server.music(shared)], Hears::Tone);
+    for (shared, hears) in [(false, Hears::Tone), (true, Hears::Radio)] {
+        let numbers = vec![server.music(shared)];
         let role = recorded(numbers, Some(HELD));
         let role = crowd.role(Role { says: None, keys: &[], hears, ..role });
         crowd.add(calls / 4, role);
