@@ -32,15 +32,20 @@ pub fn confine(limits: Limits) -> io::Result<()> {
     set(libc::PR_SET_NO_NEW_PRIVS, 1)
 }
 
-/// Keeps what many threads have freed in one place, where all of them take it from again: a server with
-/// dozens of threads otherwise keeps dozens of such places.
+/// Keeps what many threads have freed in one place, where all of them take it from again, and gives large
+/// pieces back at once: a server with dozens of threads, each of which now and then holds a recording,
+/// otherwise keeps dozens of such places, with holes of that size in them.
 ///
 /// Call it before any thread is started.
 #[cfg(target_env = "gnu")]
 pub fn share_freed_memory() {
     const PLACES: libc::c_int = 2;
+    const LARGE: libc::c_int = 128 * 1024;
     // SAFETY: it takes two numbers; one that it does not like it ignores.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, PLACES) };
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, PLACES);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+    }
 }
 
 /// Other C libraries do so by themselves.
