@@ -61,7 +61,7 @@ impl Parts {
         Some(Part { id, parts: self.clone(), wanted, file: None })
     }
 
-    /// Asks whoever holds a file to let it go, and waits until they have, or for [`PATIENCE`].
+    /// Asks whoever holds a file to let it go, and waits until they have, or for some seconds.
     pub async fn reclaim(&self, id: Uuid) {
         let Some(holder) = self.held().get(&id).cloned() else { return };
         holder.send_replace(true);
