@@ -30,7 +30,7 @@ struct Entry {
 
 /// Beyond so many names, those of clips that are gone are forgotten.
 const NAMES: usize = 256;
-/// So many clips are kept that nobody hears, if they are no longer than this: 20 MB at most.
+/// So many clips are kept that nobody hears, if they are no longer than this: 40 MB at most.
 const KEPT: usize = 64;
 const SHORT: Duration = Duration::from_secs(10);
 
