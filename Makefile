@@ -59,7 +59,7 @@ bench: build test-setup models
 load: build test-setup models
 	@$(CARGO) bench --locked --bench load -- figures
 
-## A little of each, in a minute; says whether it works, not how fast.
+## A little of each, in four minutes; says whether it works, not how fast.
 load-smoke: build test-setup models
 	@$(CARGO) bench --locked --bench load -- smoke
 

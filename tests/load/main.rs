@@ -141,7 +141,7 @@ async fn owners() -> bool {
     show(figures::opening(20, 10_000).await) && keys
 }
 
-/// Small enough for a minute; only what is wrong counts, not how long it took.
+/// Small enough for a few minutes; only what is wrong counts, not how long it took.
 async fn smoke() -> bool {
     let mut wrongs = 0;
     // Both of them mostly wait.
