@@ -4,7 +4,7 @@
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, mpsc::SyncSender},
+    sync::Arc,
 };
 
 use tokio::sync::mpsc;
@@ -14,7 +14,7 @@ use super::{
     recording::Recording,
     tally::{LiveStats, Stats},
     telephone_event::Press,
-    thread::{Command, Order},
+    thread::{Command, Order, Orders},
 };
 use crate::{
     audio::{Clip, Codec, bed::Segment},
@@ -99,13 +99,13 @@ pub(super) type LegId = u64;
 
 /// One RTP stream each way, on a pair of ports. Dropping it sends a BYE and closes them.
 ///
-/// No method blocks longer than the media thread needs to take an order, a millisecond.
+/// No method blocks longer than the media thread needs to take an order, some milliseconds.
 pub struct Leg {
     pub(super) id: LegId,
     pub(super) thread: usize,
     pub(super) local: SocketAddr,
     pub(super) reorder_ms: u64,
-    pub(super) commands: SyncSender<Command>,
+    pub(super) commands: Orders,
     pub(super) events: mpsc::Receiver<Heard>,
     pub(super) stats: Arc<LiveStats>,
     pub(super) stopped: bool,
@@ -146,7 +146,7 @@ impl Leg {
     /// [`PlaneError::Remote`] when that is no address to send media to; nothing changes then.
     pub fn connect(&self, stream: Stream) -> Result<(), PlaneError> {
         let stream = stream.checked(self.local)?;
-        self.order(Order::Connect(Box::new(stream)));
+        self.hurry(Order::Connect(Box::new(stream)));
         Ok(())
     }
 
@@ -158,7 +158,7 @@ impl Leg {
     pub fn change(&self, stream: Stream, recorder: Recorder) -> Result<(), PlaneError> {
         let stream = stream.checked(self.local)?;
         let recording = Box::new(Recording::new(recorder, self.reorder_ms));
-        self.order(Order::Change(Box::new(stream), recording));
+        self.hurry(Order::Change(Box::new(stream), recording));
         Ok(())
     }
 
@@ -218,6 +218,11 @@ impl Leg {
     /// A stopped plane takes no orders; that is told by [`Heard::Stopped`].
     fn order(&self, order: Order) {
         let _ = self.commands.send(Command::Tell(self.id, order));
+    }
+
+    /// The same, where a moment counts.
+    fn hurry(&self, order: Order) {
+        let _ = self.commands.hurry(Command::Tell(self.id, order));
     }
 }
 

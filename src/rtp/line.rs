@@ -27,14 +27,14 @@ use crate::{
     },
 };
 
-/// Batches taken in one turn: a flood of 3,200 packets a second is looked through, of 1,066 while it is
+/// Batches taken in one turn: a flood of 3,200 packets a second is looked through, of 533 while it is
 /// recorded, a larger one is left to the system to drop.
 const BATCHES: usize = 8;
 /// The same after the thread stood still: all that the system keeps, for what waits was spoken in time.
 const ALL: usize = 64;
 /// A recording is in no hurry: so long after one turn of a leg that says nothing comes the next. A key
-/// ends a recording within this, and it is no longer than what a jitter buffer takes for one look.
-const RECORDS_MS: u64 = 60;
+/// ends a recording within this.
+const RECORDS_MS: u64 = 120;
 /// A leg that says nothing, and at whose socket nothing waits, has a turn this often.
 const QUIET_MS: u64 = 100;
 /// Looks that find nothing, after which a socket is watched instead.

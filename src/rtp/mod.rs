@@ -1,6 +1,6 @@
 //! Media: the packets of a call, and the plane that moves them.
 //!
-//! The [`Plane`] is a few threads of its own, beating once a millisecond. A [`Leg`] is one side of
+//! The [`Plane`] is a few threads of its own, beating in milliseconds. A [`Leg`] is one side of
 //! a call on it: it plays [`Clip`](crate::audio::Clip)s, hears digits, and records into a ring that
 //! somebody else empties. Nothing is decoded here: G.711 goes into the ring a byte a sample, G.722 and
 //! Opus in [pieces](crate::audio::piece). Packets are taken from where signalling and SDP say, and from

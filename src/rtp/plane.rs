@@ -7,7 +7,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc::{SyncSender, sync_channel},
+        mpsc::sync_channel,
     },
     thread::JoinHandle,
     time::Duration,
@@ -22,11 +22,11 @@ use super::{
     line::{Line, Manners},
     ports::{Pool, Ports, Sockets, Use},
     tally::{Counters, LiveStats, Tally},
-    thread::{self, Command},
+    thread::{self, Command, Orders},
 };
 use crate::{audio::Codec, srtp, sys::media::Watch};
 
-/// Orders that may wait for a thread; it takes them every millisecond.
+/// Orders that may wait for a thread; it takes them every few milliseconds.
 const ORDERS: usize = 1_024;
 /// What a leg has to tell and nobody took yet.
 pub(super) const EVENTS: usize = 64;
@@ -35,7 +35,8 @@ pub(super) const EVENTS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The UDP ports for media, two to a call. Keep them out of the system's ephemeral range.
+    /// The UDP ports for media: two to a call, and two for all together who only listen. Keep them out of
+    /// the system's ephemeral range.
     pub ports: Ports,
     /// What may be spoken, among `opus`, `g722`, `pcmu` and `pcma`. A caller's own order decides which
     /// of these it is; ours is the order in which we offer them.
@@ -152,7 +153,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct Thread {
-    commands: SyncSender<Command>,
+    commands: Orders,
     tally: Arc<Tally>,
     handle: Mutex<Option<JoinHandle<()>>>,
 }
@@ -258,7 +259,7 @@ impl Plane {
     /// Closes every leg, with a BYE, and ends the threads; waits some milliseconds for them.
     pub fn stop(self) {
         for thread in &self.0.threads {
-            let _ = thread.commands.send(Command::Stop);
+            let _ = thread.commands.hurry(Command::Stop);
         }
         for thread in &self.0.threads {
             let handle = thread.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -291,6 +292,7 @@ impl Thread {
                 move || thread::run(orders, watch, &tally, realtime)
             })
             .map_err(PlaneError::Thread)?;
+        let commands = Orders::new(commands, handle.thread().clone());
         Ok(Self { commands, tally, handle: Mutex::new(Some(handle)) })
     }
 }

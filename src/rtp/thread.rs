@@ -1,14 +1,20 @@
 //! The loop of a media thread.
 //!
-//! It beats once a millisecond, and every leg has its turn in one of twenty phases, so that the
-//! packets of many calls are spread over the time between two frames. A leg that sends 10 or 30 ms
-//! has a second phase, half a round later. Without legs the thread sleeps until an order comes.
+//! Every leg has its turn in one of twenty phases, a millisecond apart, so that the packets of many calls
+//! are spread over the time between two frames; few calls share few phases, for a thread that wakes costs
+//! as much as some legs do. A leg that sends 10 or 30 ms has a second phase, half a round later. Phases
+//! in which nobody needs a turn are slept through; without legs the thread sleeps until an order comes.
 //!
 //! In a beat there is no lock, no log and no allocation, except where an order asks for one.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::Ordering::Relaxed, mpsc::Receiver, mpsc::TryRecvError},
+    sync::{
+        Arc,
+        atomic::Ordering::Relaxed,
+        mpsc::{Receiver, SendError, SyncSender, TryRecvError},
+    },
+    thread::Thread,
 };
 
 use super::{
@@ -25,6 +31,15 @@ use crate::{
 
 /// Beats in a round.
 const PHASES: usize = 20;
+/// In this order they are made use of: each pair is half a round apart, and the first four are those at
+/// which the thread wakes anyway.
+const ORDER: [usize; PHASES] =
+    [0, 10, 5, 15, 2, 12, 7, 17, 4, 14, 9, 19, 1, 11, 6, 16, 3, 13, 8, 18];
+/// Legs that share a phase before another one is made use of; they take some tenths of a millisecond.
+const COMPANY: usize = 64;
+/// The longest sleep in beats while there are legs: what comes to watched sockets waits so long, and orders
+/// for which nobody wakes the thread.
+const NAP: u64 = 5;
 /// After beats that were left out, every leg has had its turn within this.
 const CATCHES_UP: u64 = 100;
 /// Orders taken in one beat; the rest waits for the next.
@@ -51,6 +66,31 @@ pub(super) enum Order {
     Close,
 }
 
+/// The way to a media thread.
+#[derive(Debug, Clone)]
+pub(super) struct Orders {
+    queue: SyncSender<Command>,
+    thread: Thread,
+}
+
+impl Orders {
+    pub(super) fn new(queue: SyncSender<Command>, thread: Thread) -> Self {
+        Self { queue, thread }
+    }
+
+    /// It is done within some milliseconds.
+    pub(super) fn send(&self, command: Command) -> Result<(), SendError<Command>> {
+        self.queue.send(command)
+    }
+
+    /// It is done at once: what comes meanwhile would be taken for a stranger's.
+    pub(super) fn hurry(&self, command: Command) -> Result<(), SendError<Command>> {
+        self.queue.send(command)?;
+        self.thread.unpark();
+        Ok(())
+    }
+}
+
 /// Runs until told to stop, or until nobody is left to tell it anything.
 pub(super) fn run(orders: Receiver<Command>, watch: Watch, tally: &Tally, realtime: bool) {
     if realtime && let Err(error) = media::run_first() {
@@ -71,15 +111,18 @@ pub(super) fn run(orders: Receiver<Command>, watch: Watch, tally: &Tally, realti
             }
             continue;
         }
-        let beat = metronome.wait();
-        tally.tick(beat.late);
-        if beat.late > Metronome::GIVE_UP {
-            lines.kit.catches_up = beat.at + CATCHES_UP;
+        let beat = metronome.wait(lines.nap(metronome.now()));
+        let now = metronome.now();
+        if let Some(beat) = beat {
+            tally.tick(beat.late);
+            if beat.late > Metronome::GIVE_UP {
+                lines.kit.catches_up = now + CATCHES_UP;
+            }
         }
         for _ in 0..ORDERS_A_BEAT {
             match orders.try_recv() {
                 Ok(command) => {
-                    if !lines.obey(beat.at, command) {
+                    if !lines.obey(now, command) {
                         return;
                     }
                 }
@@ -87,7 +130,9 @@ pub(super) fn run(orders: Receiver<Command>, watch: Watch, tally: &Tally, realti
                 Err(TryRecvError::Disconnected) => return,
             }
         }
-        lines.turn(beat.at);
+        if beat.is_some() {
+            lines.turn(now);
+        }
     }
 }
 
@@ -96,15 +141,23 @@ struct Lines<'a> {
     slots: Vec<Slot>,
     free: Vec<usize>,
     index: HashMap<LegId, usize>,
-    phases: [Vec<usize>; PHASES],
+    phases: [Phase; PHASES],
     kit: Kit,
     tally: &'a Tally,
 }
 
-/// A leg, and until when it needs no turn.
+/// A leg, until when it needs no turn, and its first phase.
 #[derive(Default)]
 struct Slot {
     line: Option<Box<Line>>,
+    rests: u64,
+    phase: usize,
+}
+
+/// Who has a turn in a phase, and until when none of them needs one.
+#[derive(Default)]
+struct Phase {
+    slots: Vec<usize>,
     rests: u64,
 }
 
@@ -120,20 +173,33 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// How many beats may be slept through after this one.
+    fn nap(&self, now: u64) -> u64 {
+        let is_wanted = |beats: &u64| {
+            let Phase { slots, rests } = &self.phases[(now + beats) as usize % PHASES];
+            !slots.is_empty() && now + beats >= *rests
+        };
+        (1..NAP).find(is_wanted).unwrap_or(NAP)
+    }
+
     /// The turn of all legs in this phase.
     fn turn(&mut self, now: u64) {
         for number in self.kit.watch.look() {
             let (slot, door) = Door::of(number);
-            if let Some(Slot { line: Some(line), rests }) = self.slots.get_mut(slot) {
+            if let Some(Slot { line: Some(line), .. }) = self.slots.get_mut(slot) {
                 line.wake(door);
-                *rests = now;
+                rouse(&mut self.slots, &mut self.phases, slot, now);
             }
         }
-        let phase = &self.phases[now as usize % PHASES];
-        for (at, &slot) in phase.iter().enumerate() {
+        let phase = &mut self.phases[now as usize % PHASES];
+        if now < phase.rests {
+            return;
+        }
+        phase.rests = u64::MAX;
+        for (at, &slot) in phase.slots.iter().enumerate() {
             // Of thousands of legs none is in the processor's cache when its turn comes.
-            if let Some(Slot { line: Some(line), rests }) =
-                phase.get(at + 2).map(|it| &self.slots[*it])
+            if let Some(Slot { line: Some(line), rests, .. }) =
+                phase.slots.get(at + 2).map(|it| &self.slots[*it])
                 && now >= *rests
             {
                 media::fetch(&**line);
@@ -144,6 +210,7 @@ impl<'a> Lines<'a> {
                 let rests = line.turn(now, other, &mut self.kit, self.tally);
                 self.slots[slot].rests = rests;
             }
+            phase.rests = phase.rests.min(self.slots[slot].rests);
         }
         self.kit.post.send(self.tally);
     }
@@ -169,16 +236,20 @@ impl<'a> Lines<'a> {
             self.slots.len() - 1
         });
         line.settle(slot);
-        self.slots[slot] = Slot { line: Some(line), rests: 0 };
         self.index.insert(id, slot);
-        let emptiest = (0..PHASES).min_by_key(|phase| self.phases[*phase].len()).unwrap_or(0);
-        self.phases[emptiest].push(slot);
+        let company = |phase: &usize| self.phases[*phase].slots.len();
+        let roomy = ORDER.into_iter().find(|it| company(it) < COMPANY);
+        let phase = roomy.or_else(|| (0..PHASES).min_by_key(company)).unwrap_or(0);
+        self.phases[phase].slots.push(slot);
+        self.slots[slot] = Slot { line: Some(line), rests: 0, phase };
+        rouse(&mut self.slots, &mut self.phases, slot, 0);
     }
 
     fn close(&mut self, now: u64, id: LegId) {
         let Some(slot) = self.index.remove(&id) else { return };
-        for phase in &mut self.phases {
-            phase.retain(|it| *it != slot);
+        let phase = self.slots[slot].phase;
+        for phase in [phase, other_half(phase)] {
+            self.phases[phase].slots.retain(|it| *it != slot);
         }
         if let Some(mut line) = self.slots[slot].line.take() {
             line.close(now, &mut self.kit, self.tally);
@@ -206,13 +277,13 @@ impl<'a> Lines<'a> {
             if slot != other && free(slot) && free(other) {
                 self.bridge(slot, Some(other), Some(slot));
                 self.bridge(other, Some(slot), Some(other));
-                self.slots[other].rests = now;
+                rouse(&mut self.slots, &mut self.phases, other, now);
             }
-            self.slots[slot].rests = now;
+            rouse(&mut self.slots, &mut self.phases, slot, now);
             return;
         }
-        let Slot { line: Some(line), rests } = &mut self.slots[slot] else { return };
-        *rests = now;
+        rouse(&mut self.slots, &mut self.phases, slot, now);
+        let Slot { line: Some(line), .. } = &mut self.slots[slot] else { return };
         let (kit, tally) = (&mut self.kit, self.tally);
         match order {
             Order::Connect(stream) => {
@@ -237,13 +308,27 @@ impl<'a> Lines<'a> {
 
     /// Gives a leg a second phase, or takes it away.
     fn halve(&mut self, slot: usize, half: bool) {
-        let mut turns = (0..PHASES).filter(|phase| self.phases[*phase].contains(&slot));
-        let (first, second) = (turns.next(), turns.next());
-        match (first, second) {
-            (Some(first), None) if half => self.phases[(first + PHASES / 2) % PHASES].push(slot),
-            (_, Some(second)) if !half => self.phases[second].retain(|it| *it != slot),
+        let second = &mut self.phases[other_half(self.slots[slot].phase)];
+        match second.slots.contains(&slot) {
+            false if half => second.slots.push(slot),
+            true if !half => second.slots.retain(|it| *it != slot),
             _ => {}
         }
+        second.rests = 0;
+    }
+}
+
+/// The phase half a round later.
+fn other_half(phase: usize) -> usize {
+    (phase + PHASES / 2) % PHASES
+}
+
+/// From `now` on a leg needs its turns.
+fn rouse(slots: &mut [Slot], phases: &mut [Phase; PHASES], slot: usize, now: u64) {
+    slots[slot].rests = now;
+    let phase = slots[slot].phase;
+    for phase in [phase, other_half(phase)] {
+        phases[phase].rests = phases[phase].rests.min(now);
     }
 }
 

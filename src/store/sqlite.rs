@@ -37,6 +37,8 @@ pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), StoreE
 
     let options = options(path);
     let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+    // A connection to a file does not go away, and to ask it first costs as much as most questions.
+    let pool = pool.test_before_acquire(false);
 
     let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
     assert_durable(&writer).await?;

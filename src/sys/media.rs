@@ -1,5 +1,5 @@
-//! What the media threads ask of the operating system: word of the sockets at which a datagram waits, a
-//! beat every millisecond, and to be run before everything else.
+//! What the media threads ask of the operating system: word of the sockets at which a datagram waits,
+//! beats a millisecond apart, and to be run before everything else.
 //!
 //! Nothing here allocates or blocks, except [`Metronome::wait`], which sleeps.
 
@@ -7,7 +7,7 @@ use std::{
     io, mem,
     net::UdpSocket,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
-    ptr,
+    ptr, thread,
     time::Duration,
 };
 
@@ -82,11 +82,11 @@ pub fn fetch<T>(soon: &T) {
     let _ = soon;
 }
 
-/// Beats once a millisecond, by a clock that nobody sets.
+/// Beats once a millisecond, or as often as it is waited for, by a clock that nobody sets.
 pub struct Metronome {
     /// Nanoseconds on the monotonic clock at which beat 0 was.
     origin: u64,
-    next: u64,
+    last: u64,
 }
 
 /// One beat.
@@ -104,31 +104,39 @@ impl Metronome {
 
     /// Starts now.
     pub fn start() -> Self {
-        Self { origin: monotonic(), next: 1 }
+        Self { origin: monotonic(), last: 0 }
     }
 
-    /// Sleeps until the next beat. One that is late comes at once, so that none is left out; but
-    /// after a very long stop a whole number of 20 ms is.
-    pub fn wait(&mut self) -> Beat {
-        let due = self.origin + self.next * 1_000_000;
-        sleep_until(due);
-        let late = Duration::from_nanos(monotonic().saturating_sub(due));
-        if late > Self::GIVE_UP {
-            self.next += late.as_millis() as u64 / ROUND * ROUND;
+    /// Sleeps until so many beats after the last one; `None` when the thread was unparked before. One that
+    /// is late comes at once, so that none that is wanted is left out; but after a very long stop a whole
+    /// number of 20 ms is.
+    pub fn wait(&mut self, beats: u64) -> Option<Beat> {
+        let due = self.origin + (self.last + beats) * 1_000_000;
+        let early = due.saturating_sub(monotonic());
+        if early > 0 {
+            thread::park_timeout(Duration::from_nanos(early));
         }
-        let beat = Beat { at: self.next, late };
-        self.next += 1;
-        beat
+        let now = monotonic();
+        if now < due {
+            self.resume();
+            return None;
+        }
+        self.last += beats;
+        let late = Duration::from_nanos(now - due);
+        if late > Self::GIVE_UP {
+            self.last += late.as_millis() as u64 / ROUND * ROUND;
+        }
+        Some(Beat { at: self.last, late })
     }
 
     /// Goes on after an intended stop: the beats in between are not late, they were not wanted.
     pub fn resume(&mut self) {
-        self.next = (monotonic() - self.origin) / 1_000_000 + 1;
+        self.last = (monotonic() - self.origin) / 1_000_000;
     }
 
     /// The time by the last beat, in milliseconds since the start.
     pub fn now(&self) -> u64 {
-        self.next - 1
+        self.last
     }
 }
 
@@ -137,18 +145,6 @@ fn monotonic() -> u64 {
     // SAFETY: writes one timespec; this clock always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-fn sleep_until(nanoseconds: u64) {
-    let time = libc::timespec {
-        tv_sec: (nanoseconds / 1_000_000_000) as _,
-        tv_nsec: (nanoseconds % 1_000_000_000) as _,
-    };
-    // SAFETY: reads one timespec; with an absolute time there is no remainder to write.
-    while unsafe {
-        libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &time, ptr::null_mut())
-    } == libc::EINTR
-    {}
 }
 
 /// Asks that the calling thread runs before all ordinary ones (`SCHED_FIFO`, not inherited). When
@@ -180,11 +176,20 @@ mod tests {
         let mut metronome = Metronome::start();
         let begun = monotonic();
         for expected in 1..=50 {
-            let beat = metronome.wait();
+            let beat = metronome.wait(1).unwrap();
             // A machine that stood still for long enough leaves out whole rounds.
             assert_eq!(beat.at % ROUND, expected % ROUND);
             assert!(monotonic() - begun + 1_000_000 >= beat.at * 1_000_000);
         }
+    }
+
+    #[test]
+    fn whoever_is_unparked_wakes_before_the_beat_and_misses_none() {
+        let mut metronome = Metronome::start();
+        std::thread::current().unpark();
+        assert!(metronome.wait(600_000).is_none());
+        let now = metronome.now();
+        assert_eq!(metronome.wait(3).unwrap().at, now + 3);
     }
 
     #[test]

@@ -72,7 +72,7 @@ struct Ended {
 }
 
 /// Rings are emptied this often: each time costs, and what is lost with this process is what came since.
-const ROUND: Duration = Duration::from_millis(200);
+const ROUND: Duration = Duration::from_millis(400);
 /// A take whose end is announced is looked at this often, and a sync somebody waits for waits so
 /// long for others to join it.
 const SOON: Duration = Duration::from_millis(2);

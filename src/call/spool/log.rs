@@ -352,13 +352,20 @@ impl Place {
         }
     }
 
-    /// The sound in the block, if it still is what was written there.
-    pub(super) fn read(&self, file: &File, take: MessageId) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; HEADER + self.length as usize];
-        file.read_exact_at(&mut bytes, u64::from(self.offset))?;
-        match Block::read(&bytes) {
+    /// Bytes of the block.
+    pub(super) fn bytes(&self) -> usize {
+        HEADER + self.length as usize
+    }
+
+    /// Puts the sound in the block behind `sound`, if it still is what was written there.
+    pub(super) fn read(&self, file: &File, take: MessageId, sound: &mut Vec<u8>) -> io::Result<()> {
+        let begin = sound.len();
+        sound.resize(begin + self.bytes(), 0);
+        file.read_exact_at(&mut sound[begin..], u64::from(self.offset))?;
+        match Block::read(&sound[begin..]) {
             Ok(Some((block, _))) if block.take == take && block.kind == Kind::Data => {
-                Ok(block.payload.to_vec())
+                sound.drain(begin..begin + HEADER);
+                Ok(())
             }
             _ => Err(io::ErrorKind::InvalidData.into()),
         }

@@ -1,7 +1,7 @@
 //! The spool: takes on disk while they are spoken, until they are filed.
 //!
 //! One thread writes them all to one append-only log. The media plane pushes encoded bytes into a
-//! ring per take and never waits; the thread empties the rings every 200 ms, lets a
+//! ring per take and never waits; the thread empties the rings every 400 ms, lets a
 //! [`Listener`](crate::audio::listener::Listener) judge what came, and has it synced once a second for
 //! all calls, at once when a take is complete or taken back. A slow sync holds up what waits for
 //! it, not the emptying of rings. What a crash leaves is found by [`Spool::open`]: sealed takes whole,

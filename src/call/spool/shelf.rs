@@ -165,6 +165,7 @@ impl Shelf {
     fn read_places(&self, take: &Shelved) -> io::Result<Vec<Stretch>> {
         let ticks = samples_in(take.kept.take.length);
         let (mut stretches, mut read) = (Vec::<Stretch>::new(), 0);
+        let whole: usize = take.places.iter().map(Place::bytes).sum();
         let mut open: Option<(u32, File)> = None;
         for place in &take.places {
             if read >= ticks {
@@ -174,11 +175,12 @@ impl Shelf {
                 Some((segment, file)) if segment == place.segment => file,
                 _ => File::open(log::path(&self.folder, place.segment))?,
             };
-            let bytes = place.read(&file, take.kept.take.id)?;
             let codec = place.codec.unwrap_or(take.kept.codec);
-            match stretches.last_mut().filter(|it| it.codec == codec) {
-                Some(stretch) => stretch.bytes.extend(bytes),
-                None => stretches.push(Stretch { codec, bytes }),
+            if stretches.last().is_none_or(|it| it.codec != codec) {
+                stretches.push(Stretch { codec, bytes: Vec::with_capacity(whole) });
+            }
+            if let Some(stretch) = stretches.last_mut() {
+                place.read(&file, take.kept.take.id, &mut stretch.bytes)?;
             }
             read += place.samples();
             open = Some((place.segment, file));

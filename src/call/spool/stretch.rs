@@ -32,7 +32,11 @@ pub(super) fn sound(stretches: &[Stretch], ticks: u64) -> Result<Sound, Mute> {
     let mut samples = Vec::new();
     for stretch in stretches {
         let own = decoded(stretch, Width::Full)?;
-        samples.extend(resample(&own, stretch.codec.rate(), rate));
+        match stretch.codec.rate() == rate {
+            true if samples.is_empty() => samples = own,
+            true => samples.extend(own),
+            false => samples.extend(resample(&own, stretch.codec.rate(), rate)),
+        }
     }
     let length = ticks.saturating_mul(u64::from(rate / Codec::RATE));
     samples.truncate(usize::try_from(length).unwrap_or(usize::MAX));
@@ -48,7 +52,7 @@ pub(super) fn narrow(stretches: &[Stretch]) -> Result<Vec<i16>, Mute> {
 
 fn decoded(stretch: &Stretch, width: Width) -> Result<Vec<i16>, Mute> {
     let mut decoder = Decoder::new(stretch.codec, width).ok_or(Mute::Codec(stretch.codec))?;
-    let mut samples = Vec::new();
+    let mut samples = Vec::with_capacity(stretch.bytes.len());
     decoder.decode(&stretch.bytes, &mut samples)?;
     decoder.finish(&mut samples);
     Ok(samples)

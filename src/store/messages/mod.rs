@@ -125,6 +125,8 @@ pub async fn list(
             and (received, id) < ($4, $5)
           order by received desc, id desc limit $6",
     )
+    // PostgreSQL plans one that it keeps for a mailbox of average size, and sorts the whole of a large one.
+    .persistent(false)
     .bind(&mailbox.0)
     .bind(folder.map_or("all", Folder::as_str))
     .bind(folder.map_or("all", |it| it.kind().as_str()))
