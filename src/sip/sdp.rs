@@ -116,8 +116,9 @@ pub struct Session {
     /// What our keys are made from, and how many were.
     seed: Seed,
     keys: u32,
-    /// The one we encrypt with, if we do.
+    /// The one we encrypt with, if we do, and theirs beside it.
     key: Option<Key>,
+    theirs: Option<Key>,
     /// The stream is one of RTP/SAVP.
     is_savp: bool,
     /// We only send: what the other side says is not listened to.
@@ -188,7 +189,7 @@ impl Offer {
     /// What the session's answer to this agrees on.
     pub fn agreed(&self, session: &mut Session) -> Media {
         let theirs = self.crypto.map(|it| it.key);
-        let keys = theirs.map(|theirs| Keys { ours: session.key(theirs.suite()), theirs });
+        let keys = theirs.map(|theirs| Keys { ours: session.beside(theirs), theirs });
         Media { keys, receive: self.media.receive && !session.is_deaf, ..self.media }
     }
 
@@ -201,7 +202,7 @@ impl Offer {
     /// Writes the answer. Its version goes up when it says something other than the last.
     pub fn answer(&self, session: &mut Session) -> String {
         session.formats = self.formats();
-        let key = self.crypto.map(|it| (it.tag, session.key(it.key.suite())));
+        let key = self.crypto.map(|it| (it.tag, session.beside(it.key)));
         session.settle(key.is_some(), is_savp(&self.description.media[self.stream]));
         let streams = self.description.media.iter().take(MOST_STREAMS).enumerate();
         let streams = streams
@@ -254,6 +255,7 @@ impl Session {
             seed: Seed::default(),
             keys: 0,
             key: None,
+            theirs: None,
             is_savp: false,
             is_deaf: false,
         }
@@ -286,6 +288,15 @@ impl Session {
             }
         }
         self.write(vec![stream])
+    }
+
+    /// Our key beside theirs. With another of theirs comes another of ours: somebody may be new who has
+    /// not counted how often the numbers of our packets began anew (RFC 3711 §3.3.1).
+    fn beside(&mut self, theirs: Key) -> Key {
+        if self.theirs.replace(theirs).is_some_and(|it| it != theirs) {
+            self.key = None;
+        }
+        self.key(theirs.suite())
     }
 
     /// Our key for a suite: the one in use, unless the suite changes.
@@ -334,6 +345,8 @@ impl Session {
         if offer.stream != 0 || !offer.crypto.is_none_or(ours) {
             return Err(NotAcceptable::NoCommonCodec);
         }
+        // Ours was offered, and stays.
+        self.theirs = offer.crypto.map(|it| it.key);
         let media = offer.agreed(self);
         self.settle(media.keys.is_some(), self.is_savp);
         let ours = |format: Format| self.formats.iter().find(|it| it.1 == format).map(|it| it.0);

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn whoever_is_unparked_wakes_before_the_beat_and_misses_none() {
         let mut metronome = Metronome::start();
-        std::thread::current().unpark();
+        thread::current().unpark();
         assert!(metronome.wait(600_000).is_none());
         let now = metronome.now();
         assert_eq!(metronome.wait(3).unwrap().at, now + 3);

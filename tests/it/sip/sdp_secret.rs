@@ -10,6 +10,7 @@ use afterbeep::{
     },
     srtp::{Seed, Suite},
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
@@ -88,17 +89,37 @@ fn the_answer_has_the_number_and_the_suite_of_the_line_that_is_taken_and_a_key_o
 }
 
 #[test]
-fn our_key_stays_in_a_call_and_changes_with_the_suite_for_good() {
+fn our_key_stays_until_theirs_changes_and_then_changes_for_good() {
     let with = |suite: &str, key: &str| offer("RTP/SAVP", &[&format!("1 {suite} inline:{key}")]);
     let mut session = session(OFFERED);
     let mut ours =
         |text: &str| read(text, OFFERED).unwrap().agreed(&mut session).keys.unwrap().ours;
     let first = ours(&with("AES_CM_128_HMAC_SHA1_80", KEY));
-    let moved = ours(&with("AES_CM_128_HMAC_SHA1_80", &KEY.replace("WVNf", "AAAA")));
-    assert!(first == moved, "their key changed, ours has no reason to");
+    assert!(first == ours(&with("AES_CM_128_HMAC_SHA1_80", KEY)), "nothing changed");
+    let newcomer = ours(&with("AES_CM_128_HMAC_SHA1_80", &KEY.replace("WVNf", "AAAA")));
     let other = ours(&with("AES_CM_128_HMAC_SHA1_32", KEY));
     let back = ours(&with("AES_CM_128_HMAC_SHA1_80", KEY));
-    assert!(other != first && back != first && back != other, "a key is never used twice");
+    let mut all = [first, newcomer, other, back].map(|it| it.material().to_vec()).to_vec();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 4, "a key is never used twice");
+}
+
+#[test]
+fn what_we_answer_is_what_we_agreed_on_and_our_offers_key_stays_whatever_theirs_is() {
+    let with = |key: &str| format!("1 AES_CM_128_HMAC_SHA1_80 inline:{key}");
+    let (one, other) = (with(KEY), with(&KEY.replace("WVNf", "AAAA")));
+    let mut session = session(REQUIRED);
+    for line in [&one, &other] {
+        let offer = read(&offer("RTP/SAVP", &[line]), REQUIRED).unwrap();
+        let agreed = offer.agreed(&mut session).keys.unwrap().ours;
+        let told = format!("inline:{}", BASE64_STANDARD.encode(agreed.material()));
+        assert!(offer.answer(&mut session).contains(&told));
+    }
+    let offered = session.offer(&[Codec::Pcmu]);
+    let agreed = session.agree(offer("RTP/SAVP", &[&one]).as_bytes(), PEER).unwrap();
+    let told = format!("inline:{}", BASE64_STANDARD.encode(agreed.keys.unwrap().ours.material()));
+    assert!(offered.contains(&told));
 }
 
 #[test]

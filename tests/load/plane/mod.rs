@@ -26,7 +26,7 @@ use case::{Case, Scene};
 use clap::Args;
 use crowd::{Crowd, POUND, Role};
 use ear::Hears;
-use server::Server;
+use server::{Profiler, Server};
 pub use soak::{Soak, soak};
 use table::{Row, Table};
 use usage::Usage;
@@ -176,9 +176,12 @@ fn measure(plane: &Plane, case: Case) -> Row {
     crowd.rate = rate(&case, &role);
     let role = crowd.role(role);
     let (few, more) = fill(&case, role, &server, &mut crowd);
-    let profiler = plane.profile.as_deref().map(|it| server.profile(it, case.seconds));
+    let mut profiler = plane.profile.as_deref().map(|it| server.profile(it, case.seconds));
     let mut row = watch(case, &server, &mut crowd);
-    drop(profiler);
+    // Callers who waited for it would say all of that time at once, which nobody takes.
+    while profiler.as_mut().is_some_and(Profiler::is_at_work) {
+        crowd.run(Duration::from_millis(100));
+    }
     let grown = row.used.memory as f64 - few.memory as f64;
     row.memory = (more > 0).then(|| grown / more as f64);
     let message = plane.message.unwrap_or(MESSAGE);

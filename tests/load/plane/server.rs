@@ -147,12 +147,12 @@ impl Server {
     }
 }
 
-/// `perf` at work; waited for when dropped.
+/// `perf` at work.
 pub struct Profiler(Option<Child>);
 
-impl Drop for Profiler {
-    fn drop(&mut self) {
-        self.0.iter_mut().for_each(|it| _ = it.wait());
+impl Profiler {
+    pub fn is_at_work(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|it| matches!(it.try_wait(), Ok(None)))
     }
 }
 

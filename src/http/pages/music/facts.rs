@@ -66,15 +66,16 @@ pub(super) fn stream(status: Option<&Status>) -> (&'static str, String) {
     let Some(Status { state, problem, .. }) = status else {
         return ("still", "Nobody listens at the moment, so it is not being read.".to_owned());
     };
+    let instead = |what: &str| {
+        format!("{what}, so callers hear the tracks; where there are none, the music of the house.")
+    };
     match state {
         Live::Connecting => ("still", "It is being reached.".to_owned()),
         Live::Playing => ("plays", "Callers hear it.".to_owned()),
-        Live::Silent => {
-            ("silent", "Nothing is to be heard in it, so callers hear the tracks.".to_owned())
-        }
+        Live::Silent => ("silent", instead("Nothing is to be heard in it")),
         Live::Failed => {
             let why = problem.as_deref().unwrap_or("nobody knows why");
-            ("silent", format!("It broke off ({why}), so callers hear the tracks."))
+            ("silent", instead(&format!("It broke off ({why})")))
         }
     }
 }
