@@ -15,7 +15,7 @@ use sipx_sdp::{
     Attribute, Direction, MediaDescription, SessionDescription, parse, rtpmap::same_format,
 };
 
-use self::crypto::Line;
+use self::crypto::{Line, Ours};
 use crate::{
     audio::Codec,
     srtp::{Key, Keys, Seed, Suite},
@@ -113,12 +113,7 @@ pub struct Session {
     /// What was last agreed on or offered: numbers of this session keep their meaning.
     formats: Vec<(u8, Format)>,
     secrecy: Secrecy,
-    /// What our keys are made from, and how many were.
-    seed: Seed,
-    keys: u32,
-    /// The one we encrypt with, if we do, and theirs beside it.
-    key: Option<Key>,
-    theirs: Option<Key>,
+    ours: Ours,
     /// The stream is one of RTP/SAVP.
     is_savp: bool,
     /// We only send: what the other side says is not listened to.
@@ -189,7 +184,7 @@ impl Offer {
     /// What the session's answer to this agrees on.
     pub fn agreed(&self, session: &mut Session) -> Media {
         let theirs = self.crypto.map(|it| it.key);
-        let keys = theirs.map(|theirs| Keys { ours: session.beside(theirs), theirs });
+        let keys = theirs.map(|theirs| Keys { ours: session.ours.beside(theirs), theirs });
         Media { keys, receive: self.media.receive && !session.is_deaf, ..self.media }
     }
 
@@ -202,7 +197,7 @@ impl Offer {
     /// Writes the answer. Its version goes up when it says something other than the last.
     pub fn answer(&self, session: &mut Session) -> String {
         session.formats = self.formats();
-        let key = self.crypto.map(|it| (it.tag, session.beside(it.key)));
+        let key = self.crypto.map(|it| (it.tag, session.ours.beside(it.key)));
         session.settle(key.is_some(), is_savp(&self.description.media[self.stream]));
         let streams = self.description.media.iter().take(MOST_STREAMS).enumerate();
         let streams = streams
@@ -252,10 +247,7 @@ impl Session {
             last: String::new(),
             formats: Vec::new(),
             secrecy: Secrecy::PLAIN,
-            seed: Seed::default(),
-            keys: 0,
-            key: None,
-            theirs: None,
+            ours: Ours::default(),
             is_savp: false,
             is_deaf: false,
         }
@@ -268,7 +260,7 @@ impl Session {
 
     /// The same where sound may be encrypted, with keys made from a seed of its own.
     pub fn secretly(self, secrecy: Secrecy, seed: Seed) -> Self {
-        Self { secrecy, seed, is_savp: !secrecy.plain, ..self }
+        Self { secrecy, ours: Ours::new(seed), is_savp: !secrecy.plain, ..self }
     }
 
     /// An offer of our own: `codecs` in order of preference, and telephone events.
@@ -281,8 +273,8 @@ impl Session {
         let direction = if self.is_deaf { Direction::SendOnly } else { Direction::SendRecv };
         let mut stream = audio(self.local.port(), &self.formats, PTIME, direction);
         if self.secrecy.secret {
-            let suite = self.key.map_or(USUAL_SUITE, |it| it.suite());
-            encrypt(&mut stream, Some((1, self.key(suite))));
+            let suite = self.ours.suite().unwrap_or(USUAL_SUITE);
+            encrypt(&mut stream, Some((1, self.ours.of(suite))));
             if self.is_savp {
                 stream.protocol = SAVP.into();
             }
@@ -290,33 +282,12 @@ impl Session {
         self.write(vec![stream])
     }
 
-    /// Our key beside theirs. With another of theirs comes another of ours: somebody may be new who has
-    /// not counted how often the numbers of our packets began anew (RFC 3711 §3.3.1).
-    fn beside(&mut self, theirs: Key) -> Key {
-        if self.theirs.replace(theirs).is_some_and(|it| it != theirs) {
-            self.key = None;
-        }
-        self.key(theirs.suite())
-    }
-
-    /// Our key for a suite: the one in use, unless the suite changes.
-    fn key(&mut self, suite: Suite) -> Key {
-        match self.key {
-            Some(key) if key.suite() == suite => key,
-            _ => {
-                let key = Key::derived(suite, &self.seed, self.keys);
-                self.keys += 1;
-                *self.key.insert(key)
-            }
-        }
-    }
-
     /// It is agreed whether the sound is encrypted; further offers are of the same kind.
     fn settle(&mut self, is_secret: bool, is_savp: bool) {
         self.is_savp = is_savp;
         self.secrecy = Secrecy { plain: !is_secret, secret: is_secret };
         if !is_secret {
-            self.key = None;
+            self.ours.forget();
         }
     }
 
@@ -340,13 +311,12 @@ impl Session {
         // Who is offered RTP/SAVP must not answer with less.
         let secrecy = Secrecy { plain: self.secrecy.plain && !self.is_savp, ..self.secrecy };
         let offer = Offer::read(answer, source, Terms { codecs: &codecs, secrecy })?;
-        let suite = self.key.map(|it| it.suite());
+        let suite = self.ours.suite();
         let ours = |it: Line| it.tag == 1 && suite == Some(it.key.suite());
         if offer.stream != 0 || !offer.crypto.is_none_or(ours) {
             return Err(NotAcceptable::NoCommonCodec);
         }
-        // Ours was offered, and stays.
-        self.theirs = offer.crypto.map(|it| it.key);
+        self.ours.stays_beside(offer.crypto.map(|it| it.key));
         let media = offer.agreed(self);
         self.settle(media.keys.is_some(), self.is_savp);
         let ours = |format: Format| self.formats.iter().find(|it| it.1 == format).map(|it| it.0);

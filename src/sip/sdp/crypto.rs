@@ -9,13 +9,65 @@ use base64::{
 };
 use sipx_sdp::MediaDescription;
 
-use crate::srtp::{Key, Suite};
+use crate::srtp::{Key, Seed, Suite};
 
 /// An offered key that can be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) tag: u32,
     pub(super) key: Key,
+}
+
+/// Our keys in a session, one after the other.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ours {
+    /// What they are made from, and how many were.
+    seed: Seed,
+    count: u32,
+    /// The one we encrypt with, if we do, and theirs beside it.
+    key: Option<Key>,
+    theirs: Option<Key>,
+}
+
+impl Ours {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    pub(super) fn suite(&self) -> Option<Suite> {
+        self.key.map(|it| it.suite())
+    }
+
+    /// The one for a suite: that in use, unless the suite changes.
+    pub(super) fn of(&mut self, suite: Suite) -> Key {
+        match self.key {
+            Some(key) if key.suite() == suite => key,
+            _ => {
+                let key = Key::derived(suite, &self.seed, self.count);
+                self.count += 1;
+                *self.key.insert(key)
+            }
+        }
+    }
+
+    /// The one beside theirs. With another of theirs comes another of ours: somebody may be new who has
+    /// not counted how often the numbers of our packets began anew (RFC 3711 §3.3.1).
+    pub(super) fn beside(&mut self, theirs: Key) -> Key {
+        if self.theirs.replace(theirs).is_some_and(|it| it != theirs) {
+            self.key = None;
+        }
+        self.of(theirs.suite())
+    }
+
+    /// We offered ours, and this is theirs in the answer.
+    pub(super) fn stays_beside(&mut self, theirs: Option<Key>) {
+        self.theirs = theirs;
+    }
+
+    /// The sound is not encrypted any more.
+    pub(super) fn forget(&mut self) {
+        self.key = None;
+    }
 }
 
 /// Some leave the padding out.
