@@ -165,7 +165,8 @@ impl Shelf {
     fn read_places(&self, take: &Shelved) -> io::Result<Vec<Stretch>> {
         let ticks = samples_in(take.kept.take.length);
         let (mut stretches, mut read) = (Vec::<Stretch>::new(), 0);
-        let whole: usize = take.places.iter().map(Place::bytes).sum();
+        // Nearly always there is one stretch; of many, each would ask for the whole.
+        let mut room = take.places.iter().map(Place::bytes).sum();
         let mut open: Option<(u32, File)> = None;
         for place in &take.places {
             if read >= ticks {
@@ -177,7 +178,8 @@ impl Shelf {
             };
             let codec = place.codec.unwrap_or(take.kept.codec);
             if stretches.last().is_none_or(|it| it.codec != codec) {
-                stretches.push(Stretch { codec, bytes: Vec::with_capacity(whole) });
+                let bytes = Vec::with_capacity(std::mem::take(&mut room));
+                stretches.push(Stretch { codec, bytes });
             }
             if let Some(stretch) = stretches.last_mut() {
                 place.read(&file, take.kept.take.id, &mut stretch.bytes)?;
