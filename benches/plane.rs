@@ -141,10 +141,7 @@ fn by_plane(scene: Scene, phones: &[UdpSocket]) -> (Moved, Vec<u16>) {
     };
     let mut other = Other::new(scene, phones, &ports);
     let empty = |_: u64| {
-        for ring in &mut rings {
-            let waiting = ring.slots();
-            ring.read_chunk(waiting).unwrap().commit_all();
-        }
+        rings.iter_mut().for_each(|it| _ = it.take());
     };
     let mut empty = empty;
     other.run(1, &mut empty);

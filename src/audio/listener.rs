@@ -3,7 +3,7 @@
 //! It is over after a long silence, at a call-progress tone (somebody hung up where no signal of it
 //! reaches us), or at the maximum length. The listener says so once, and where to cut.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use super::{
     Codec,
@@ -56,10 +56,9 @@ pub struct Listener {
     longest: u64,
     frame: [i16; FRAME],
     filled: usize,
-    /// One entry a frame: whether it was voice. Not longer than `longest` allows.
-    voiced: Vec<bool>,
-    /// The frame after the last voiced one.
-    spoken: usize,
+    /// Whole frames so far, and which of them were voice: in order, and apart from each other.
+    frames: usize,
+    voiced: Vec<Range<usize>>,
     over: bool,
 }
 
@@ -85,8 +84,8 @@ impl Listener {
             longest: samples_in(rules.longest),
             frame: [0; FRAME],
             filled: 0,
+            frames: 0,
             voiced: Vec::new(),
-            spoken: 0,
             over: false,
         }
     }
@@ -118,12 +117,13 @@ impl Listener {
     /// How much of the first `keep` samples was voice.
     pub fn voiced(&self, keep: u64) -> Duration {
         let frames = usize::try_from(keep).unwrap_or(usize::MAX).div_ceil(FRAME);
-        let voiced = self.voiced.iter().take(frames).filter(|&&it| it).count();
+        let within = |it: &Range<usize>| it.end.min(frames).saturating_sub(it.start);
+        let voiced: usize = self.voiced.iter().map(within).sum();
         length_of(voiced as u64 * FRAME as u64).min(length_of(keep))
     }
 
     fn judge(&mut self) -> Option<Verdict> {
-        let heard = self.voiced.len() as u64 * FRAME as u64 + self.filled as u64;
+        let heard = (self.frames * FRAME + self.filled) as u64;
         let too_long = heard >= self.longest;
         let longest = Verdict { why: Why::Longest, keep: self.longest };
         if self.filled < FRAME {
@@ -137,7 +137,7 @@ impl Listener {
         if too_long {
             return Some(longest);
         }
-        let spoken = (self.spoken * FRAME) as u64;
+        let spoken = (self.voiced.last().map_or(0, |it| it.end) * FRAME) as u64;
         (heard - spoken >= self.silence).then(|| Verdict {
             why: Why::Silence,
             keep: heard.min(spoken.saturating_add(samples_in(PAUSE))),
@@ -146,12 +146,15 @@ impl Listener {
 
     fn count_voice(&mut self) {
         let newly = self.level.hear(&self.frame);
-        self.voiced.push(newly > 0);
-        let frames = self.voiced.len();
-        if newly > 0 {
-            self.voiced[frames.saturating_sub(newly)..].fill(true);
-            self.spoken = frames;
+        self.frames += 1;
+        if newly == 0 {
+            return;
         }
+        let mut from = self.frames.saturating_sub(newly);
+        while let Some(last) = self.voiced.pop_if(|it| from <= it.end) {
+            from = from.min(last.start);
+        }
+        self.voiced.push(from..self.frames);
     }
 }
 

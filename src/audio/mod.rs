@@ -27,6 +27,7 @@ pub mod opus_packet;
 pub mod piece;
 pub mod relay;
 pub mod resample;
+pub mod ring;
 pub mod stretch;
 pub mod tones;
 pub mod wav;

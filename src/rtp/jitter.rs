@@ -73,7 +73,7 @@ pub struct Jitter {
     /// How far the stream goes on before a gap is given up.
     wait: u64,
     /// Sound behind a gap, and where there is some; by position, modulo the length. The wait and a packet
-    /// fit in.
+    /// fit in. Before the first gap there is no room for any, which most recordings never need.
     held: Box<[u8]>,
     there: Box<[bool]>,
     /// The position behind the last sample that is held.
@@ -102,13 +102,11 @@ pub struct Jitter {
 impl Jitter {
     /// Late packets are waited for as long as `wait_ms`, 500 ms at most.
     pub fn new(codec: Codec, wait_ms: u64) -> Self {
-        let wait = wait_ms.min(LONGEST_WAIT_MS) * MS;
-        let room = wait as usize + LONGEST;
         Self {
             law: codec.law(),
-            wait,
-            held: vec![0; room].into(),
-            there: vec![false; room].into(),
+            wait: wait_ms.min(LONGEST_WAIT_MS) * MS,
+            held: Box::default(),
+            there: Box::default(),
             held_until: 0,
             position: 0,
             timestamp: None,
@@ -269,6 +267,10 @@ impl Jitter {
         payload: &[u8],
         out: &mut impl FnMut(Given<'_>),
     ) {
+        if self.there.is_empty() {
+            let room = self.wait as usize + LONGEST;
+            (self.held, self.there) = (vec![0; room].into(), vec![false; room].into());
+        }
         let from = self.position.saturating_add_signed(offset);
         let until = from + payload.len() as u64;
         // Gaps this far behind are given up.

@@ -17,7 +17,7 @@ use super::{
     thread::{Command, Order, Orders},
 };
 use crate::{
-    audio::{Clip, Codec, bed::Segment},
+    audio::{Clip, Codec, bed::Segment, ring},
     srtp::Keys,
 };
 
@@ -72,12 +72,12 @@ pub enum Heard {
 }
 
 /// Where a recording goes. The ring's other end sees the end of the recording by
-/// `Consumer::is_abandoned`, and then takes what is left.
+/// [`is_abandoned`](ring::Reader::is_abandoned), and then takes what is left.
 #[derive(Debug)]
 pub struct Recorder {
     /// What is recorded, without holes: of G.711 a byte a sample, of other codecs
     /// [pieces](crate::audio::piece).
-    pub ring: rtrb::Producer<u8>,
+    pub ring: ring::Writer,
     /// What is recorded. One law of G.711 is translated to the other; a call that changes to anything
     /// else needs another recorder, see [`Leg::change`].
     pub codec: Codec,
@@ -112,12 +112,9 @@ pub struct Leg {
 }
 
 impl Recorder {
-    /// Bytes of a ring: four seconds, of Opus usually twelve.
-    pub const RING: usize = 4 * Codec::RATE as usize;
-
     /// A recorder of at most that many samples, and the end its sound comes out of.
-    pub fn new(codec: Codec, at_most: u64) -> (Self, rtrb::Consumer<u8>) {
-        let (ring, sound) = rtrb::RingBuffer::new(Self::RING);
+    pub fn new(codec: Codec, at_most: u64) -> (Self, ring::Reader) {
+        let (ring, sound) = ring::new();
         (Self { ring, codec, at_most }, sound)
     }
 }

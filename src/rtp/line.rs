@@ -144,7 +144,9 @@ impl Line {
             look_at: 0,
             manners,
             call: None,
-            speaker: Speaker::new(rand::random(), rand::random(), rand::random()),
+            // Far from where the numbers begin anew: whoever misses the first of an encrypted stream would
+            // take the next for those of another round (RFC 3711 §3.3.1).
+            speaker: Speaker::new(rand::random(), rand::random::<u16>() / 2, rand::random()),
             ear: Ear::new(events, stats),
             reports: Reports::new(local, rand::random()),
             heard_at: 0,
@@ -327,16 +329,18 @@ impl Line {
         other: Option<&mut Line>,
         tally: &Tally,
     ) {
-        let Some(call) = self.call.as_mut().filter(|it| it.stream.receive) else {
-            return self.ear.refuse(&tally.unexpected);
-        };
+        let Some(call) = &mut self.call else { return self.ear.refuse(&tally.unexpected) };
         if !call.stream.reaches(from, self.local) || !call.source.may_be(from) {
             return self.ear.refuse(&tally.strangers);
         }
-        // Before anything is learned from it, an address above all.
+        // Before anything is learned from it, an address above all. Also of what is not heard, as on hold:
+        // who does not follow the numbers for eleven minutes understands nothing after that.
         let Some(plain) = call.secret.open(datagram) else {
             return self.ear.refuse(&tally.forged);
         };
+        if !call.stream.receive {
+            return self.ear.refuse(&tally.unexpected);
+        }
         let Some(packet) = Packet::parse(plain) else {
             return self.ear.refuse(&tally.malformed);
         };

@@ -28,7 +28,7 @@ pub(super) enum End {
     Failed,
 }
 
-/// See the module. Dropping it drops the ring's end, which tells the other side that this was all.
+/// See the module. Dropping it drops the ring's writer, which tells the other side that this was all.
 #[derive(Debug)]
 pub(super) struct Recording {
     jitter: Jitter,
@@ -210,7 +210,7 @@ impl Tape {
         if self.end.is_some() {
             return;
         }
-        if self.recorder.ring.push_entire_slice(bytes).is_err() {
+        if self.recorder.ring.push(bytes).is_err() {
             self.end = Some(End::Failed);
             return;
         }

@@ -5,7 +5,8 @@
 //! as much as some legs do. A leg that sends 10 or 30 ms has a second phase, half a round later. Phases
 //! in which nobody needs a turn are slept through; without legs the thread sleeps until an order comes.
 //!
-//! In a beat there is no lock, no log and no allocation, except where an order asks for one.
+//! In a beat there is no lock, no log and no allocation, except where an order asks for one, and once in a
+//! recording when a packet is missing and when its [ring](crate::audio::ring) is not emptied in time.
 
 use std::{
     collections::HashMap,

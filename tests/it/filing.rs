@@ -134,7 +134,7 @@ impl House {
         let id = self.app.clock.message_id();
         let begun = self.spool.begin(id, label, Codec::Pcmu, Rules::endless()).unwrap();
         let (mut producer, mut recording) = begun;
-        producer.push_entire_slice(&words(seconds)).unwrap();
+        producer.push(&words(seconds)).unwrap();
         drop(producer);
         loop {
             match recording.next().await {

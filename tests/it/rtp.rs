@@ -7,7 +7,7 @@ use std::{
 };
 
 use afterbeep::{
-    audio::{Clip, Codec, g711::Law},
+    audio::{Clip, Codec, g711::Law, ring},
     rtp::{
         Heard, Leg, Plane, PlaneError, Recorder, Settings, Stream,
         packet::{HEADER, Header, Packet},
@@ -161,7 +161,7 @@ async fn settled_while_playing(leg: &Leg) {
 }
 
 /// Begins a recording, and waits until it has begun.
-async fn record(leg: &mut Leg, at_most: u64) -> rtrb::Consumer<u8> {
+async fn record(leg: &mut Leg, at_most: u64) -> ring::Reader {
     let (recorder, sound) = Recorder::new(Codec::Pcmu, at_most);
     leg.record(recorder);
     settled(leg).await;
@@ -169,14 +169,12 @@ async fn record(leg: &mut Leg, at_most: u64) -> rtrb::Consumer<u8> {
 }
 
 /// What a recording holds, once it holds `samples` or is over.
-async fn heard(sound: &mut rtrb::Consumer<u8>, samples: usize) -> Vec<u8> {
+async fn heard(sound: &mut ring::Reader, samples: usize) -> Vec<u8> {
     let all = async {
         let mut all = vec![];
         loop {
             let over = sound.is_abandoned();
-            while let Ok(byte) = sound.pop() {
-                all.push(byte);
-            }
+            all.extend(sound.take());
             if over || all.len() >= samples {
                 return all;
             }

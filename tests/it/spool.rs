@@ -14,6 +14,7 @@ use afterbeep::{
     audio::{
         Codec,
         listener::{Rules, Why},
+        ring,
         wav::Sound,
     },
     call::spool::{
@@ -98,7 +99,7 @@ impl House {
         MessageId(Uuid::now_v7())
     }
 
-    fn begin(&self, codec: Codec) -> (rtrb::Producer<u8>, Recording) {
+    fn begin(&self, codec: Codec) -> (ring::Writer, Recording) {
         self.spool.begin(self.id(), label(), codec, rules()).unwrap()
     }
 
@@ -153,15 +154,22 @@ fn sound(seed: u64, length: usize) -> Vec<u8> {
     (0..length).map(byte).collect()
 }
 
-/// Pushes as fast as the ring takes it, then lets go of it.
-fn feed(mut producer: rtrb::Producer<u8>, bytes: Vec<u8>) -> tokio::task::JoinHandle<()> {
+/// Writes as fast as the ring takes it, then lets go of it.
+fn feed(mut producer: ring::Writer, bytes: Vec<u8>) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut rest = &bytes[..];
         while !rest.is_empty() && !producer.is_abandoned() {
-            rest = producer.push_partial_slice(rest).1;
+            rest = pour(&mut producer, rest);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     })
+}
+
+/// Writes what there is room for; the rest.
+fn pour<'a>(producer: &mut ring::Writer, bytes: &'a [u8]) -> &'a [u8] {
+    let mut frames = bytes.chunks(160);
+    let refused = frames.position(|it| producer.push(it).is_err());
+    refused.map_or(&[], |it| &bytes[it * 160..])
 }
 
 async fn next(recording: &mut Recording) -> TakeEvent {

@@ -20,7 +20,7 @@
 use uuid::Uuid;
 
 use crate::{
-    audio::Codec,
+    audio::{Codec, ring},
     mailbox::{MessageId, Said},
 };
 
@@ -28,6 +28,7 @@ use crate::{
 pub(super) const HEADER: usize = 36;
 /// The longest payload: more than a ring holds.
 pub(super) const LONGEST: usize = 64 * 1024;
+const _: () = assert!(ring::MOST <= LONGEST);
 
 /// How every block begins; the digit is the version of the format.
 pub(super) const MAGIC: &[u8; 4] = b"ABS1";

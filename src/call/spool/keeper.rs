@@ -32,7 +32,7 @@ use crate::{
 pub(super) enum Order {
     /// A take begins, with this in its first block.
     Begin(Box<Recorded>, Vec<u8>),
-    /// The producer of this take is about to go.
+    /// The writer of this take is about to go.
     Ends(MessageId),
     /// What its caller says of a take that waits.
     Say(MessageId, Said),

@@ -47,6 +47,7 @@ use crate::{
     audio::{
         Codec,
         listener::{Rules, Verdict},
+        ring,
         wav::Sound,
     },
     mailbox::{Caller, MailboxId, MessageId, Reason, Said, Take, TenantId, Timestamp},
@@ -57,8 +58,6 @@ use crate::{
 pub const MOST_TAKES: usize = 4_000;
 /// The most takes that wait to be filed; beyond, no new ones are begun.
 pub const MOST_KEPT: usize = 50_000;
-/// What a take's ring holds: 4 s of sound, of Opus usually more.
-pub const RING: usize = 4 * Codec::RATE as usize;
 /// Changes of codec in one take that may wait for the thread.
 const MOST_CHANGES: usize = 8;
 /// Orders that may wait for the thread; who has more waits with them.
@@ -104,7 +103,7 @@ pub struct Kept {
 /// What happens to a take while it is recorded.
 #[derive(Debug, Clone)]
 pub enum TakeEvent {
-    /// It is over: whoever holds the ring's producer should let go of it. Nothing more is written.
+    /// It is over: whoever writes the ring should let go of it. Nothing more is kept.
     Verdict(Verdict),
     /// It is whole, and on disk. The last event.
     Sealed(Kept),
@@ -148,7 +147,7 @@ pub struct Spool {
     least_free: u64,
 }
 
-/// One take while it is recorded. Dropped, the take goes on until its producer is; nobody hears of
+/// One take while it is recorded. Dropped, the take goes on until its writer is; nobody hears of
 /// it then but [`Spool::left`].
 #[derive(Debug)]
 pub struct Recording {
@@ -181,7 +180,7 @@ impl Spool {
         Ok((Self { orders, shelf, least_free: settings.least_free }, found))
     }
 
-    /// Begins a take, at the beep. The producer goes to whoever has the sound: in G.711 a byte a
+    /// Begins a take, at the beep. The writer goes to whoever has the sound: in G.711 a byte a
     /// sample, else whole [pieces](crate::audio::piece); letting go of it ends the take. Does not wait
     /// for the disk.
     pub fn begin(
@@ -190,7 +189,7 @@ impl Spool {
         mut label: Label,
         codec: Codec,
         rules: Rules,
-    ) -> Result<(rtrb::Producer<u8>, Recording), SpoolError> {
+    ) -> Result<(ring::Writer, Recording), SpoolError> {
         let place = self.shelf.reserve(self.least_free, codec)?;
         label.call = label.call.chars().take(255).collect();
         let begun = Begun { label, codec };
@@ -198,7 +197,7 @@ impl Spool {
         if json.len() > block::LONGEST {
             return Err(SpoolError::Label);
         }
-        let (producer, ring) = rtrb::RingBuffer::new(RING);
+        let (writer, ring) = ring::new();
         // A verdict and one last event: the thread never waits for room.
         let (sender, events) = mpsc::channel(4);
         let charge = Arc::new(());
@@ -208,7 +207,7 @@ impl Spool {
         let take = take::Recorded::new(id, begun, ends, &rules, sender, watch, place);
         self.order(Order::Begin(Box::new(take), json))?;
         let spool = self.clone();
-        Ok((producer, Recording { id, events, over: false, spool, sequel, _charge: charge }))
+        Ok((writer, Recording { id, events, over: false, spool, sequel, _charge: charge }))
     }
 
     /// The sound of a take that waits to be filed: at 16,000 samples a second if any of it was
@@ -306,19 +305,19 @@ impl Recording {
     }
 
     /// The caller speaks in another codec from now on: where that goes. The take goes on with it
-    /// once its present producer is dropped, so ask for this before that. `None` when callers change
+    /// once its present writer is dropped, so ask for this before that. `None` when callers change
     /// their codec faster than the thread follows.
-    pub fn go_on(&self, codec: Codec) -> Option<rtrb::Producer<u8>> {
+    pub fn go_on(&self, codec: Codec) -> Option<ring::Writer> {
         let mut sequel = self.sequel.lock().unwrap_or_else(PoisonError::into_inner);
         if sequel.len() >= MOST_CHANGES {
             return None;
         }
-        let (producer, ring) = rtrb::RingBuffer::new(RING);
+        let (writer, ring) = ring::new();
         sequel.push_back(take::Source { codec, ring });
-        Some(producer)
+        Some(writer)
     }
 
-    /// Says that the producer is or will presently be dropped, so that the thread seals the take
+    /// Says that the writer is or will presently be dropped, so that the thread seals the take
     /// within milliseconds instead of at its next round.
     pub fn ends(&self) {
         // With too many orders waiting, the next round will do.

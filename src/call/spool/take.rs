@@ -2,10 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{Ordering, fence},
-    },
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -22,6 +19,7 @@ use crate::{
         Codec,
         decoder::{Decoder, Width},
         listener::{Listener, Rules, Verdict, length_of, samples_in},
+        ring,
     },
     mailbox::{MessageId, Take},
 };
@@ -30,7 +28,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) codec: Codec,
-    pub(super) ring: rtrb::Consumer<u8>,
+    pub(super) ring: ring::Reader,
 }
 
 /// What a take goes on with once its present ring is at its end: it changed its codec.
@@ -64,7 +62,7 @@ impl Recorded {
     pub(super) fn new(
         id: MessageId,
         begun: Begun,
-        (ring, sequel): (rtrb::Consumer<u8>, Sequel),
+        (ring, sequel): (ring::Reader, Sequel),
         rules: &Rules,
         events: mpsc::Sender<Box<TakeEvent>>,
         charge: Weak<()>,
@@ -104,12 +102,9 @@ impl Recorded {
         !self.is_sealed && self.ends.is_some_and(|until| now < until)
     }
 
-    /// Whether the ring's producer is gone, with what it pushed still to be taken.
+    /// Whether nobody writes the ring any more. What is in it is still to be taken.
     pub(super) fn is_over(&self) -> bool {
-        let over = self.source.ring.is_abandoned();
-        // What its end was told of before is seen from here on.
-        fence(Ordering::Acquire);
-        over
+        self.source.ring.is_abandoned()
     }
 
     /// Empties the ring into the log; goes on with the next, or seals the take if that was all. Whether
@@ -128,7 +123,7 @@ impl Recorded {
     /// Empties the ring into the log, and those that follow it. Whether that was all.
     pub(super) fn listen(&mut self, log: &mut Log) -> bool {
         loop {
-            // Asked before the ring is emptied: what was pushed before the producer went is in it then.
+            // Asked before the ring is emptied: what was written before its writer went is in it then.
             let over = self.is_over();
             self.empty(log);
             if !over || !self.go_on() {
@@ -138,14 +133,11 @@ impl Recorded {
     }
 
     fn empty(&mut self, log: &mut Log) {
-        let waiting = self.source.ring.slots();
-        if self.is_sealed || waiting == 0 {
+        if self.is_sealed {
             return;
         }
-        if let Ok(chunk) = self.source.ring.read_chunk(waiting) {
-            let (one, two) = chunk.as_slices();
-            let bytes = [one, two].concat();
-            chunk.commit_all();
+        let bytes = self.source.ring.take();
+        if !bytes.is_empty() {
             self.hear(log, &bytes);
         }
     }
@@ -182,7 +174,7 @@ impl Recorded {
     }
 
     fn hear(&mut self, log: &mut Log, bytes: &[u8]) {
-        // After a verdict the sound goes nowhere, until the producer is dropped.
+        // After a verdict the sound goes nowhere, until the writer is dropped.
         if self.verdict.is_some() {
             return;
         }

@@ -95,7 +95,7 @@ async fn a_recording_stops_at_its_longest() {
 async fn a_recording_nobody_empties_fails_aloud() {
     let plane = plane();
     let (mut leg, mut phone) = call(&plane).await;
-    let (ring, sound) = rtrb::RingBuffer::new(1_000);
+    let (ring, sound) = ring::of(1_000, 1_000);
     leg.record(Recorder { ring, codec: Codec::Pcmu, at_most: u64::MAX });
     settled(&mut leg).await;
     phone.say_all(&voice(1, 3_200)).await;

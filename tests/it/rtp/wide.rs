@@ -49,7 +49,7 @@ fn in_codec(phone: &mut Phone, codec: Codec, payload_type: u8) -> Stream {
     Stream { codec, payload_type, payload_type_in: payload_type, ..phone.stream() }
 }
 
-async fn recording(leg: &mut Leg, codec: Codec) -> rtrb::Consumer<u8> {
+async fn recording(leg: &mut Leg, codec: Codec) -> ring::Reader {
     let (recorder, sound) = Recorder::new(codec, u64::MAX);
     leg.record(recorder);
     settled(leg).await;

@@ -41,9 +41,9 @@ async fn a_take_cut_short_is_found_as_interrupted_with_what_was_written() {
     let house = House::new();
     let (mut producer, _recording) = house.begin(Codec::Pcmu);
     let bytes = sound(5, 24_000);
-    producer.push_entire_slice(&bytes[..16_000]).unwrap();
+    producer.push(&bytes[..16_000]).unwrap();
     until("it is written", || house.spool.counters().bytes > 16_000).await;
-    producer.push_entire_slice(&bytes[16_000..]).unwrap();
+    producer.push(&bytes[16_000..]).unwrap();
     let (after, found) = house.crash();
     let [kept] = &found[..] else { panic!("{found:?}") };
     assert!(kept.interrupted && kept.label == label());
@@ -56,7 +56,7 @@ async fn a_take_cut_short_is_found_as_interrupted_with_what_was_written() {
 async fn a_stop_of_the_server_interrupts_what_is_spoken_and_loses_nothing_of_it() {
     let house = House::new();
     let (mut producer, mut recording) = house.begin(Codec::Pcmu);
-    producer.push_entire_slice(&sound(5, 24_000)).unwrap();
+    producer.push(&sound(5, 24_000)).unwrap();
     let (after, found) = house.restart().await;
     let [kept] = &found[..] else { panic!("{found:?}") };
     assert!(kept.interrupted);

@@ -17,7 +17,7 @@ async fn a_discarded_take_does_not_come_back() {
 async fn a_take_can_be_discarded_while_it_is_recorded() {
     let house = House::new();
     let (mut producer, mut recording) = house.begin(Codec::Pcmu);
-    producer.push_entire_slice(&sound(1, 8_000)).unwrap();
+    producer.push(&sound(1, 8_000)).unwrap();
     until("it is written", || house.spool.counters().bytes > 8_000).await;
     house.spool.discard(recording.id()).await.unwrap();
     assert_eq!(house.crash().1, []);
@@ -83,7 +83,7 @@ async fn who_is_in_charge_of_no_take_leaves_it_to_others() {
     assert_eq!(house.spool.left(), std::slice::from_ref(&kept));
     let (mut producer, recording) = house.begin(Codec::Pcmu);
     drop(recording);
-    producer.push_entire_slice(&sound(1, 800)).unwrap();
+    producer.push(&sound(1, 800)).unwrap();
     drop(producer);
     until("it is sealed all the same", || house.spool.left().len() == 2).await;
 }

@@ -8,12 +8,12 @@ async fn on_a_full_disk_takes_keep_what_was_safe_and_new_ones_are_refused_until_
     let kept = house.record(Codec::Pcmu, &sound(9, 5_000)).await;
     let (mut producer, mut recording) = house.begin(Codec::Pcmu);
     let bytes = sound(1, 24_000);
-    producer.push_entire_slice(&bytes[..16_000]).unwrap();
+    producer.push(&bytes[..16_000]).unwrap();
     let before = house.spool.counters();
     // Counters may lag behind a little, so they are compared with each other only.
     until("it is synced", || house.spool.counters().safe > before.bytes + 16_000).await;
     trouble.full.store(true, Relaxed);
-    producer.push_entire_slice(&bytes[16_000..]).unwrap();
+    producer.push(&bytes[16_000..]).unwrap();
 
     let TakeEvent::Failed { why: SpoolError::Failing(_), kept: Some(failed) } =
         next(&mut recording).await
@@ -46,9 +46,9 @@ async fn while_a_sync_takes_its_time_what_is_spoken_goes_on_to_survive_a_crash()
     let (mut producer, mut recording) = house.begin(Codec::Pcmu);
     let bytes = sound(1, 24_000);
     trouble.stuck.store(true, Relaxed);
-    producer.push_entire_slice(&bytes[..12_000]).unwrap();
+    producer.push(&bytes[..12_000]).unwrap();
     until("it is stuck", || trouble.is_stuck.load(Relaxed)).await;
-    producer.push_entire_slice(&bytes[12_000..]).unwrap();
+    producer.push(&bytes[12_000..]).unwrap();
     until("the rest is written", || {
         let (after, found) = house.crash();
         let read = |kept: &Kept| after.spool.read_encoded(kept.take.id).unwrap().1;
@@ -71,10 +71,10 @@ async fn one_failed_sync_costs_nothing() {
     let (house, trouble) = House::troubled();
     let (mut producer, mut recording) = house.begin(Codec::Pcmu);
     let bytes = sound(1, 20_000);
-    producer.push_entire_slice(&bytes[..10_000]).unwrap();
+    producer.push(&bytes[..10_000]).unwrap();
     trouble.broken_once.store(true, Relaxed);
     until("it has failed", || house.spool.counters().failures == 1).await;
-    producer.push_entire_slice(&bytes[10_000..]).unwrap();
+    producer.push(&bytes[10_000..]).unwrap();
     drop(producer);
     let kept = sealed(&mut recording).await;
     assert!(house.spool.healthy());
@@ -89,7 +89,7 @@ async fn one_failed_sync_costs_nothing() {
 async fn after_a_failed_sync_nothing_in_doubt_is_relied_on() {
     let (house, trouble) = House::troubled();
     let (mut producer, mut recording) = house.begin(Codec::Pcmu);
-    producer.push_entire_slice(&sound(1, 10_000)).unwrap();
+    producer.push(&sound(1, 10_000)).unwrap();
     trouble.broken_once.store(true, Relaxed);
     until("it has failed", || house.spool.counters().failures == 1).await;
     drop(producer);
@@ -105,7 +105,7 @@ async fn after_a_failed_sync_nothing_in_doubt_is_relied_on() {
 async fn a_disk_that_no_longer_syncs_announces_no_take() {
     let (house, trouble) = House::troubled();
     let (mut producer, mut recording) = house.begin(Codec::Pcmu);
-    producer.push_entire_slice(&sound(1, 10_000)).unwrap();
+    producer.push(&sound(1, 10_000)).unwrap();
     trouble.broken.store(true, Relaxed);
     drop(producer);
     recording.ends();

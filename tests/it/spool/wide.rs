@@ -18,12 +18,11 @@ fn row(pieces: &[Piece<'_>]) -> Vec<u8> {
     pieces.iter().flat_map(write).collect()
 }
 
-/// Pushes pieces whole, as the media plane does.
-async fn push(producer: &mut rtrb::Producer<u8>, pieces: &[Piece<'_>]) {
+/// Writes pieces whole, as the media plane does.
+async fn push(producer: &mut ring::Writer, pieces: &[Piece<'_>]) {
     for piece in pieces {
         let row = row(std::slice::from_ref(piece));
-        until("there is room", || producer.slots() >= row.len()).await;
-        producer.push_entire_slice(&row).unwrap();
+        until("there is room", || producer.push(&row).is_ok()).await;
     }
 }
 
