@@ -4,6 +4,7 @@
 //! waiting. Requests go to the [`Desk`], which never waits either. Strangers are refused before
 //! anything is remembered about them.
 
+mod answered;
 mod connections;
 mod door;
 mod pace;
@@ -36,6 +37,7 @@ use tokio::{
 };
 
 use self::{
+    answered::Answered,
     connections::Connections,
     door::Admission,
     pace::Pace,
@@ -103,6 +105,7 @@ pub(super) struct Exchange {
     asking: TransactionLayer,
     timers: TimerQueue<(Id, Timer)>,
     peers: HashMap<Id, Peer>,
+    answered: Answered,
     replies: HashMap<TransactionKey, mpsc::Sender<TuEvent>>,
     gate: Gate,
     /// Accounts, if there are any: strangers are then asked for a password.
@@ -143,6 +146,7 @@ impl Exchange {
             asking: TransactionLayer::new(timers),
             timers: TimerQueue::new(),
             peers: HashMap::new(),
+            answered: Answered::new(timers.timeout()),
             replies: HashMap::new(),
             gate,
             guard,
@@ -302,6 +306,9 @@ impl Exchange {
         }
         let via = request.headers.typed::<Via>().and_then(Result::ok);
         apply_received_and_rport(&mut request, source);
+        if self.is_answered(&request).await {
+            return;
+        }
         if !self.has_room_for(&request, source.ip()) {
             return self.turn_away(&request, source, kind).await;
         }
@@ -375,7 +382,7 @@ impl Exchange {
         account: Option<Arc<str>>,
     ) -> Option<Response> {
         let cancels = TransactionKey::for_cancelled_invite(&request)
-            .filter(|key| self.serving.server_request(key).is_some());
+            .filter(|key| self.source_of(key).is_some());
         let local = self.wire.local_for(source.ip());
         let wire = self.wire.clone();
         self.desk.hear(Arrival { key, request, source, transport, local, cancels, account, wire })
@@ -389,7 +396,7 @@ impl Exchange {
             peer.answered = true;
         }
         let outputs = self.serving.send_response(&id.1, response);
-        self.perform(&id, outputs).await;
+        self.answer(&id, outputs).await;
     }
 
     async fn order(&mut self, order: Command) {
@@ -409,6 +416,7 @@ impl Exchange {
                 self.peers.insert(id.clone(), peer);
                 self.perform(&id, outputs).await;
             }
+            Command::Acknowledged(key) => self.acknowledged(&(Role::Serving, key)),
             Command::Acknowledge(request, way) => {
                 let bytes = Message::Request(*request).to_bytes();
                 if let Err(error) = self.transmit(bytes, &way.target, way.reuse, None).await {
@@ -528,6 +536,7 @@ impl Exchange {
         self.connections.sweep(|it| pool.holds(&ConnectionKey::new(*it, kind)));
         self.refresh_identity();
         let now = Instant::now();
+        self.answered.sweep(now);
         self.stalled.retain(|_, since| now.duration_since(*since) < REST);
         let stale = |peer: &Peer| !peer.answered && now.duration_since(peer.since) > UNANSWERED;
         let stale = self.peers.iter().filter(|it| stale(it.1)).map(|it| it.0.clone());

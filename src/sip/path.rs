@@ -1,7 +1,7 @@
 //! How a dialog's requests reach the other side: names, tags, numbers, routes (RFC 3261 §12.2).
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -12,7 +12,10 @@ use sipx_sip::{
 };
 use sipx_transport::{TransportKind, new_branch, target::Target};
 
-use super::wire::{Way, Wire};
+use super::{
+    sockets::route,
+    wire::{Way, Wire},
+};
 
 /// What stays of the messages that made a dialog.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(super) struct Path {
     /// Where their first message came from, and how.
     pub(super) source: SocketAddr,
     pub(super) transport: TransportKind,
+    /// They proved a password. Phones that do may be anywhere.
+    pub(super) proven: bool,
 }
 
 /// How long a name may take to look up before the dialog's own source address is used.
@@ -82,14 +87,39 @@ impl Path {
             };
             return Way { target, reuse: reuse.then_some(self.source) };
         }
-        let came = self.transport == TransportKind::Tcp && address.ip() == self.source.ip();
+        let hidden = self.routes.is_empty() && (self.proven || self.hides(address.ip()));
+        let came =
+            self.transport == TransportKind::Tcp && (hidden || address.ip() == self.source.ip());
         let transport = match hop.transport() {
             Some(it) if it.eq_ignore_ascii_case(b"tcp") => TransportKind::Tcp,
             None if came => TransportKind::Tcp,
             _ => TransportKind::Udp,
         };
+        if hidden && transport == self.transport {
+            let reuse = (transport == TransportKind::Tcp).then_some(self.source);
+            return Way { target: Target::new(self.source, transport), reuse };
+        }
         let reuse = (came && transport == TransportKind::Tcp).then_some(self.source);
         Way { target: Target::new(address, transport), reuse }
+    }
+}
+
+impl Path {
+    /// Whether what they say of themselves is an address behind a NAT, where nobody reaches them but by the
+    /// way they came.
+    fn hides(&self, address: IpAddr) -> bool {
+        is_private(address) && !is_private(self.source.ip())
+    }
+}
+
+/// Whether an address counts in one network only (RFC 1918, RFC 6598, RFC 4193).
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [one, two, ..] = ip.octets();
+            ip.is_private() || ip.is_loopback() || one == 100 && (64..128).contains(&two)
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback(),
     }
 }
 
@@ -115,9 +145,10 @@ pub(super) enum Missing {
     NoWay,
 }
 
-/// The first of our addresses that reaches what a URI names, and how it does.
+/// That of our addresses that reaches what a URI names best, and how it does.
 pub(super) async fn way_to(wires: &[Wire], uri: &Uri) -> Result<(Wire, Way), Missing> {
     let mut missing = Missing::Lookup;
+    let mut found = Vec::new();
     for wire in wires {
         let Some(address) = resolve(uri, wire.bound().ip()).await else { continue };
         missing = Missing::NoWay;
@@ -134,9 +165,28 @@ pub(super) async fn way_to(wires: &[Wire], uri: &Uri) -> Result<(Wire, Way), Mis
         if let Some(host) = uri.host().filter(|_| is_secure(uri)) {
             target = target.verifying(host_name(host));
         }
-        return Ok((wire.clone(), Way { target, reuse: None }));
+        if let Some(detour) = detour(wire.bound().ip(), address.ip()) {
+            found.push((detour, (wire.clone(), Way { target, reuse: None })));
+        }
     }
-    Err(missing)
+    // Of equals the first.
+    found.into_iter().min_by_key(|it| it.0).map(|it| it.1).ok_or(missing)
+}
+
+/// How far it is from an address of ours to somebody's; nothing, if no way leads there.
+fn detour(ours: IpAddr, theirs: IpAddr) -> Option<u8> {
+    if ours.is_unspecified() {
+        return Some(1);
+    }
+    let any = match theirs {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    match route(any, theirs) {
+        Some(it) if it == ours => Some(0),
+        _ if ours.is_loopback() && !theirs.is_loopback() => None,
+        _ => Some(2),
+    }
 }
 
 /// The phone system a request came from, as an address without a user: what it calls itself in
@@ -259,6 +309,32 @@ mod tests {
             ("<sip:1@pbx.example>", None, Tls, "sip:pbx.example;transport=tls"),
         ] {
             assert_eq!(of(contact, route, transport), expected);
+        }
+    }
+
+    #[test]
+    fn whom_we_call_is_called_from_the_address_of_ours_that_leads_there() {
+        let of = |ours: &str, theirs: &str| detour(ours.parse().unwrap(), theirs.parse().unwrap());
+        assert_eq!(of("127.0.0.1", "127.0.0.2"), Some(0));
+        assert_eq!(of("0.0.0.0", "127.0.0.2"), Some(1));
+        assert_eq!(of("127.0.0.9", "127.0.0.2"), Some(2));
+        assert_eq!(of("127.0.0.1", "192.0.2.7"), None);
+        assert_eq!(of("::1", "::1"), Some(0));
+    }
+
+    #[test]
+    fn an_address_behind_a_nat_is_told_from_one_that_anybody_reaches() {
+        for (address, expected) in [
+            ("192.168.1.5", true),
+            ("100.64.0.1", true),
+            ("172.16.0.1", true),
+            ("fd00::1", true),
+            ("::ffff:10.0.0.1", true),
+            ("100.128.0.1", false),
+            ("192.0.2.7", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(is_private(address.parse().unwrap()), expected, "{address}");
         }
     }
 

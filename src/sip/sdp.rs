@@ -134,6 +134,10 @@ const PTIME: u8 = 20;
 const USUAL_SUITE: Suite = Suite::Aes128Tag80;
 /// How a stream that must be encrypted is called.
 const SAVP: &str = "RTP/SAVP";
+/// What streams are called that are encrypted, and that are not. Those with an F may have feedback (RFC 4585,
+/// RFC 5124), which nobody has to send.
+const SECRET: [&str; 2] = [SAVP, "RTP/SAVPF"];
+const PLAIN: [&str; 2] = ["RTP/AVP", "RTP/AVPF"];
 /// Streams looked at; an offer of more is cut in the answer and so refused by its sender.
 const MOST_STREAMS: usize = 16;
 /// Telephone events' clocks, those of Opus first.
@@ -391,12 +395,16 @@ fn deafened(direction: Direction) -> Direction {
 }
 
 fn is_savp(stream: &MediaDescription) -> bool {
-    stream.protocol.eq_ignore_ascii_case(SAVP)
+    is_called(stream, SECRET)
+}
+
+fn is_called(stream: &MediaDescription, names: [&str; 2]) -> bool {
+    names.iter().any(|it| stream.protocol.eq_ignore_ascii_case(it))
 }
 
 /// The first format of a stream that we speak.
 fn speakable(stream: &MediaDescription, codecs: &[Codec]) -> Option<(u8, Codec)> {
-    let known = is_savp(stream) || stream.protocol.eq_ignore_ascii_case("RTP/AVP");
+    let known = is_savp(stream) || is_called(stream, PLAIN);
     if stream.media != "audio" || stream.is_rejected() || !known {
         return None;
     }

@@ -54,6 +54,8 @@ pub(super) enum Command {
     Respond(TransactionKey, Box<Response>),
     /// Send a request and tell what comes back.
     Request(Box<Request>, Way, mpsc::Sender<TuEvent>),
+    /// The 2xx to this INVITE was acknowledged.
+    Acknowledged(TransactionKey),
     /// Send an ACK.
     Acknowledge(Box<Request>, Way),
     /// Close the sockets.
@@ -120,6 +122,12 @@ impl Wire {
     /// The same without waiting, for a place that cannot: the peer asks again if it is lost.
     pub(super) fn try_respond(&self, key: TransactionKey, response: Response) {
         let _ = self.commands.try_send(Command::Respond(key, Box::new(response)));
+    }
+
+    /// The 2xx to an INVITE was acknowledged. Should there be no room for the news, all of it is remembered
+    /// for its time.
+    pub(super) fn acknowledged(&self, key: TransactionKey) {
+        let _ = self.commands.try_send(Command::Acknowledged(key));
     }
 
     /// Sends a request; its responses, or `Timeout` or `TransportError`, come out of the receiver.

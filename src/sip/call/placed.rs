@@ -214,6 +214,7 @@ impl Placed {
             sequence: self.sequence,
             source,
             transport: way.target.transport,
+            proven: false,
         };
         let media = match self.session.agree(answer.body(), source.ip()) {
             Ok(media) => media,

@@ -173,7 +173,7 @@ impl Leg {
         let Some(unpracked) = &mut early.unpracked else {
             return self.answer_early().await;
         };
-        if unpracked.copies.send(&self.wire, now).await {
+        if unpracked.copies.send(now).await {
             return Step::Stay;
         }
         tracing::info!("a call was refused because its caller never acknowledged the 183");

@@ -78,12 +78,13 @@ pub(super) struct Unacked {
 /// An answer that is sent again, at growing distance, until it is acknowledged.
 #[derive(Debug)]
 pub(super) struct Copies {
-    pub(super) key: TransactionKey,
-    pub(super) response: Response,
-    pub(super) interval: Duration,
-    pub(super) farthest: Duration,
+    wire: Wire,
+    key: TransactionKey,
+    response: Response,
+    interval: Duration,
+    farthest: Duration,
     pub(super) next: Instant,
-    pub(super) give_up: Instant,
+    give_up: Instant,
 }
 
 /// A call as it arrived, to be answered.
@@ -193,6 +194,7 @@ impl Leg {
                 sequence: 0,
                 source: arrival.source,
                 transport: arrival.transport,
+                proven: arrival.account.is_some(),
             };
             Some((id, path))
         };
@@ -347,6 +349,7 @@ impl Leg {
         let Some(unacked) = self.unacked.take_if(|it| it.sequence == number) else {
             return Step::Stay;
         };
+        unacked.copies.end();
         if unacked.asks {
             let answer = match ack.body() {
                 body if body.is_empty() => Err(NotAcceptable::NoOffer),
@@ -404,7 +407,7 @@ impl Leg {
             return self.on_refer_time();
         }
         if let Some(unacked) = self.unacked.as_mut().filter(|it| it.copies.next <= now) {
-            if !unacked.copies.send(&self.wire, now).await {
+            if !unacked.copies.send(now).await {
                 tracing::info!("a call ended because its caller never acknowledged the answer");
                 self.unacked = None;
                 let _ = self.signals.try_send(Box::new(Signal::Over));
@@ -452,18 +455,24 @@ impl Copies {
     ) -> Self {
         let (t1, now) = (wire.timers.t1, Instant::now());
         let give_up = now + wire.timers.timeout();
-        Self { key, response, interval: t1, farthest, next: now + t1, give_up }
+        let (wire, next) = (wire.clone(), now + t1);
+        Self { wire, key, response, interval: t1, farthest, next, give_up }
     }
 
     /// Sends another copy; `false` when it has been long enough.
-    pub(super) async fn send(&mut self, wire: &Wire, now: Instant) -> bool {
+    pub(super) async fn send(&mut self, now: Instant) -> bool {
         if now >= self.give_up {
             return false;
         }
         self.interval = (self.interval * 2).min(self.farthest);
         self.next = (now + self.interval).min(self.give_up);
-        wire.respond(self.key.clone(), self.response.clone()).await;
+        self.wire.respond(self.key.clone(), self.response.clone()).await;
         true
+    }
+
+    /// The 200 to an INVITE was acknowledged.
+    fn end(&self) {
+        self.wire.acknowledged(self.key.clone());
     }
 }
 

@@ -116,9 +116,11 @@ impl Leg {
 
     /// Sends the 200 to an INVITE, and copies of it until the ACK comes.
     pub(super) async fn accept(&mut self, invite: &Arrival, response: Response, asks: bool) {
-        self.wire.respond(invite.key.clone(), response.clone()).await;
+        // Within a call it may have come by another of our addresses.
+        let Arrival { wire, key, .. } = invite;
+        wire.respond(key.clone(), response.clone()).await;
         self.unacked = Some(Box::new(Unacked {
-            copies: Copies::new(invite.key.clone(), response, self.wire.timers.t2, &self.wire),
+            copies: Copies::new(key.clone(), response, wire.timers.t2, wire),
             sequence: sequence(&invite.request).unwrap_or_default(),
             asks,
         }));

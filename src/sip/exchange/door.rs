@@ -76,8 +76,13 @@ impl Exchange {
             Method::Cancel => TransactionKey::for_cancelled_invite(request),
             _ => TransactionKey::from_request(request),
         };
-        let peer = key.and_then(|key| self.peers.get(&(Role::Serving, key)));
-        peer.is_some_and(|it| it.source == from) || self.desk.is_within(request, from)
+        key.and_then(|it| self.source_of(&it)) == Some(from) || self.desk.is_within(request, from)
+    }
+
+    /// Where a request came from that is being answered, or was.
+    pub(super) fn source_of(&self, key: &TransactionKey) -> Option<IpAddr> {
+        let peer = self.peers.get(&(Role::Serving, key.clone()));
+        peer.map(|it| it.source).or_else(|| self.answered.source(key))
     }
 
     /// What strangers get: nothing is kept, and it goes where the request came from.
@@ -122,7 +127,7 @@ impl Exchange {
         if known || matches!(request.method, Method::Ack | Method::Cancel) {
             return true;
         }
-        if self.serving.len().1 >= self.bounds.transactions {
+        if self.serving.len().1 + self.answered.len() >= self.bounds.transactions {
             self.desk.counters.overflowed.fetch_add(1, Relaxed);
             return false;
         }

@@ -81,9 +81,9 @@ impl Endpoint {
             sequence: notice.sequence.saturating_sub(1),
             source: to.source,
             transport: transport(&to.transport),
+            proven: to.login.is_some(),
         };
         let (request, way) = path.request(Method::Notify, &wire).await?;
-        let way = to.way_back(way);
         let account = Uri::parse(to.account.clone().into()).ok();
         let user = account.as_ref().and_then(|it| it.user());
         let local = wire.local_for(way.target.addr.ip());
@@ -114,20 +114,6 @@ impl Endpoint {
             .build();
         let contact = contact(Some(notice.number.as_bytes()), local, kind);
         Some((wire, filled(request, EVENT, &account, contact, notice), way))
-    }
-}
-
-impl Subscription {
-    /// Phones that prove a password may be anywhere, also behind a NAT where nobody reaches what they
-    /// say of themselves: they are told where they were heard from.
-    fn way_back(&self, way: Way) -> Way {
-        let same = way.target.transport.as_str() == self.transport;
-        if self.login.is_none() || !self.routes.is_empty() || !same {
-            return way;
-        }
-        let reliable = way.target.transport != TransportKind::Udp;
-        let target = Target::new(self.source, way.target.transport);
-        Way { target, reuse: reliable.then_some(self.source) }
     }
 }
 

@@ -41,6 +41,24 @@ fn proved(phone: &Phone, refused: &str, account: &digest::Account, cseq: u32, n:
     phone.request("INVITE", cseq, &proof, OFFER)
 }
 
+/// Phones that prove a password may be anywhere, also where nobody reaches what they say of themselves.
+#[tokio::test]
+async fn a_phone_behind_a_nat_hears_our_hang_up() {
+    let (_folder, server, mut calls) = guarded().await;
+    let mut phone = Phone::new(&server).await;
+    let refused = phone.ask(&phone.request("INVITE", 1, "", OFFER), 401).await;
+    let contact = format!("Contact: <sip:2000@{}>", phone.address());
+    let hidden = "Contact: <sip:2000@192.168.1.5:5060>";
+    phone.send(&proved(&phone, &refused, &ANN, 2, 1).replace(&contact, hidden)).await;
+    let dialog = next_call(&mut calls).await.accept(here()).await.unwrap();
+    phone.to_tag = tag_of(&phone.answer_to("2 INVITE").await);
+    phone.send(&phone.request("ACK", 2, "", "")).await;
+    drop(dialog);
+    let bye = phone.hear("BYE").await;
+    assert!(bye.starts_with("BYE sip:2000@192.168.1.5:5060 SIP/2.0"), "{bye}");
+    phone.send(&phone.answer(&bye, "200 OK")).await;
+}
+
 #[tokio::test]
 async fn a_password_lets_a_stranger_in_by_sha_256_or_md5() {
     for algorithm in ["SHA-256", "MD5"] {

@@ -30,8 +30,14 @@ async fn a_call_is_answered_and_hung_up_and_its_bye_waits_for_the_driver() {
     phone.send(&bye).await;
     phone.ping().await;
     farewell.answer().await;
-    assert_eq!(status(&phone.answer_to("2 BYE").await), 200);
+    let answer = phone.answer_to("2 BYE").await;
+    assert_eq!(status(&answer), 200);
     assert!(matches!(next_signal(&mut dialog).await, Signal::Over));
+    // What the call was is forgotten, but not how its BYE was answered.
+    for _ in 0..2 {
+        phone.send(&bye).await;
+        assert_eq!(phone.answer_to("2 BYE").await, answer);
+    }
     phone.ask(&phone.request("BYE", 3, "", ""), 481).await;
     assert_eq!(server.counters().answered, 1);
 }
@@ -65,11 +71,19 @@ async fn copies_of_an_invite_make_one_call() {
     phone.send(&invite).await;
     let call = next_call(&mut calls).await;
     let _dialog = call.accept(here()).await.unwrap();
-    phone.to_tag = tag_of(&phone.answer_to("1 INVITE").await);
+    let answer = phone.answer_to("1 INVITE").await;
+    phone.to_tag = tag_of(&answer);
     phone.send(&phone.request("ACK", 1, "", "")).await;
-    // After the ACK too: it was only slow.
-    phone.send(&invite).await;
     phone.ping().await;
+    // After the ACK too: it was only slow. What is answered to it, if anything, is what was answered before.
+    phone.send(&invite).await;
+    phone.send(&phone.request("OPTIONS", 2, "", "")).await;
+    loop {
+        match phone.receive().await {
+            other if field(&other, "CSeq") == "2 OPTIONS" => break,
+            other => assert_eq!(other, answer),
+        }
+    }
     assert!(calls.try_recv().is_err());
     assert_eq!(server.counters().invitations, 1);
 }
@@ -252,6 +266,24 @@ async fn hold_resume_and_another_address_are_followed() {
     phone.ask(&phone.request("INVITE", 23, "", &g729), 488).await;
     phone.send(&phone.request("BYE", 24, "", "")).await;
     assert!(matches!(next_signal(&mut dialog).await, Signal::Bye(_)), "no further change");
+}
+
+#[tokio::test]
+async fn within_a_call_they_may_ask_by_another_address_of_ours() {
+    let (server, mut calls) = serve(|it| {
+        it.listen = vec!["127.0.0.1:0".parse().unwrap(), "127.0.0.2:0".parse().unwrap()];
+    })
+    .await;
+    let mut phone = Phone::new(&server).await;
+    let (_, mut dialog) = phone.dial(&mut calls).await;
+    phone.server = server.addresses()[1];
+    let hold = OFFER.to_owned() + "a=sendonly\r\n";
+    phone.ask(&phone.request("INVITE", 2, "", &hold), 200).await;
+    phone.send(&phone.request("ACK", 2, "", "")).await;
+    let Signal::Media(media) = next_signal(&mut dialog).await else { panic!("no change") };
+    assert!(!media.send && media.receive);
+    phone.send(&phone.request("BYE", 3, "", "")).await;
+    assert!(matches!(next_signal(&mut dialog).await, Signal::Bye(_)));
 }
 
 #[tokio::test]

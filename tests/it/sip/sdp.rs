@@ -71,6 +71,11 @@ fn odd_offers_get_the_answers_they_need() {
                  a=rtpmap:101 telephone-event/8000 a=fmtp:101 0-15 a=ptime:20 a=sendrecv",
             ],
         ),
+        // Feedback may be given (RFC 4585), and need not.
+        (
+            "c=IN IP4 192.0.2.1|m=audio 4000 RTP/AVPF 0|a=rtcp-fb:0 nack",
+            vec!["m=audio 20000 RTP/AVPF 0 a=rtpmap:0 PCMU/8000 a=ptime:20 a=sendrecv"],
+        ),
         // Fax and video are refused in their places.
         (
             "c=IN IP4 192.0.2.1|m=image 4002 udptl t38|a=T38FaxVersion:0|m=audio 4000 RTP/AVP 0\

@@ -46,11 +46,14 @@ fn line_of(sdp: &str) -> Option<&str> {
 fn which_offers_are_taken_is_the_policys() {
     let one = format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}");
     let (savp, both) = (offer("RTP/SAVP", &[&one]), offer("RTP/AVP", &[&one]));
+    let savpf = offer("RTP/SAVPF", &[&one]);
     let (plain, useless) = (offer("RTP/AVP", &[]), offer("RTP/SAVP", &["1 F8 inline:x"]));
     let neither = Secrecy { plain: false, secret: false };
     for (text, secrecy, expected) in [
         (&savp, OFFERED, Ok(true)),
         (&savp, REQUIRED, Ok(true)),
+        (&savpf, REQUIRED, Ok(true)),
+        (&savpf, Secrecy::PLAIN, Err(NotAcceptable::Encrypted)),
         (&savp, Secrecy::PLAIN, Err(NotAcceptable::Encrypted)),
         (&savp, neither, Err(NotAcceptable::Encrypted)),
         (&both, OFFERED, Ok(true)),
