@@ -31,6 +31,8 @@ pub struct Case {
     /// At once; of [`Scene::Setup`], a second.
     pub calls: usize,
     pub seconds: u64,
+    /// How long a message is, in seconds, where any are left.
+    pub message: u64,
     /// Media threads run before all others.
     pub realtime: bool,
     /// Listeners hear all the same moment.
@@ -40,14 +42,19 @@ pub struct Case {
 /// Seconds that are measured: of what has a target, and of what stands beside it.
 const SECONDS: u64 = 60;
 const BESIDE: u64 = 30;
+/// Seconds of a message, and of those that show what a call holds in memory: what its beginning and its end
+/// leave behind for half a minute is less of it then.
+const MESSAGE: u64 = 10;
+const LONG_MESSAGE: u64 = 60;
 
 /// What was asked for, or else everything.
 pub fn plan(plane: &Plane) -> Vec<Case> {
-    let Plane { seconds, ordinary, shared, .. } = *plane;
+    let Plane { seconds, ordinary, shared, message, .. } = *plane;
     let case = |scene, calls| Case {
         scene,
         calls,
         seconds: seconds.unwrap_or(SECONDS),
+        message: message.unwrap_or(MESSAGE),
         realtime: !ordinary,
         shared,
     };
@@ -62,6 +69,9 @@ pub fn plan(plane: &Plane) -> Vec<Case> {
     let all = |scene| usual(scene).iter().map(move |calls| case(scene, *calls));
     let listening: Vec<_> = all(Scene::Listen).collect();
     let mut cases: Vec<_> = all(Scene::Floor).chain(all(Scene::Record)).collect();
+    if message.is_none() {
+        cases.push(Case { message: LONG_MESSAGE, ..case(Scene::Record, 1_000) });
+    }
     cases.extend(&listening);
     if !ordinary {
         cases.extend(listening.iter().map(|it| beside(Case { realtime: false, ..*it })));
@@ -86,6 +96,11 @@ fn usual(scene: Scene) -> &'static [usize] {
 }
 
 impl Case {
+    /// Whether it shows what a recorded call holds in memory.
+    pub fn is_long(&self) -> bool {
+        self.scene == Scene::Record && self.message >= LONG_MESSAGE
+    }
+
     /// Why it cannot be measured on this machine, and what would help.
     pub fn obstacle(&self) -> Option<String> {
         let machine = machine();
@@ -138,7 +153,12 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shared = if self.shared { ", one bed for all" } else { "" };
         let priority = if self.realtime { "" } else { ", normal priority" };
-        write!(f, "{}{shared}{priority}", self.scene)
+        let messages = if self.is_long() {
+            format!(", messages of {} s", self.message)
+        } else {
+            String::new()
+        };
+        write!(f, "{}{messages}{shared}{priority}", self.scene)
     }
 }
 

@@ -19,8 +19,9 @@ type Curve = (&'static str, Vec<(f64, f64)>);
 type IsOn = fn(&Case) -> bool;
 
 /// The curves there are: a name, and which cases are on it.
-const CURVES: [(&str, IsOn); 3] = [
-    ("recording", |it| it.scene == Scene::Record),
+const CURVES: [(&str, IsOn); 4] = [
+    ("recording", |it| it.scene == Scene::Record && !it.is_long()),
+    ("recording, messages of 60 s", Case::is_long),
     ("listening", |it| it.scene == Scene::Listen && it.realtime && !it.shared),
     ("listening, normal priority", |it| it.scene == Scene::Listen && !it.realtime && !it.shared),
 ];
@@ -83,7 +84,7 @@ fn picture(title: &str, curves: &[Curve]) -> String {
             write!(svg, "<text x=\"{at:.1}\" y=\"{below}\" text-anchor=\"middle\">{count}</text>");
     }
     for (number, (name, points)) in curves.iter().enumerate() {
-        let colour = ["#0b5fa5", "#b3440c", "#4b7a1f"][number % 3];
+        let colour = ["#0b5fa5", "#b3440c", "#4b7a1f", "#7a3d8f"][number % 4];
         let line: Vec<_> =
             points.iter().map(|it| format!("{:.1},{:.1}", x(it.0), y(it.1))).collect();
         let _ = write!(

@@ -42,7 +42,7 @@ pub struct Plane {
     /// Seconds that are measured; without it, 60, and 30 of what only stands beside it.
     #[arg(long)]
     pub seconds: Option<u64>,
-    /// How long a message is, in seconds; without it, 10.
+    /// How long a message is, in seconds; without it, 10, and 60 once more to see what a call holds in memory.
     #[arg(long)]
     pub message: Option<u64>,
     /// Media threads at normal priority.
@@ -64,8 +64,6 @@ pub struct Plane {
 
 /// Mailboxes that messages are left in.
 const MAILBOXES: usize = 50;
-/// Seconds of a message, if nobody says otherwise.
-const MESSAGE: u64 = 10;
 /// From the answer to the beep's end, for which a caller of messages stays longer.
 const OPENING: Duration = Duration::from_millis(900);
 /// Before anything is measured, once all calls are up.
@@ -99,8 +97,8 @@ pub fn run(plane: &Plane) -> bool {
 /// A little of each, to see that it works: that nothing is lost counts, and not how long it took.
 pub fn smoke() -> bool {
     // Well above what is too short to be kept, however late the beep comes.
-    let plane = Plane { message: Some(4), ..Plane::default() };
-    let case = |scene, calls| Case { scene, calls, seconds: 6, realtime: true, shared: false };
+    let case =
+        |scene, calls| Case { scene, calls, seconds: 6, message: 4, realtime: true, shared: false };
     let cases = [
         case(Scene::Record, 40),
         case(Scene::Listen, 40),
@@ -108,13 +106,13 @@ pub fn smoke() -> bool {
         case(Scene::Setup, 20),
     ];
     cases.into_iter().all(|case| {
-        let row = measure(&plane, case);
+        let row = measure(&Plane::default(), case);
         println!("{row}");
         row.wrongs.is_empty()
     })
 }
 
-fn role(case: &Case, plane: &Plane, server: &Server) -> Role {
+fn role(case: &Case, server: &Server) -> Role {
     let usual = Role {
         numbers: Vec::new(),
         claims: None,
@@ -126,7 +124,7 @@ fn role(case: &Case, plane: &Plane, server: &Server) -> Role {
     };
     match case.scene {
         Scene::Record => {
-            let length = Some(Duration::from_secs(plane.message.unwrap_or(MESSAGE)) + OPENING);
+            let length = Some(Duration::from_secs(case.message) + OPENING);
             recorded(server.mailboxes(MAILBOXES), length)
         }
         Scene::Listen | Scene::Busy | Scene::Floor => {
@@ -172,7 +170,7 @@ fn measure(plane: &Plane, case: Case) -> Row {
     if case.scene == Scene::Busy {
         dictate(&server, &mut crowd, case.seconds);
     }
-    let role = role(&case, plane, &server);
+    let role = role(&case, &server);
     crowd.rate = rate(&case, &role);
     let role = crowd.role(role);
     let (few, more) = fill(&case, role, &server, &mut crowd);
@@ -184,16 +182,15 @@ fn measure(plane: &Plane, case: Case) -> Row {
     }
     let grown = row.used.memory as f64 - few.memory as f64;
     row.memory = (more > 0).then(|| grown / more as f64);
-    let message = plane.message.unwrap_or(MESSAGE);
     if case.scene == Scene::Busy && server.figure(TO_WRITE).max(0.0) < 1.0 {
         row.wrongs.push("the workers ran dry before the end".to_owned());
     }
-    if !crowd.leave(Duration::from_secs(40 + message)) {
+    if !crowd.leave(Duration::from_secs(40 + case.message)) {
         row.wrongs.push(format!("{} calls did not end", crowd.up));
     }
     if case.scene == Scene::Record {
         // How long the beginning takes is the server's affair; a hole in what follows it would be seen.
-        row.recordings = Some(server.recordings(crowd.done[role], message as usize * 4_000));
+        row.recordings = Some(server.recordings(crowd.done[role], case.message as usize * 4_000));
     }
     row.judge(&server);
     row

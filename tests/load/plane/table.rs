@@ -105,7 +105,8 @@ impl Row {
         };
         let mut lines = Vec::new();
         let (cost, memory) = match case.scene {
-            Scene::Record => (Target::Most(0.0077), Target::Most(48.0)),
+            Scene::Record if case.is_long() => (Target::None, Target::Most(48.0)),
+            Scene::Record => (Target::Most(0.0077), Target::None),
             Scene::Listen => (Target::Most(0.0070), Target::Most(24.0)),
             _ => (Target::None, Target::None),
         };
