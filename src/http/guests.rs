@@ -20,7 +20,7 @@ use super::{Site, sound};
 use crate::{
     blobs::{BlobError, Blobs},
     clock::Clock,
-    jobs::words,
+    jobs::words::{self, NotYet},
     mail::{Links, News, Part, Reader, Templates, listen_page},
     mailbox::{Mailbox, Said},
     store::{Db, mailboxes, messages, messages::Message, unsubscribed},
@@ -90,18 +90,23 @@ async fn listen(
 ) -> Result<Html<String>, Trouble> {
     let guests = guests(&site, &asked)?;
     let (message, mailbox) = opened(guests, &token, &asked).await?;
-    let not_yet = "The transcript is not ready yet.";
+    let not_yet = NotYet {
+        transcript: "The transcript is not ready yet.",
+        translation: "The translation is not ready yet.",
+    };
     let (text, translated) = words::of(&guests.db, &message, not_yet).await?;
     let news = News {
         id: message.id,
         mailbox: &mailbox,
         envelope: &message.envelope,
+        filed: message.created,
         text: &text,
         translated: &translated,
         room: None,
         said: Said { urgent: message.marks.urgent, private: message.marks.private },
         forwarded_by: None,
         keep_trash: Duration::ZERO,
+        too_large: false,
     };
     // Seen from the page, so that it does not matter where a proxy puts it.
     let audio = format!("{token}/audio");

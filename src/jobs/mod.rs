@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::bell::Matter;
 use crate::clock::Clock;
+use crate::mailbox::Timestamp;
 use crate::speech::Readiness;
 use crate::store::jobs::{self, Job, Kind};
 use crate::store::{Db, StoreError};
@@ -39,6 +40,8 @@ const LEASE: Duration = Duration::from_secs(300);
 
 /// A job that failed this often for reasons of our own (a missing file, say) is left to an operator.
 const ATTEMPTS: u32 = 50;
+/// How much longer than a mail server's delays our own faults are borne with.
+const SPARE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Work without a job row: a round whenever its bell rings, and every [`LOOK`] besides, until `stop` says
 /// so. A round is told how many before it failed; after a failure the next waits, from `pause` on.
@@ -171,12 +174,19 @@ async fn turn(app: &App, kind: Kind) -> Result<bool, StoreError> {
             return Ok(true);
         }
     };
-    let outcome = outcome.unwrap_or_else(|error| match job.attempts {
-        ..ATTEMPTS => Outcome::Later(backoff(app, &job), format!("{error:#}")),
-        _ => Outcome::Hopeless(format!("{error:#}")),
+    let outcome = outcome.unwrap_or_else(|error| match is_hopeless(&job, app.clock.now()) {
+        false => Outcome::Later(backoff(app, &job), format!("{error:#}")),
+        true => Outcome::Hopeless(format!("{error:#}")),
     });
     settle(app, &job, outcome).await?;
     Ok(true)
+}
+
+/// Whether a job that failed for a reason of our own is left to an operator. What a mail server put
+/// off counts among the attempts at a mail too, so there its age must say the same.
+fn is_hopeless(job: &Job, now: Timestamp) -> bool {
+    let is_old = || job.since().is_none_or(|it| it + notify::PATIENCE + SPARE < now);
+    job.attempts >= ATTEMPTS && (job.kind != Kind::Notify || is_old())
 }
 
 /// Keeps a claimed job for as long as this is waited for, renewing its lease in good time; ends
@@ -229,4 +239,31 @@ async fn until_due(app: &App, kind: Kind) -> Option<Duration> {
     // A due job that nobody may claim (no model yet) must not make this a busy loop.
     let wait = if wait == 10 && kind == Kind::Transcribe { 1_000 } else { wait };
     Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)).min(LOOK))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::MessageId;
+
+    #[test]
+    fn what_mail_servers_put_off_for_days_uses_up_no_patience_with_our_own_faults() {
+        let hours = |it: u64| Timestamp(1_795_440_727_000) + Duration::from_secs(it * 3_600);
+        let lost = |kind: Kind, attempts: u32, at: Timestamp| {
+            let subject = MessageId(uuid::Uuid::nil());
+            let id = format!("{}:{subject}:{}", kind.as_str(), hours(0).0);
+            is_hopeless(&Job { id, kind, subject, attempts }, at)
+        };
+        for (kind, attempts, at, is) in [
+            (Kind::Copy, 49, hours(1_000), false),
+            (Kind::Copy, 50, hours(1), true),
+            (Kind::Notify, 50, hours(1), false),
+            (Kind::Notify, 100, hours(4 * 24 + 23), false),
+            (Kind::Notify, 100, hours(5 * 24 + 1), true),
+            // The server was switched off all the time.
+            (Kind::Notify, 1, hours(1_000), false),
+        ] {
+            assert_eq!(lost(kind, attempts, at), is, "{kind:?}, {attempts} attempts");
+        }
+    }
 }

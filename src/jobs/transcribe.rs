@@ -75,7 +75,7 @@ async fn keep(
     Ok(Outcome::Done)
 }
 
-/// There will be no transcript; log and owner are told `why`.
+/// There will be no transcript; the log is told `why`, and whoever looks at the message.
 async fn give_up(app: &App, job: &Job, why: &str) -> anyhow::Result<Outcome> {
     tracing::warn!(message = %job.subject, "this message stays without a transcript: {why}");
     if transcripts::give_up(&app.db, &job.subject, why, app.clock.now()).await? {

@@ -52,7 +52,7 @@ pub(super) async fn run(app: &App, job: &Job) -> anyhow::Result<Outcome> {
     }
 }
 
-/// There will be no translation; log and owner are told `why`.
+/// There will be no translation; the log is told `why`, and whoever looks at the message.
 async fn give_up(app: &App, job: &Job, why: &str) -> anyhow::Result<Outcome> {
     tracing::warn!(message = %job.subject, "this message stays without a translation: {why}");
     if translations::give_up(&app.db, &job.subject, why, app.clock.now()).await? {

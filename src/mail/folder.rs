@@ -67,7 +67,7 @@ impl Folder {
             from: self.from.email.to_string(),
             to: to.to_owned(),
             subject: letter.subject.clone(),
-            date: letter.received,
+            date: letter.date,
             text: letter.text.clone(),
             recording: letter.recording.as_ref().map(|it| it.name.clone()),
         };

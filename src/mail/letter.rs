@@ -29,6 +29,8 @@ pub struct News<'a> {
     pub mailbox: &'a Mailbox,
     /// Who left it, when and how long it is.
     pub envelope: &'a Envelope,
+    /// When it came into the mailbox: what is passed on was left long before, maybe.
+    pub filed: Timestamp,
     /// What was said.
     pub text: &'a Text,
     /// The same in another language.
@@ -41,6 +43,8 @@ pub struct News<'a> {
     pub room: Option<&'a MadeRoom>,
     /// How long what lies in the trash can be fetched back.
     pub keep_trash: Duration,
+    /// The mail server takes no letter with the recording in it.
+    pub too_large: bool,
 }
 
 /// What became of a message's words.
@@ -85,8 +89,8 @@ pub struct Letter {
     pub kind: Notice,
     /// What the message's caller said of it.
     pub said: Said,
-    /// When the message was left, which is the letter's date.
-    pub received: Timestamp,
+    /// Its date: when the message came into the mailbox.
+    pub date: Timestamp,
     /// Caller and first words, in one line.
     pub subject: String,
     /// All of it for readers of plain text.
@@ -132,7 +136,7 @@ const DIFFERENCES: usize = 10;
 
 impl Letter {
     /// Writes the letter with everything in it. Without a sound it says that the recording is
-    /// missing; that of a private message is not in it, nor a way there.
+    /// missing, or too large; that of a private message is not in it, nor a way there.
     ///
     /// # Errors
     /// Only if a template asks for something it is not told.
@@ -152,7 +156,7 @@ impl Letter {
             id: news.id,
             kind: Notice::Full,
             said: news.said,
-            received: news.envelope.received,
+            date: news.filed,
             subject: cut(&one_line(&write(Part::Subject)?), SUBJECT),
             text: write(Part::Text)?,
             html: Some(write(Part::Html)?),
@@ -177,7 +181,7 @@ impl Letter {
             id: news.id,
             kind: Notice::Short,
             said: news.said,
-            received: news.envelope.received,
+            date: news.filed,
             subject: cut(&write(Part::ShortSubject)?, SUBJECT),
             text: fitted(&write(Part::Short)?),
             html: None,
@@ -226,7 +230,7 @@ impl Letter {
             id: MessageId(Uuid::from_u64_pair(time << 16, 0)).copy(&lock.mailbox.id),
             kind: Notice::Full,
             said: Said { urgent: true, private: false },
-            received: lock.at,
+            date: lock.at,
             subject: cut(&one_line(subject), SUBJECT),
             text: text.trim_start().to_owned(),
             html: None,
@@ -320,6 +324,7 @@ pub(super) fn facts(
         listen => ways.listen.as_ref().filter(|_| !news.said.private),
         urgent => news.said.urgent,
         private => news.said.private,
+        too_large => news.too_large,
         forwarded_by => news.forwarded_by.map(line),
         unsubscribe => &ways.unsubscribe,
         translation => translation(news.translated),
@@ -408,7 +413,7 @@ fn room(
         rotates => !news.mailbox.settings.disable_rotate,
         others => room.rotated.len() - rotated.len(),
         rotated,
-        until => at(Part::Day, news.envelope.received + news.keep_trash)?,
+        until => at(Part::Day, news.filed + news.keep_trash)?,
     }))
 }
 

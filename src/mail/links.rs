@@ -71,20 +71,20 @@ impl Links {
         Some(Self { base_url, key: key_of(key)?, listen_for })
     }
 
-    /// The addresses for a letter to this reader about a message.
-    pub fn ways(&self, id: MessageId, received: Timestamp, reader: &Reader) -> Ways {
+    /// The addresses for a letter to this reader about a message that came into the mailbox then.
+    pub fn ways(&self, id: MessageId, filed: Timestamp, reader: &Reader) -> Ways {
         let base = &self.base_url;
         Ways {
             base_url: Some(base.clone()),
-            listen: Some(format!("{base}/l/{}", self.listen(id, received))),
+            listen: Some(format!("{base}/l/{}", self.listen(id, filed))),
             unsubscribe: Some(format!("{base}/u/{}", self.unsubscribe(reader))),
         }
     }
 
-    /// A token that opens the recording of one message. It ends a set time after the message was
-    /// left, so that every try of a letter has the same.
-    pub fn listen(&self, id: MessageId, received: Timestamp) -> String {
-        let until = (received + self.listen_for).0.to_be_bytes();
+    /// A token that opens the recording of one message. It ends a set time after the message came
+    /// into the mailbox, so that every try of a letter has the same.
+    pub fn listen(&self, id: MessageId, filed: Timestamp) -> String {
+        let until = (filed + self.listen_for).0.to_be_bytes();
         self.token("listen", &[&id.0.as_bytes()[..], &until].concat())
     }
 

@@ -98,7 +98,7 @@ fn fixed(name: &'static str, value: &str) -> HeaderValue {
 }
 
 fn since_1970(letter: &Letter) -> Duration {
-    let seconds = u64::try_from(letter.received.0 / 1000).unwrap_or(0);
+    let seconds = u64::try_from(letter.date.0 / 1000).unwrap_or(0);
     Duration::from_secs(seconds.min(LAST_SECOND))
 }
 

@@ -78,6 +78,12 @@ pub enum MailError {
         /// Code and text of its answer.
         reply: String,
     },
+    /// The server does not take a letter of this size.
+    #[error("the mail server refuses the letter for its size: {reply}")]
+    TooLarge {
+        /// Code and text of its answer.
+        reply: String,
+    },
     /// The server wants to be asked again later (4xx), or does not let us in.
     #[error("the mail server does not take the letter now: {reply}")]
     NotNow {
@@ -108,7 +114,8 @@ impl MailError {
     /// Whether the same letter may be taken on another try.
     pub fn is_temporary(&self) -> bool {
         match self {
-            MailError::Address(..) | MailError::Refused { .. } | MailError::Unwritable(_) => false,
+            MailError::Address(..) | MailError::Unwritable(_) => false,
+            MailError::Refused { .. } | MailError::TooLarge { .. } => false,
             MailError::NotNow { .. } | MailError::Broken(_) | MailError::TooSlow(_) => true,
             MailError::Password(_) | MailError::Certificates(..) | MailError::Folder(..) => true,
         }

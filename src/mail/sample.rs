@@ -94,12 +94,14 @@ impl Sample {
             id: MessageId(Uuid::nil()),
             mailbox,
             envelope: &self.envelope,
+            filed: self.envelope.received,
             text: &self.text,
             translated: &self.translated,
             room: self.room.as_ref(),
             said: self.said,
             forwarded_by: self.forwarded_by.as_deref(),
             keep_trash: Duration::from_secs(30 * 24 * 3_600),
+            too_large: false,
         }
     }
 
@@ -171,6 +173,7 @@ pub(super) fn names(part: Part) -> &'static [&'static str] {
             "interrupted",
             "urgent",
             "private",
+            "too_large",
             "forwarded_by",
             "mailbox",
             "owner",

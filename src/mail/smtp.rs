@@ -145,13 +145,24 @@ impl Smtp {
 /// What the server said to this letter. A refusal is final, but for `530`, which asks for a login
 /// and so speaks of us.
 fn said_no(cause: SmtpError) -> MailError {
-    match cause.status().map(u16::from) {
-        Some(code) if code >= 500 && code != 530 => {
-            MailError::Refused { reply: reply(code, &cause) }
-        }
-        Some(code) => MailError::NotNow { reply: reply(code, &cause) },
-        None => MailError::Broken(cause),
+    let Some(code) = cause.status().map(u16::from) else { return MailError::Broken(cause) };
+    let reply = reply(code, &cause);
+    if is_for_size(&reply) {
+        MailError::TooLarge { reply }
+    } else if code >= 500 && code != 530 {
+        MailError::Refused { reply }
+    } else {
+        MailError::NotNow { reply }
     }
+}
+
+/// Whether it is the size of the letter that is not taken: so says the code (RFC 5321 §4.2.3), or
+/// the status behind another one (RFC 3463 §3.3 and §3.4).
+fn is_for_size(reply: &str) -> bool {
+    let mut words = reply.split_whitespace();
+    let (code, status) = (words.next(), words.next().unwrap_or_default());
+    let says = |it: &str| status.len() == 5 && status.ends_with(it);
+    code == Some("552") || says(".3.4") || says(".2.3")
 }
 
 /// What went wrong before the letter was spoken of: nothing of it condemns the letter.
@@ -196,4 +207,33 @@ fn certificates(file: &Path) -> Result<Vec<Certificate>, pem::Error> {
     let usable = |it: &CertificateDer| Certificate::from_der(it.to_vec());
     // The library takes any bytes here and looks at them when it connects.
     Ok(found.iter().filter_map(|it| usable(it).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_the_size_of_a_letter_is_told_from_others() {
+        for reply in [
+            "552 5.3.4 Message size exceeds fixed limit",
+            "552 too big",
+            "552",
+            "554 5.3.4 no",
+            "550 5.2.3 longer than this mailbox takes",
+            "452 4.3.4 not today",
+        ] {
+            assert!(is_for_size(reply), "{reply}");
+        }
+        for reply in [
+            "550 5.1.1 nobody of that name",
+            "554 5.7.1 the last one had 5.3.4",
+            "452 4.3.1 the disk is full",
+            "550 15.3.4 no status",
+            "451",
+            "",
+        ] {
+            assert!(!is_for_size(reply), "{reply}");
+        }
+    }
 }

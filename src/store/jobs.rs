@@ -52,6 +52,13 @@ pub struct Listed {
     pub error: Option<String>,
 }
 
+impl Job {
+    /// When it was first wanted, or revived: the time its name ends in.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.id.rsplit(':').next()?.parse().ok().map(Timestamp)
+    }
+}
+
 /// Longest error kept, in characters.
 const LONGEST_ERROR: usize = 500;
 

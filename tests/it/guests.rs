@@ -17,7 +17,7 @@ use afterbeep::{
         mailboxes::{self, Entry},
         messages::{self, Filing},
         tenants::{self, Tenant},
-        transcripts, unsubscribed,
+        transcripts, translations, unsubscribed,
     },
 };
 use axum::{
@@ -318,6 +318,26 @@ async fn pages_speak_the_owners_language() {
     let leave = site.get(&site.leave("bob@example.org")).await;
     for page in [listen, leave] {
         assert!(page.text().contains("<html lang=\"fr\">"), "{}", page.text());
+    }
+}
+
+#[tokio::test]
+async fn a_page_says_what_is_still_being_made_and_keeps_what_operators_read_to_them() {
+    let site = site(&[]).await;
+    let id = site.message(None).await;
+    let transcript = Transcript { language: "en".into(), segments: vec![], engine: "test".into() };
+    transcripts::save_to_translate(&site.db, &id, &transcript, NOW).await.unwrap();
+    let page = site.get(&site.listen(id)).await;
+    assert!(page.text().contains("The translation is not ready yet."), "{}", page.text());
+    let why = "the translation model en-fr is missing; fetch it";
+    translations::give_up(&site.db, &id, why, NOW).await.unwrap();
+    let other = site.message(None).await;
+    transcripts::give_up(&site.db, &other, "the speech worker was lost", NOW).await.unwrap();
+    for (id, said) in [(id, "No translation. "), (other, "No transcript. ")] {
+        let page = site.get(&site.listen(id)).await;
+        let said = format!("{said}The server could not make one.");
+        assert!(page.text().contains(&said), "{}", page.text());
+        assert!(!page.text().contains("missing") && !page.text().contains("worker"));
     }
 }
 

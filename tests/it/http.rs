@@ -100,12 +100,14 @@ async fn catch_one(data: &Path, number: u128, kind: Attach, short: bool) -> Stri
         id,
         mailbox: &mailbox,
         envelope: &envelope,
+        filed: envelope.received,
         text: &Text::NoSpeech,
         translated: &Translated::Off,
         room: None,
         said: Default::default(),
         forwarded_by: None,
         keep_trash: Duration::ZERO,
+        too_large: false,
     };
     let sound = Some(Sound { kind, bytes: sound().into() }).filter(|_| !short);
     let (templates, ways) = (Templates::built_in(), Ways::default());

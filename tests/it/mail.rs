@@ -76,7 +76,19 @@ fn news<'a>(mailbox: &'a Mailbox, envelope: &'a Envelope, text: &'a Text) -> New
     let (translated, room) = (&Translated::Off, None);
     let keep_trash = Duration::from_secs(30 * 24 * 3_600);
     let said = Said::default();
-    News { id: ID, mailbox, envelope, text, translated, said, forwarded_by: None, room, keep_trash }
+    News {
+        id: ID,
+        mailbox,
+        envelope,
+        filed: envelope.received,
+        text,
+        translated,
+        said,
+        forwarded_by: None,
+        room,
+        keep_trash,
+        too_large: false,
+    }
 }
 
 /// The full letter, written with the built-in templates.

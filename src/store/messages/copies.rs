@@ -122,7 +122,7 @@ async fn original(tx: &mut Tx, copy: &Copy<'_>) -> Result<Option<Message>, Store
     let row: Option<Row> = on!(tx, tx => sqlx::query_as(
         "select message.id, mailbox, coalesce(shelf, folder) as folder, caller_name, caller_number, received, length_ms,
                 interrupted, reason, urgent, pinned, held, private, blob, transcription,
-                transcription_error, made_room, deleted_by, copied_from, forwarded_by
+                transcription_error, made_room, deleted_by, copied_from, forwarded_by, message.created
            from message join mailbox on mailbox.id = message.mailbox
           where message.id = $1 and mailbox = $2 and tenant = $3",
     )

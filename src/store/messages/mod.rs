@@ -52,6 +52,8 @@ pub struct Message {
     pub copied_from: Option<MessageId>,
     /// The mailbox whose owner passed it on.
     pub forwarded_by: Option<MailboxId>,
+    /// When it came into its mailbox: a copy later than it was left.
+    pub created: Timestamp,
 }
 
 /// What sets a message apart.
@@ -118,7 +120,7 @@ pub async fn list(
     let rows: Vec<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select id, mailbox, coalesce(shelf, folder) as folder, caller_name, caller_number, received,
                 length_ms, interrupted, reason, urgent, pinned, held, private, blob, transcription,
-                transcription_error, made_room, deleted_by, copied_from, forwarded_by
+                transcription_error, made_room, deleted_by, copied_from, forwarded_by, created
            from message
           where mailbox = $1
             and ($2 = 'all' or (folder = $3 and coalesce(shelf, folder) = $2))
@@ -168,7 +170,7 @@ pub async fn for_job(db: &Db, id: &MessageId) -> Result<Option<(Message, Mailbox
     let row: Option<Row> = on!(&db.reader, pool => sqlx::query_as(
         "select id, mailbox, coalesce(shelf, folder) as folder, caller_name, caller_number, received,
                 length_ms, interrupted, reason, urgent, pinned, held, private, blob, transcription,
-                transcription_error, made_room, deleted_by, copied_from, forwarded_by
+                transcription_error, made_room, deleted_by, copied_from, forwarded_by, created
            from message where id = $1",
     )
     .bind(id.to_string())
@@ -319,6 +321,7 @@ struct Row {
     deleted_by: Option<String>,
     copied_from: Option<String>,
     forwarded_by: Option<String>,
+    created: i64,
     reason: Option<String>,
 }
 
@@ -363,6 +366,7 @@ impl TryFrom<Row> for Message {
             deleted_by: row.deleted_by,
             copied_from: row.copied_from.map(id).transpose()?,
             forwarded_by: row.forwarded_by.map(MailboxId),
+            created: Timestamp(row.created),
         })
     }
 }

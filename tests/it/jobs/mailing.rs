@@ -1,5 +1,9 @@
 //! The way of a mail: to a server that takes it, and to those that do not.
 
+use afterbeep::clock::Clock;
+use afterbeep::mailbox::{Caller, Envelope, Reason};
+use afterbeep::store::mailboxes;
+use afterbeep::store::messages::{self, Filed, Filing, Marks};
 use mail_parser::MimeHeaders;
 use tokio::net::TcpSocket;
 
@@ -115,6 +119,54 @@ async fn a_server_that_is_away_gets_the_letter_when_it_is_back() {
     let letters = sink.wait_for(1, PATIENCE).await;
     let [delivery] = &delivered(&db, id).await[..] else { panic!("one recipient") };
     assert_eq!((delivery.state, letters.len()), (State::Accepted, 1));
+}
+
+#[tokio::test]
+async fn what_was_left_long_ago_and_came_here_today_is_mailed_as_todays_news() {
+    let sink = Sink::start(Mode::RefuseLetter(451)).await;
+    let base = "[mail]\nbase_url = \"http://127.0.0.1\"\n";
+    let mailing = mailing_to(&sink).replace("[mail]\n", base);
+    let mut house = House::start(&(DEAF.to_owned() + &mailing));
+    let db = house.db().await;
+    let mailbox = mailboxes::reached(&db, "localhost", "1000").await.unwrap().unwrap();
+    house.kill();
+    let (id, now) = (Clock::Real.message_id(), Clock::Real.now());
+    let copy = Filing {
+        id,
+        mailbox: mailbox.id.clone(),
+        envelope: Envelope {
+            caller: Caller::default(),
+            received: now - Duration::from_secs(8 * 24 * 3_600),
+            length: Duration::from_secs(2),
+            interrupted: false,
+            reason: Reason::Unknown,
+        },
+        blob: afterbeep::blobs::message(&id),
+        limit: mailbox.limit(),
+        rotates: true,
+        transcribe: false,
+        notify_due: now,
+        recipients: mailbox.recipients(),
+        marks: Marks::default(),
+        copies: false,
+        origin: None,
+    };
+    assert_eq!(messages::file(&db, &[copy], now).await.unwrap(), [Filed::New]);
+    house.restart();
+    until("its mail is put off", async || {
+        let all = deliveries::of(&db, &id).await.unwrap();
+        all.into_iter().find(|it| it.state == State::Deferred)
+    })
+    .await;
+    sink.switch(Mode::Accept);
+
+    let letters = sink.wait_for(1, PATIENCE).await;
+    let letter = parsed(&letters[0]);
+    assert_eq!(letter.date().unwrap().to_timestamp(), now.0 / 1_000);
+    let text = letter.body_text(0).unwrap();
+    let link = text.lines().find_map(|it| it.strip_prefix("Listen: ")).unwrap().trim();
+    let (status, _) = house.get(link.strip_prefix("http://127.0.0.1").unwrap()).await;
+    assert_eq!(status, 200, "{link} was dead on arrival");
 }
 
 #[tokio::test]

@@ -198,6 +198,41 @@ async fn a_mail_that_lacks_the_recording_says_so_and_lets_nothing_go() {
     assert_shows(&shown(&house, id), &wants);
 }
 
+/// The words of a letter have some 4 kB, and two seconds of sound 11 more as MP3.
+#[tokio::test]
+async fn a_recording_no_server_takes_keeps_nobody_from_the_rest_and_the_message_stays() {
+    let (house, sink) = house(Mode::RefuseLarger(10_000), &["--delete-after-notify", "yes"]).await;
+    let (id, mails) = settled(&house).await;
+    assert_eq!((mails[0].state, mails[0].attempts), (State::Accepted, 1));
+    let letters = sink.received();
+    let [received] = &letters[..] else { panic!("one letter was taken") };
+    let letter = parsed(received);
+    assert_eq!(letter.attachment_count(), 0);
+    let text = letter.body_text(0).unwrap();
+    assert!(text.contains("the mail server takes no mail that large"), "{text}");
+    let tries = if cfg!(feature = "mp3") { 3 } else { 2 };
+    assert_eq!(sink.read().len(), tries);
+    let wants = ["Folder:   new", &format!("{ANN}, accepted without the recording (250 ")];
+    assert_shows(&shown(&house, id), &wants);
+}
+
+/// Two seconds of sound have 43 kB in a letter as WAV, and 11 as MP3.
+#[cfg(feature = "mp3")]
+#[tokio::test]
+async fn a_recording_that_is_too_large_as_wav_comes_as_mp3_and_counts_as_much() {
+    let (house, sink) = house(Mode::RefuseLarger(30_000), &["--delete-after-notify", "yes"]).await;
+    let (id, mails) = settled(&house).await;
+    assert_eq!((mails[0].state, mails[0].with_audio), (State::Accepted, true));
+    assert_eq!((sink.read().len(), sink.received().len()), (2, 1));
+    let letters = sink.received();
+    let letter = parsed(&letters[0]);
+    let attached = letter.attachment(0).unwrap();
+    let kind = attached.content_type().unwrap();
+    assert_eq!((kind.ctype(), kind.subtype()), ("audio", Some("mpeg")));
+    assert!(attached.attachment_name().unwrap().ends_with("-from-5551234.mp3"));
+    assert_shows(&shown(&house, id), &["Trashed:  by notified"]);
+}
+
 #[tokio::test]
 async fn whoever_followed_the_link_gets_nothing_more_until_that_is_undone() {
     let both = format!("{ANN},{BOB}");

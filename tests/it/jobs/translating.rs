@@ -55,6 +55,7 @@ async fn without_the_model_the_mail_goes_at_once_and_the_reason_is_kept() {
     let letters = sink.wait_for(1, PATIENCE).await;
     let text = parsed(&letters[0]).body_text(0).unwrap().into_owned();
     assert!(text.contains("prudently in his power"), "the original stands: {text}");
+    assert!(text.contains("No translation. The server could not make one."), "{text}");
     let db = house.db().await;
     let why = "the translation model en-fr is missing; fetch it with `afterbeep model fetch en-fr`";
     assert_eq!(translated(&db, id).await, Translated::Failed(why.to_owned()));

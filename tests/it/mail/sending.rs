@@ -171,6 +171,15 @@ async fn refusals_are_told_from_delays() {
 }
 
 #[tokio::test]
+async fn a_letter_refused_for_its_size_is_told_from_one_nobody_wants() {
+    let sink = Sink::start(Mode::RefuseLarger(1_000)).await;
+    let refused = patient(&sink).send(&hello(), "ann@example.org").await.unwrap_err();
+    assert!(matches!(refused, MailError::TooLarge { .. }), "{refused:?}");
+    assert!(!refused.is_temporary(), "the same letter is never smaller");
+    assert!(refused.to_string().ends_with("552 5.3.4 message file too big"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_asked_again_later() {
     let sink = Sink::start(Mode::Accept).await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

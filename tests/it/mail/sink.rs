@@ -27,6 +27,8 @@ pub(crate) enum Mode {
     RefuseData(u16),
     /// Reads the whole letter, then answers with this code.
     RefuseLetter(u16),
+    /// Reads the whole letter, and refuses it if it has more bytes than that.
+    RefuseLarger(usize),
     /// Reads and keeps the whole letter, then hangs up without an answer.
     DropAfterData,
     /// Reads and keeps the whole letter, then says nothing.
@@ -162,6 +164,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 desk.read.lock().unwrap().push(letter.clone());
                 match mode() {
                     Mode::RefuseLetter(code) => format!("{code} not this one"),
+                    Mode::RefuseLarger(most) if letter.bytes.len() > most => {
+                        "552 5.3.4 message file too big".into()
+                    }
                     other => {
                         desk.letters.send_modify(|it| it.push(letter.clone()));
                         match other {

@@ -1,5 +1,7 @@
 //! Letters in other languages, and with a translation beside the transcript.
 
+use afterbeep::mail::listen_page;
+
 use super::*;
 
 fn spoken() -> Text {
@@ -64,6 +66,28 @@ fn why_there_is_no_transcript_is_said_in_french_where_it_is_ours_to_say() {
     assert!(late.starts_with("Pas de transcription. La transcription n’était pas prête"), "{late}");
     let other = why("The recogniser caught fire.");
     assert!(other.starts_with("Pas de transcription. The recogniser caught fire."), "{other}");
+}
+
+/// And every sentence of ours is, in letters and on the page their links open.
+#[test]
+fn nothing_of_what_is_ours_to_say_about_missing_words_is_english_in_french() {
+    let (mailbox, envelope) = (set("pages", "fr"), from_marie());
+    for (reason, said) in [
+        ("The translation was not ready in time.", "La traduction n’était pas prête à temps."),
+        ("The translation is not ready yet.", "La traduction n’est pas encore prête."),
+        ("The transcript is missing.", "La transcription est introuvable."),
+        ("The server could not make one.", "Le serveur n’a pas pu en produire une."),
+    ] {
+        let (text, translated) =
+            (Text::NotTranscribed(reason.into()), Translated::NotMade(reason.into()));
+        let news = News { translated: &translated, ..news(&mailbox, &envelope, &text) };
+        let letter = written(&news, &Ways::default());
+        let page = listen_page(&Templates::built_in(), &news, "audio").unwrap();
+        for text in [letter.text.as_str(), html(&letter), page.as_str()] {
+            assert_eq!(text.matches(said).count(), 2, "{text}");
+            assert!(!text.contains(reason), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -181,6 +181,41 @@ fn a_letter_that_lacks_the_recording_says_so() {
 }
 
 #[test]
+fn a_letter_whose_recording_is_too_large_for_mail_says_so() {
+    for (pages, said) in [
+        ("en", "the mail server takes no mail that large"),
+        ("fr", "n’accepte pas de courriel aussi gros"),
+    ] {
+        let (mailbox, envelope) = (set("pages", pages), from_marie());
+        let news = News { too_large: true, ..news(&mailbox, &envelope, &Text::Off) };
+        let letter = Letter::full(&Templates::built_in(), &news, &ways(), None).unwrap();
+        for text in [letter.text.as_str(), html(&letter)] {
+            assert!(text.contains(said), "{text}");
+        }
+        let whole = written(&news, &ways());
+        assert!(!whole.text.contains(said), "{}", whole.text);
+    }
+}
+
+/// A copy of what was left a week ago sorts with today's mail, and tells both days.
+#[test]
+fn a_letter_has_the_date_of_the_day_its_message_came_into_the_mailbox() {
+    let (mailbox, envelope) = (reception(), from_marie());
+    let filed = Timestamp(RECEIVED.0 + 8 * 86_400_000);
+    let room = room::MadeRoom {
+        used: 100,
+        limit: 100,
+        rotated: vec![room::Rotated { id: ID, caller: Caller::default(), received: RECEIVED }],
+    };
+    let news = News { filed, room: Some(&room), ..news(&mailbox, &envelope, &Text::Off) };
+    let letter = written(&news, &Ways::default());
+    let short = Letter::short(&Templates::built_in(), &news, &Ways::default()).unwrap();
+    assert_eq!((letter.date, short.date), (filed, filed));
+    assert!(letter.text.contains("Received: Monday, 23 November 2026, 14:32"), "{}", letter.text);
+    assert!(letter.text.contains("fetched back until 31 December 2026"), "{}", letter.text);
+}
+
+#[test]
 fn owners_learn_how_full_their_mailbox_is_and_what_gave_way() {
     let gone = |name: Option<&str>| room::Rotated {
         id: ID,

@@ -42,6 +42,22 @@ async fn a_copy_has_its_own_folder_jobs_and_mails_and_outlives_its_original() {
 }
 
 #[tokio::test]
+async fn a_copy_is_as_old_as_its_place_in_the_mailbox_and_tells_when_it_was_left() {
+    let (house, from) = house_with_mailbox().await;
+    let to = other(&house, &from, Settings::default()).await;
+    let original = file(&house, &from).await;
+    let (told, later) = (copy(original, &from, &to), NOW + LEASE * 1_000);
+    let made = messages::copy(&house.db, &told, later).await.unwrap();
+    assert_eq!(made, Copied::Settled(Filed::New));
+    for (id, came) in [(original, NOW), (told.id, later)] {
+        let (message, at) = messages::for_job(&house.db, &id).await.unwrap().unwrap();
+        assert_eq!((message.created, message.envelope.received), (came, NOW));
+        let listed = messages::list(&house.db, &at.id, None, Page::first(9)).await.unwrap();
+        assert_eq!(listed, [message]);
+    }
+}
+
+#[tokio::test]
 async fn a_copy_its_owner_purged_stays_away() {
     let (house, from) = house_with_mailbox().await;
     let to = other(&house, &from, Settings::default()).await;

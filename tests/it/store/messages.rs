@@ -50,6 +50,8 @@ async fn jobs_exist_only_with_their_message_and_only_those_wanted() {
     let listed: Vec<_> = jobs.iter().map(|it| (it.job.kind, it.job.subject, it.due)).collect();
     let notify = (Kind::Notify, spoken.id, spoken.notify_due);
     assert_eq!(listed, [(Kind::Transcribe, spoken.id, NOW), notify]);
+    let since: Vec<_> = jobs.iter().map(|it| it.job.since()).collect();
+    assert_eq!(since, [Some(NOW), Some(spoken.notify_due)], "their age is not known");
     let (message, _) = messages::for_job(&house.db, &silent.id).await.unwrap().unwrap();
     assert_eq!(message.transcription, Transcription::Off);
 }
