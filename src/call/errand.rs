@@ -129,7 +129,8 @@ impl Clerk {
         store::within(PATIENCE, finding).await
     }
 
-    /// Gives a message to others, each of whom gets a copy; fails if one of them could not.
+    /// Gives a message to others, each of whom gets a copy; fails if one of them could not. Asked for
+    /// again, it goes to those who have none yet.
     pub(super) async fn forward(
         &self,
         message: MessageId,
@@ -143,7 +144,7 @@ impl Clerk {
         };
         let listing = mailboxes::list(&self.desk.app.db, &own.tenant);
         let all = store::within(PATIENCE, listing).await?;
-        let mut missed = 0;
+        let (mut given, mut missed) = (Vec::new(), 0);
         for number in to {
             let named = all.iter().find(|it| it.number == number);
             // A distribution list keeps nothing, so its members stand in for it.
@@ -153,13 +154,19 @@ impl Clerk {
             };
             missed += usize::from(others.is_empty());
             for other in others {
+                given.push(&other.id);
                 missed += usize::from(!self.pass_on(own, message, other, sound.clone()).await);
             }
         }
         self.desk.app.bell.ring_all();
         self.clear_away(intro, sound).await;
         match missed {
-            0 => Ok(()),
+            0 => {
+                // Who passes it on to them once more means another copy.
+                let mut copies = self.copies.lock().await;
+                copies.retain(|(it, to), _| *it != message || !given.contains(&to));
+                Ok(())
+            }
             missed => bail!("{missed} of the mailboxes did not take the message"),
         }
     }
@@ -173,7 +180,9 @@ impl Clerk {
         sound: Option<Recording>,
     ) -> bool {
         let app = &self.desk.app;
-        let id = app.clock.message_id();
+        let mut copies = self.copies.lock().await;
+        let id = copies.entry((message, other.id.clone()));
+        let id = *id.or_insert_with(|| app.clock.message_id());
         let notify_due = app.mail_due(other.settings.transcribe);
         let (from, by) = (&own.id, Some(&own.id));
         let copy = Copy { id, message, from, to: other, by, sound, past_limit: false, notify_due };
@@ -185,7 +194,7 @@ impl Clerk {
             false => Ok(Copied::Full),
         };
         match copied {
-            Ok(Copied::Settled(Filed::New | Filed::Already)) => {
+            Ok(Copied::Settled(Filed::New | Filed::Already | Filed::Purged)) => {
                 tracing::info!(message = %id, of = %message, mailbox = %other.id, "passed on");
                 true
             }

@@ -360,6 +360,10 @@ impl Stage {
                     None
                 }
                 Ready::Connected(bridge) => Some(self.connected(bridge)),
+                Ready::Unplayable => {
+                    self.sounding = Sounding::Nothing;
+                    Some(Event::Unplayable)
+                }
                 ready => {
                     self.sounding = self.go_on(ready);
                     None
@@ -403,6 +407,7 @@ impl Stage {
                 Sounding::Nothing
             }
             Ready::Over
+            | Ready::Unplayable
             | Ready::SentOn(_)
             | Ready::CalledBack(_)
             | Ready::CallBack(_)

@@ -2,12 +2,13 @@
 //! its own, so that neither a key nor a hang-up undoes what was begun.
 
 use std::{
+    collections::HashMap,
     error::Error,
     sync::{Arc, OnceLock},
 };
 
 use jiff::tz::TimeZone;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 
 use super::{Desk, PATIENCE};
 use crate::audio::wav::{self, Sound};
@@ -61,7 +62,7 @@ impl Visit {
         if let Some(owner) = visitor.owner.clone() {
             mailbox.get_or_init(|| owner);
         }
-        let clerk = Clerk { desk, visitor, mailbox: mailbox.clone() };
+        let clerk = Clerk { desk, visitor, mailbox: mailbox.clone(), copies: Mutex::default() };
         tokio::spawn(async move {
             while let Some(action) = asked.recv().await {
                 let told = clerk.carry_out(action).await;
@@ -114,6 +115,9 @@ pub(super) struct Clerk {
     pub(super) desk: Desk,
     pub(super) visitor: Visitor,
     pub(super) mailbox: Arc<OnceLock<Mailbox>>,
+    /// What names the copies of a message in others' mailboxes until each of them has its own, so that
+    /// passing it on once more doubles nothing for those who have.
+    pub(super) copies: Mutex<HashMap<(MessageId, MailboxId), MessageId>>,
 }
 
 impl Clerk {
@@ -159,19 +163,25 @@ impl Clerk {
 
         let mut counts = true;
         if let Some(caller) = caller {
-            counts = self.tried(Subject::Caller(caller), now).await?;
+            let by = Subject::Caller(caller);
+            let tried = self.tried(by, now).await?;
+            // Even the right PIN does not end this lock.
+            tell_of_lock(by, tried, now);
+            counts = tried.is_some();
         }
         // Whoever is not heard any more locks nobody's mailbox either.
         let subject = match &mailbox {
             Some(mailbox) if counts => Subject::Mailbox(&mailbox.id),
             _ => Subject::Nobody(tenant),
         };
-        counts &= self.tried(subject, now).await?;
+        let tried = self.tried(subject, now).await?;
+        counts &= tried.is_some();
         let hash = match &mailbox {
             Some(mailbox) => store::within(PATIENCE, pins::of(db, &mailbox.id)).await?,
             None => None,
         };
         if !(self.matches(pin, hash).await && counts) {
+            self.refuse(subject, tried, now).await?;
             return Ok(Event::Refused);
         }
         let Some(mailbox) = mailbox else { return Ok(Event::Refused) };
@@ -182,10 +192,24 @@ impl Clerk {
         Ok(Event::LoggedIn)
     }
 
-    /// Counts a try, and says whether it gets an answer.
-    async fn tried(&self, subject: Subject<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    /// Counts a try before it is known whether it is right; `None` if it gets no answer.
+    async fn tried(
+        &self,
+        subject: Subject<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Guesses>, StoreError> {
         let trying = pins::tried(&self.desk.app.db, subject, now);
-        let tried = store::within(PATIENCE, trying).await?;
+        store::within(PATIENCE, trying).await
+    }
+
+    /// Tells of the lock that a wrong PIN brought about, if it did. Of the right one there is nothing to
+    /// tell: it ends the lock its own try began.
+    async fn refuse(
+        &self,
+        subject: Subject<'_>,
+        tried: Option<Guesses>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         tell_of_lock(subject, tried, now);
         if let (Subject::Mailbox(id), Some(guesses)) = (subject, tried)
             && guesses.locked_until > now
@@ -196,7 +220,7 @@ impl Clerk {
             // Its owner is told by mail.
             app.bell.ring_all();
         }
-        Ok(tried.is_some())
+        Ok(())
     }
 
     async fn matches(&self, pin: Pin, hash: Option<String>) -> bool {

@@ -136,7 +136,7 @@ pub struct Deposit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Greeting,
-    /// Hearing the greeting of a mailbox that takes no messages.
+    /// Hearing the greeting of a mailbox that takes no messages, or why it takes none.
     Telling,
     /// Hearing the beep, or what comes before it. Keys are ignored: one that came a moment too late
     /// to skip the greeting should not cut short what has not begun.
@@ -273,8 +273,9 @@ impl Deposit {
                 (State::Greeting, vec![greeting, instructions])
             }
             Door::Announcement => (State::Telling, vec![greeting]),
-            Door::Full => (State::Over, farewell(Some(Phrase::MailboxFull))),
-            Door::Off => (State::Over, farewell(Some(Phrase::SwitchedOff))),
+            // Keys count until the goodbye is over.
+            Door::Full => (State::Telling, farewell(Some(Phrase::MailboxFull))),
+            Door::Off => (State::Telling, farewell(Some(Phrase::SwitchedOff))),
         }
     }
 

@@ -51,6 +51,8 @@ pub enum Event {
     Opened(Contents),
     /// The store could not be asked.
     OutOfReach,
+    /// What was to be played could not be had: a message's sound is lost or out of reach.
+    Unplayable,
     /// An [`Action::Move`] has been carried out, or could not be.
     Moved {
         /// Which message.

@@ -2,16 +2,16 @@
 //!
 //! There is no job for this work: the lock itself says whether its owner knows, so a crash forgets none.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::rounds;
 use crate::{
     app::App,
     bell::Matter,
     mail::{Letter, Lock as News, MailError},
-    mailbox::{Guesses, Mailbox, Notice},
+    mailbox::{Guesses, Mailbox, MailboxId, Notice, Timestamp},
     store::{mailboxes, pins, pins::Lock},
 };
 
@@ -22,20 +22,35 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A letter that was refused for so long after the lock ended is no news any more.
 const NEWS_FOR: Duration = Duration::from_secs(24 * 3_600);
 
+/// Who has been told of a lock, or cannot be, while others still have to be: the mailbox, when its lock
+/// ends, and the address. A restart forgets them, and writes to them once more.
+type Settled = Vec<(MailboxId, Timestamp, String)>;
+
 /// Tells owners until `stop` says so.
 pub(super) async fn run(app: App, stop: watch::Receiver<bool>) {
     let complain = |error: &anyhow::Error, _| {
         tracing::warn!("an owner cannot be told of a lock: {error:#}; trying again");
     };
-    let round = |app, _| async move { round(&app).await };
+    let settled: Arc<Mutex<Settled>> = Arc::default();
+    let round = move |app: App, _| {
+        let settled = settled.clone();
+        async move {
+            let mut settled = settled.lock().await;
+            round(&app, &mut settled).await
+        }
+    };
     rounds(app, Matter::Locks, stop, PAUSE, round, complain).await;
 }
 
 /// Tells of all there are. One that fails holds up no other.
-async fn round(app: &App) -> anyhow::Result<()> {
+async fn round(app: &App, settled: &mut Settled) -> anyhow::Result<()> {
+    let locks = pins::untold(&app.db, MOST).await?;
+    settled.retain(|(mailbox, until, _)| {
+        locks.iter().any(|it| it.mailbox == *mailbox && it.until == *until)
+    });
     let mut outcome = Ok(());
-    for lock in pins::untold(&app.db, MOST).await? {
-        if let Err(error) = tell(app, &lock).await {
+    for lock in locks {
+        if let Err(error) = tell(app, &lock, settled).await {
             outcome = Err(error);
             continue;
         }
@@ -44,8 +59,8 @@ async fn round(app: &App) -> anyhow::Result<()> {
     outcome
 }
 
-/// Writes to the owner; an error if that may be tried again.
-async fn tell(app: &App, lock: &Lock) -> anyhow::Result<()> {
+/// Writes to all who are to know and do not yet; an error if one of them may be tried again.
+async fn tell(app: &App, lock: &Lock, settled: &mut Settled) -> anyhow::Result<()> {
     let Some(mailbox) = mailboxes::linked(&app.db, &lock.mailbox).await? else { return Ok(()) };
     let recipients = owners(&mailbox);
     if recipients.is_empty() {
@@ -59,15 +74,24 @@ async fn tell(app: &App, lock: &Lock) -> anyhow::Result<()> {
         source: lock.source.as_deref(),
     };
     let letter = Letter::locked(&app.templates, &news)?;
+    let mut outcome = Ok(());
     for to in recipients {
-        match app.mailer.send(&letter, &to).await {
+        let this = (lock.mailbox.clone(), lock.until, to);
+        if settled.contains(&this) {
+            continue;
+        }
+        match app.mailer.send(&letter, &this.2).await {
             Ok(_) => tracing::info!(mailbox = %mailbox.id, "its owner is told of its lock"),
-            Err(error) if tries_again(app, &error, lock) => return Err(error.into()),
+            Err(error) if tries_again(app, &error, lock) => {
+                outcome = Err(error.into());
+                continue;
+            }
             Err(error) => tracing::error!(mailbox = %mailbox.id, error = &error as &dyn Error,
                 "its owner cannot be told of its lock"),
         }
+        settled.push(this);
     }
-    Ok(())
+    outcome
 }
 
 fn tries_again(app: &App, error: &MailError, lock: &Lock) -> bool {

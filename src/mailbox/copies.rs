@@ -23,7 +23,8 @@ pub fn fan_out<'a>(from: &'a Mailbox, all: &'a [Mailbox]) -> FanOut<'a> {
     let mut found = FanOut::default();
     while let Some(mailbox) = waiting.pop_front() {
         let (list, is_everybody) = named(mailbox);
-        let mut next: Vec<_> = all.iter().filter(|_| is_everybody).collect();
+        let everybody = all.iter().filter(|it| is_everybody && it.takes_messages());
+        let mut next: Vec<_> = everybody.collect();
         for number in list.iter().filter(|_| !is_everybody) {
             match numbered.get(number) {
                 Some(known) => next.push(known),
@@ -103,8 +104,11 @@ mod tests {
 
     #[test]
     fn everybody_is_every_mailbox_that_keeps_messages() {
-        let all = [mailbox("800", "", "all"), mailbox("801", "", "1"), mailbox("1", "", "")];
-        assert_eq!(reached(&all), ["1"]);
+        let (mut announces, mut rests) = (mailbox("2", "", ""), mailbox("3", "", ""));
+        announces.settings.limit = 0;
+        rests.settings.takes_messages = false;
+        let [list, one] = [mailbox("801", "", "1"), mailbox("1", "", "")];
+        assert_eq!(reached(&[mailbox("800", "", "all"), list, one, announces, rests]), ["1"]);
     }
 
     #[test]

@@ -225,6 +225,11 @@ impl Mailbox {
         usize::try_from(self.settings.limit).unwrap_or(usize::MAX)
     }
 
+    /// Whether callers may leave messages, if there is room: neither is it off nor an announcement only.
+    pub fn takes_messages(&self) -> bool {
+        self.settings.takes_messages && self.settings.limit > 0
+    }
+
     /// Who gets mail for a message, each address once: with "Use login email" exactly the owner,
     /// else those named, with the recording; and those who get a short one.
     pub fn recipients(&self) -> Vec<Recipient> {

@@ -129,7 +129,7 @@ impl MadeRoom {
     /// What there is to tell after filing one more beside `count` messages, if anything.
     pub fn told(count: usize, limit: usize, rotated: &[Lying]) -> Option<Self> {
         let used = (count + 1).saturating_sub(rotated.len());
-        let worth = !rotated.is_empty() || used * 100 >= limit * Self::WARN_AT;
+        let worth = !rotated.is_empty() || limit > 0 && used * 100 >= limit * Self::WARN_AT;
         let rotated = rotated
             .iter()
             .map(|it| Rotated { id: it.id, caller: it.caller.clone(), received: it.received })

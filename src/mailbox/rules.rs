@@ -95,10 +95,14 @@ impl Rules {
         self.0.iter().find(|it| it.verdict(facts) == Verdict::Chosen).map(|it| it.kind)
     }
 
-    /// The kind a sentence stands in for, where nothing fitting is recorded.
+    /// The kind a sentence stands in for, where nothing fitting is recorded. That of the busy one says
+    /// that somebody is on the phone, which is known from the call alone: a presence may mean lunch.
     pub fn wanted(&self, facts: &Facts<'_>) -> Kind {
         let applies = |it: &&Rule| !it.when.is_empty() && it.failing(facts).is_none();
-        self.0.iter().find(applies).map_or(Kind::Unavailable, |it| it.kind)
+        match self.0.iter().find(applies).map(|it| it.kind) {
+            Some(Kind::Busy) if !facts.reason.is_busy() => Kind::Unavailable,
+            kind => kind.unwrap_or(Kind::Unavailable),
+        }
     }
 }
 

@@ -76,6 +76,7 @@ fn owners_are_warned_at_four_fifths_when_full_and_of_what_gave_way() {
     let told = MadeRoom::told(100, 100, &[lying(7)]).unwrap();
     assert_eq!((told.used, told.rotated[0].id), (100, lying(7).id));
     assert!(MadeRoom::told(0, 1, &[]).unwrap().is_full());
+    assert_eq!(MadeRoom::told(0, 0, &[]), None, "a copy, where no caller leaves any");
 }
 
 proptest! {

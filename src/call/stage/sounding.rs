@@ -20,7 +20,7 @@ use crate::say::Phrase;
 
 pub(super) enum Sounding {
     Nothing,
-    Loading(JoinHandle<Loaded>),
+    Loading(JoinHandle<Option<Loaded>>),
     Playing(u64),
     Pausing(Instant),
     Answering(JoinHandle<bool>),
@@ -50,6 +50,8 @@ pub(super) struct Loaded {
 /// What was waited for.
 pub(super) enum Ready {
     Clips(Loaded),
+    /// There is nothing to be heard of it, and the flow has to know.
+    Unplayable,
     /// A pause is over.
     Over,
     Answered,
@@ -68,8 +70,8 @@ pub(super) enum Ready {
 pub(super) async fn ready(sounding: &mut Sounding) -> Ready {
     match sounding {
         Sounding::Loading(loading) => match loading.await {
-            Ok(loaded) => Ready::Clips(loaded),
-            Err(_) => Ready::Clips(Loaded { clips: Vec::new(), listening: None }),
+            Ok(Some(loaded)) => Ready::Clips(loaded),
+            _ => Ready::Unplayable,
         },
         Sounding::Answering(answered) => match answered.await {
             Ok(true) => Ready::Answered,
@@ -150,8 +152,8 @@ impl Stage {
     }
 
     /// The clips of a prompt, encoded for this call. What cannot be loaded is left out: a missing
-    /// clip drops no call.
-    pub(super) fn load(&mut self, prompt: Prompt) -> JoinHandle<Loaded> {
+    /// clip drops no call. `None` for a message of which nothing can be played.
+    pub(super) fn load(&mut self, prompt: Prompt) -> JoinHandle<Option<Loaded>> {
         let codec = self.codec;
         let desk = self.desk.clone();
         let Setting { mailbox, visit, language, reason, .. } = &self.setting;
@@ -197,13 +199,12 @@ impl Stage {
                         }
                     };
                     listening = begun.map(|it| it.from(from, pace));
-                    match rest(listening.clone()).await {
-                        Some(clip) => vec![clip],
-                        None => say(Phrase::NotPlayable).await,
-                    }
+                    vec![rest(listening.clone()).await?]
                 }
             };
-            Loaded { clips: encoded(clips, codec).await, listening }
+            let clips = encoded(clips, codec).await;
+            let is_heard = listening.is_none() || !clips.is_empty();
+            is_heard.then_some(Loaded { clips, listening })
         })
     }
 }

@@ -137,6 +137,7 @@ impl Retrieval {
     fn step(&mut self, state: State, event: Event) -> (State, Vec<Action>) {
         use Event::{
             Connected, Done, HungUp, Idle, Key, Moved, OutOfReach, Parted, Reached, Refused, Start,
+            Unplayable,
         };
         use State::{
             After, Announcing, Calling, Changing, Choosing, Confirming, Main, More, Opening, Over,
@@ -161,6 +162,8 @@ impl Retrieval {
             (Choosing, Idle) => self.main(vec![]),
 
             (Playing, Idle) => self.heard(),
+            // Nobody has heard it: it stays where it is.
+            (Playing, Unplayable) => self.after(vec![say(Phrase::NotPlayable)]),
             (state @ (Playing | Paused | After), Key(key)) => self.at_message(state, key),
             (Paused, Idle) => (Playing, self.sound(0)),
             (After, Idle) => self.next(vec![]),
@@ -283,10 +286,8 @@ impl Retrieval {
                 (State::Own(own), actions)
             }
             Some(Choice::Exit) => (State::Over, farewell(None)),
-            Some(Choice::Help) => {
-                let counts = self.counts();
-                self.main(vec![say(counts)])
-            }
+            // Messages may have come meanwhile.
+            Some(Choice::Help) => (State::Opening(vec![]), vec![Action::Open]),
             Some(choice) => self.folder_for(choice),
             None => self.main(vec![say(Phrase::Unknown)]),
         }

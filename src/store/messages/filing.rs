@@ -89,11 +89,17 @@ pub(super) async fn file_one(
     if mailboxes == 0 {
         return Ok(Filed::NoMailbox);
     }
-    let purged: i64 = on!(tx, tx => {
-        sqlx::query_scalar("select count(*) from tombstone where message = $1")
-            .bind(filing.id.to_string())
-            .fetch_one(&mut **tx)
-            .await?
+    // A statement of its own: on PostgreSQL one that waits for a lock sees what was there before it waited.
+    let (purged, new, saved): (i64, i64, i64) = on!(tx, tx => {
+        sqlx::query_as(
+            "select (select count(*) from tombstone where message = $1),
+                    (select count(*) from message where mailbox = $2 and folder = 'new'),
+                    (select count(*) from message where mailbox = $2 and folder = 'saved')",
+        )
+        .bind(filing.id.to_string())
+        .bind(&filing.mailbox.0)
+        .fetch_one(&mut **tx)
+        .await?
     });
     if purged > 0 {
         return Ok(Filed::Purged);
@@ -101,7 +107,7 @@ pub(super) async fn file_one(
     if !insert(tx, filing, now).await? {
         return Ok(Filed::Already);
     }
-    room::make(tx, filing, now).await?;
+    room::make(tx, filing, room::Others { new, saved }, now).await?;
     if filing.transcribe {
         jobs::enqueue(tx, jobs::Kind::Transcribe, &filing.id, now).await?;
     }

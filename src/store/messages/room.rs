@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::{filing::Filing, trash};
 use crate::{
     mailbox::{
-        Caller, Mailbox, Timestamp,
+        Caller, Folder, Mailbox, Timestamp,
         room::{self, Door, Kind, Lying, MadeRoom},
     },
     store::{Db, StoreError, Tx},
@@ -41,30 +41,44 @@ fn opened(mailbox: &Mailbox, count: i64, fixed: i64) -> Door {
     room::door(size(count), size(fixed), mailbox.limit(), rotates)
 }
 
+/// How many messages lay in a mailbox before the one that is being filed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Others {
+    pub(super) new: i64,
+    pub(super) saved: i64,
+}
+
+impl Others {
+    fn all(self) -> usize {
+        size(self.new) + size(self.saved)
+    }
+
+    fn in_folder(self, folder: Folder) -> i64 {
+        match folder {
+            Folder::Saved => self.saved,
+            _ => self.new,
+        }
+    }
+}
+
 /// Lets others give way for a message that has just been written, and notes at it what its owner
 /// is to be told.
-pub(super) async fn make(tx: &mut Tx, filing: &Filing, now: Timestamp) -> Result<(), StoreError> {
-    let id = filing.id.to_string();
-    let all: i64 = on!(&mut *tx, tx => {
-        sqlx::query_scalar(
-            "select count(*) from message where mailbox = $1 and folder in ('new', 'saved')",
-        )
-        .bind(&filing.mailbox.0)
-        .fetch_one(&mut **tx)
-        .await?
-    });
-    // To leave it out of the count would have every id there compared.
-    let others = all - 1;
-    let rotated = match room::excess(size(others), filing.limit, filing.rotates) {
+pub(super) async fn make(
+    tx: &mut Tx,
+    filing: &Filing,
+    others: Others,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let rotated = match room::excess(others.all(), filing.limit, filing.rotates) {
         0 => Vec::new(),
-        excess => room::giving_way(lying(tx, filing, excess).await?, excess),
+        excess => room::giving_way(lying(tx, filing, others, excess).await?, excess),
     };
     for it in &rotated {
         trash::put(tx, &filing.mailbox, &it.id, ROTATION, now).await?;
     }
-    let Some(told) = MadeRoom::told(size(others), filing.limit, &rotated) else { return Ok(()) };
+    let Some(told) = MadeRoom::told(others.all(), filing.limit, &rotated) else { return Ok(()) };
     on!(tx, tx => sqlx::query("update message set made_room = $2 where id = $1")
-        .bind(&id)
+        .bind(filing.id.to_string())
         .bind(serde_json::json!(told).to_string())
         .execute(&mut **tx)
         .await?
@@ -80,9 +94,14 @@ pub(super) fn read(text: String) -> Result<MadeRoom, StoreError> {
 
 /// What lies in the mailbox beside the message that is being filed, as far as it may go: a large
 /// mailbox is not read for one message's sake.
-async fn lying(tx: &mut Tx, filing: &Filing, excess: usize) -> Result<Vec<Lying>, StoreError> {
+async fn lying(
+    tx: &mut Tx,
+    filing: &Filing,
+    others: Others,
+    excess: usize,
+) -> Result<Vec<Lying>, StoreError> {
     let mut lying = Vec::new();
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.into_iter().filter(|it| others.in_folder(it.folder) > 0) {
         if lying.len() >= excess {
             break;
         }

@@ -167,6 +167,27 @@ async fn a_message_passed_on_to_a_list_reaches_its_members_and_stays_nowhere_els
 }
 
 #[tokio::test]
+async fn a_message_passed_on_again_because_one_did_not_take_it_is_doubled_for_no_other() {
+    let house = House::start(BELIEVING);
+    house.run(&["mailbox", "add", "1001"]);
+    house.run(&["mailbox", "add", "1002", "--takes-messages", "no"]);
+    leave(&house, 3).await;
+    let mut call = calls(&house, OWN).await;
+    call.listen(QUIET).await.unwrap();
+    press(&mut call, "1").await;
+    call.wait(Duration::from_millis(500)).await;
+    for _ in 0..2 {
+        press(&mut call, "81001*1002#").await;
+        call.listen(QUIET).await.unwrap();
+        press(&mut call, "2").await;
+        let told = decoded(&call.listen(QUIET).await.unwrap());
+        assert!(hears(&told, Phrase::NotDone), "nothing said that one of them has none");
+    }
+    assert_eq!(house.messages_of("1001", 1).await.len(), 1);
+    call.hang_up().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_reply_lies_in_the_mailbox_of_who_left_the_message() {
     let house = House::start(BELIEVING);
     house.run(&["mailbox", "add", "1001"]);

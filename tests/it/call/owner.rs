@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use afterbeep::audio::Codec;
-use afterbeep::mailbox::Folder;
+use afterbeep::mailbox::{Folder, Guesses};
 use afterbeep::prompts::Prompts;
 use afterbeep::say::{Choice, Phrase};
 use afterbeep::speech::{Recogniser, Settings};
 use afterbeep::store::{mailboxes, pins};
+use mail_parser::MessageParser;
 
 use super::{DEAF, assert_heard, decoded, place, signalling, the_message, words};
-use crate::house::{House, models};
+use crate::house::{House, PATIENCE, models};
+use crate::mail::sink::{Mode, Sink};
 use crate::phone::{Call, Phone, digest::Account, richer::Manner};
 
 const QUIET: Duration = Duration::from_millis(600);
@@ -117,6 +119,21 @@ async fn going_forward_past_the_end_is_hearing_it_to_the_end() {
 }
 
 #[tokio::test]
+async fn a_message_whose_sound_is_gone_is_told_of_and_stays_new() {
+    let house = House::start(BELIEVING);
+    leave(&house, 2).await;
+    std::fs::remove_dir_all(house.data().join("blobs/messages")).unwrap();
+    let mut call = calls(&house, OWN).await;
+    call.listen(QUIET).await.unwrap();
+    press(&mut call, "1").await;
+    let told = decoded(&call.listen(QUIET).await.unwrap());
+    call.hang_up().await.unwrap();
+    assert!(hears(&told, Phrase::NotPlayable), "nothing said that it cannot be played");
+    assert!(hears(&told, Phrase::Choice { what: Choice::Repeat, key: '5' }), "no menu followed");
+    assert_eq!(folder(&house, 1).await, Folder::New);
+}
+
+#[tokio::test]
 async fn nobody_is_believed_to_be_the_owner_who_is_not_to_be() {
     // Neither a number in From, nor an identity from a peer that is not named for it.
     let house = House::start(DEAF);
@@ -185,6 +202,37 @@ async fn a_locked_mailbox_opens_to_no_pin_but_to_its_own_phone() {
     let told = decoded(&call.listen(QUIET).await.unwrap());
     assert!(hears(&told, Phrase::Counts { new: 0, urgent: 0, saved: 0 }));
     call.hang_up().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_right_pin_at_the_last_try_locks_nothing_and_no_mail_says_so() {
+    let sink = Sink::start(Mode::Accept).await;
+    let house = House::start(&format!(
+        "{DEAF}[retrieval]\nfirst_use = false\n\
+         [mail.server]\nhost = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\n",
+        sink.addr.port()
+    ));
+    let pin = new_pin(&house);
+    let db = house.db().await;
+    let mailbox = mailboxes::reached(&db, "localhost", "1000").await.unwrap().unwrap();
+    let now = afterbeep::clock::Clock::Real.now();
+    for _ in 1..Guesses::MOST {
+        pins::tried(&db, pins::Subject::Mailbox(&mailbox.id), now).await.unwrap();
+    }
+
+    let mut call = calls(&house, "").await;
+    press(&mut call, &format!("1000#{pin}#")).await;
+    let told = decoded(&call.listen(QUIET).await.unwrap());
+    call.hang_up().await.unwrap();
+    assert!(hears(&told, Phrase::Counts { new: 0, urgent: 0, saved: 0 }), "it was refused");
+    assert_eq!(pins::locked_until(&db, &mailbox.id, now).await.unwrap(), None);
+    db.close().await;
+
+    // A letter about a lock would have come before the one about this message.
+    leave(&house, 2).await;
+    let letters = sink.wait_for(1, PATIENCE).await;
+    let letter = MessageParser::default().parse(&letters[0].bytes).unwrap();
+    assert!(letter.subject().unwrap().contains("Marie Dupont"), "{:?}", letter.subject());
 }
 
 /// A caller says something to 1000; what was said.

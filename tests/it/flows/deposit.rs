@@ -283,7 +283,9 @@ fn a_full_mailbox_says_so_before_its_greeting() {
         "
         caller: calls
         server: say MailboxFull, say Goodbye, hang up
+        caller: presses 1
         caller: presses #
+        server: say Goodbye, hang up
         caller: hangs up
     ",
     );

@@ -128,6 +128,7 @@ fn event(line: &str) -> Event {
         ["disk:", "fails"] => Event::NotRecorded,
         ["disk:", "filed"] => Event::Filed(true),
         ["disk:", "later"] => Event::Filed(false),
+        ["sound:", "lost"] => Event::Unplayable,
         ["operator:", "there"] => Event::SentOn(true),
         ["operator:", "not", "there"] => Event::SentOn(false),
         ["operator:", "answers"] => Event::Connected(true),

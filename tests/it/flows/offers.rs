@@ -176,6 +176,39 @@ fn a_mailbox_that_is_off_says_so_before_its_greeting() {
 }
 
 #[test]
+fn who_hears_why_no_message_is_taken_still_reaches_the_operator_and_logs_in() {
+    let offers = Offers { operator: true, log_in: true };
+    for (door, why) in [(Door::Full, "MailboxFull"), (Door::Off, "SwitchedOff")] {
+        let flow = || Flow::Deposit(Deposit::at(door, Policy::default()).offering(offers));
+        dialogue(
+            flow(),
+            &format!(
+                "
+        caller: calls
+        server: say {why}, say Goodbye, hang up
+        caller: presses 0
+        server: say OneMoment, send on
+        operator: not there
+        server: say NotDone, say Goodbye, hang up
+        caller: presses 0
+    "
+            ),
+        );
+        dialogue(
+            flow(),
+            &format!(
+                "
+        caller: calls
+        server: say {why}, say Goodbye, hang up
+        caller: presses *
+        server: let in
+    "
+            ),
+        );
+    }
+}
+
+#[test]
 fn star_in_the_greeting_logs_in_only_where_that_is_offered() {
     let offers = Offers { log_in: true, ..Offers::default() };
     dialogue(

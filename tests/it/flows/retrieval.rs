@@ -184,6 +184,50 @@ fn a_deleted_message_can_be_taken_out_of_the_trash() {
 }
 
 #[test]
+fn a_message_that_could_not_be_heard_stays_new() {
+    conversation(
+        owner(),
+        "
+        caller: calls
+        server: open
+        store: opened 1:new
+        server: say Counts { new: 1, urgent: 0, saved: 0 }, MAIN
+        caller: presses 1
+        server: say Message { place: 1, last: false, folder: New, urgent: false }, play 1
+        sound: lost
+        server: say NotPlayable, AFTER
+        caller: waits
+        server: say NoMore, MAIN
+        caller: presses 1
+        server: say Message { place: 1, last: false, folder: New, urgent: false }, play 1
+        caller: waits
+        server: move 1 to saved, AFTER
+        caller: hangs up
+    ",
+    );
+}
+
+#[test]
+fn counting_again_finds_what_came_during_the_call() {
+    conversation(
+        owner(),
+        "
+        caller: calls
+        server: open
+        store: opened 1:new
+        server: say Counts { new: 1, urgent: 0, saved: 0 }, MAIN
+        caller: presses *
+        server: open
+        store: opened 1:new 2:new!
+        server: say Counts { new: 2, urgent: 1, saved: 0 }, MAIN
+        caller: presses 1
+        server: say Message { place: 1, last: false, folder: New, urgent: true }, play 2
+        caller: hangs up
+    ",
+    );
+}
+
+#[test]
 fn what_could_not_be_stored_is_not_said_to_be_done() {
     conversation(
         owner(),
@@ -264,7 +308,8 @@ proptest! {
         let settings = Settings { keys: Layout::ALL[layout], ..Settings::default() };
         let mut flow = Retrieval::owner(settings, Policy::default());
         flow.on(Event::Start);
-        let mut actions = flow.on(Event::Opened(contents("store: opened 1:new 2:saved 3:deleted 4:new!")));
+        let opened = || Event::Opened(contents("store: opened 1:new 2:saved 3:deleted 4:new!"));
+        let mut actions = flow.on(opened());
         for key in keys.iter().filter_map(|it| it.chars().next()) {
             for action in &actions {
                 match action {
@@ -286,6 +331,7 @@ proptest! {
             });
             actions = match (moved, key) {
                 (Some(moved), _) => flow.on(moved),
+                (None, _) if actions.contains(&Action::Open) => flow.on(opened()),
                 (None, 'w') => flow.on(Event::Idle),
                 (None, key) => flow.on(Event::Key(key)),
             };

@@ -68,3 +68,27 @@ async fn the_owner_of_a_locked_mailbox_is_told_once_for_each_lock() {
     assert!(house.run(&["mailbox", "unlock", "1000"]).contains("was not locked"));
     db.close().await;
 }
+
+#[tokio::test]
+async fn one_address_that_takes_no_mail_now_holds_up_no_others_news_of_a_lock_and_doubles_none() {
+    let [ann, bob, eve] = ["ann@localhost", "bob@localhost", "eve@localhost"];
+    let sink = Sink::start(Mode::RefuseOne(bob, 451)).await;
+    let mut house = House::start(&format!("{DEAF}{}", mailing_to(&sink)));
+    house.run(&["mailbox", "set", "1000", "--notify-to", &[ann, bob, eve].join(",")]);
+    let db = house.db().await;
+    let mailbox = mailboxes::reached(&db, "localhost", "1000").await.unwrap().unwrap();
+    let now = Clock::Real.now();
+    for _ in 0..Guesses::MOST {
+        pins::tried(&db, pins::Subject::Mailbox(&mailbox.id), now).await.unwrap();
+    }
+    house.kill();
+    house.restart();
+
+    let to = |all: Vec<Received>| all.into_iter().flat_map(|it| it.to).collect::<Vec<_>>();
+    assert_eq!(to(sink.wait_for(2, PATIENCE).await), [ann, eve]);
+    sink.switch(Mode::Accept);
+    until("it is noted", async || pins::untold(&db, 9).await.unwrap().is_empty().then_some(()))
+        .await;
+    assert_eq!(to(sink.received()), [ann, eve, bob]);
+    db.close().await;
+}

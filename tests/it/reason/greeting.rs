@@ -65,6 +65,15 @@ fn a_made_up_greeting_says_that_somebody_is_there_or_not() {
     }
 }
 
+#[test]
+fn nobody_at_lunch_or_out_of_the_office_is_said_to_be_on_the_phone() {
+    for presence in Profile::ALL {
+        let facts = Facts { presence, ..facts(Reason::NoAnswer, &[]) };
+        let said = made(Rules::default().wanted(&facts), "1000");
+        assert_eq!(said, Phrase::NotAvailable { number: "1000".into() }, "{presence}");
+    }
+}
+
 /// Eleven profiles, four reasons and three times, as the table of docs/greetings.md has them.
 #[test]
 fn presence_reason_and_time_choose_as_the_table_says() {
