@@ -9,7 +9,7 @@ PROGRAM := target/release/afterbeep
 BUILD_PACKAGES := build-essential cmake ca-certificates python3-pip
 TEST_PACKAGES := baresip-core sip-tester kamailio postgresql apertium apertium-eng-spa \
     pocketsphinx-testdata asterisk-core-sounds-en-wav asterisk-core-sounds-en-g722 python3-venv sox \
-    chromium fonts-dejavu-core $(if $(shell command -v npm),,nodejs npm)
+    $(if $(wildcard /usr/bin/chromium),,chromium) fonts-dejavu-core $(if $(shell command -v npm),,nodejs npm)
 ACCURACY_PACKAGES := asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav
 GUARD_PACKAGES := python3-venv
 SCHEMATHESIS := 4.32.5

@@ -75,6 +75,9 @@ pub struct Http {
     /// Address and port for the pages that links in letters open, and for nothing else: what a
     /// proxy or the open network may reach. Without one they are on `listen` only.
     pub public: Option<SocketAddr>,
+    /// Address and port for the streams of hold music, and for nothing else: what phone systems on other
+    /// machines read. Without one they are on `listen` only.
+    pub music: Option<SocketAddr>,
     /// Names it is called by besides `localhost` and bare addresses, e.g. behind a proxy.
     pub names: Vec<String>,
 }
@@ -82,7 +85,7 @@ pub struct Http {
 impl Default for Http {
     fn default() -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
-        Self { listen, public: None, names: Vec::new() }
+        Self { listen, public: None, music: None, names: Vec::new() }
     }
 }
 

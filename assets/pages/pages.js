@@ -1,5 +1,5 @@
-// What the pages do better with a script: several files with their progress, a player, and an order that
-// is dragged. Without it every part of them is a plain form.
+// What the pages do better with a script: several files with their progress, a player, an order that is
+// dragged, and forms that keep what was typed. Without it every part of them is a plain form.
 
 const say = (text) => { document.getElementById('said').textContent = text; };
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
@@ -9,15 +9,52 @@ const fresh = (html) => {
   return box.content.firstElementChild;
 };
 
-/** Asks the server; what it refuses is an error with its sentence. */
-async function ask(path, fields) {
-  const options = { headers: { accept: 'application/json' } };
-  // What is done is done even if the page is left at once.
-  if (fields) Object.assign(options, { method: 'POST', body: new URLSearchParams(fields), keepalive: true });
-  const answer = await fetch(path, options);
-  if (answer.status === 401) throw new Error(await answer.text());
-  if (!answer.ok) throw new Error('The server did not do that. Load the page again and try once more.');
+const UNDONE = 'The server did not do that. Load the page again and try once more.';
+const LOGGED_OUT = 401;
+
+/** What the server answers; where it says nothing, or that nobody is logged in, an error with a sentence. */
+async function reach(path, options) {
+  const headers = { accept: 'application/json' };
+  const answer = await fetch(path, { headers, ...options }).catch(() => {
+    throw new Error('The server does not answer. Try once more in a moment.');
+  });
+  if (answer.status === LOGGED_OUT) throw new Error(await answer.text(), { cause: LOGGED_OUT });
   return answer;
+}
+
+/** Asks the server; what it refuses is an error with a sentence. */
+async function ask(path, fields) {
+  // What is done is done even if the page is left at once.
+  const options = fields && { method: 'POST', body: new URLSearchParams(fields), keepalive: true };
+  const answer = await reach(path, options);
+  if (!answer.ok) throw new Error(UNDONE);
+  return answer;
+}
+
+/** Sends a form; the page that it leads to, and its address. What is refused is an error with its sentence. */
+async function post(form, button) {
+  const fields = new FormData(form);
+  if (button?.name) fields.append(button.name, button.value);
+  const isPlain = form.enctype !== 'multipart/form-data';
+  const answer = await reach(form.action, { method: 'POST', body: isPlain ? new URLSearchParams(fields) : fields });
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  if (answer.ok) return { page, address: answer.url };
+  const why = page.querySelector('main > .problem') ?? page.querySelector('main > p');
+  throw new Error(why?.textContent || UNDONE);
+}
+
+/** Says what was wrong with a form, right behind it. */
+function complain(form, why) {
+  form.parentElement.querySelector(':scope > .problem')?.remove();
+  const line = fresh('<p class="problem" role="alert"></p>');
+  line.textContent = why;
+  form.after(line);
+}
+
+/** Has the browser ask before the page is left. */
+function stay(event) {
+  event.preventDefault();
+  event.returnValue = true;
 }
 
 /** A sound with a button and a picture that can be clicked, in place of the browser's own player. */
@@ -107,19 +144,25 @@ class Upload extends HTMLElement {
   }
 
   take(files) {
+    const taken = [];
     for (const file of files) {
-      const line = fresh('<li><span class="name"></span><span class="soft small" role="status">Waits</span><progress max="100" value="0"></progress></li>');
+      const line = fresh('<li><span class="name"></span><span class="soft small sent">Waits</span><progress max="100" value="0"></progress></li>');
       line.querySelector('.name').textContent = file.name;
       line.querySelector('progress').setAttribute('aria-label', `Sending ${file.name}`);
       this.arriving.append(line);
       const most = Number(this.dataset.mib);
-      if (file.size <= most * 2 ** 20) this.waiting.push({ file, line });
+      if (file.size <= most * 2 ** 20) taken.push({ file, line });
       else this.refuse(file, line, `It is larger than ${most} MiB; send a shorter one, or an MP3.`);
     }
+    if (!taken.length) return;
+    // How much of them has gone is seen, and read by who looks for it; said aloud, it would never end.
+    say(taken.length === 1 ? `${taken[0].file.name} is being sent.` : `${taken.length} files are being sent.`);
+    this.waiting.push(...taken);
     if (!this.busy) this.next();
   }
 
   async next() {
+    addEventListener('beforeunload', stay);
     for (this.busy = true; this.waiting.length;) {
       const { file, line } = this.waiting.shift();
       try {
@@ -131,17 +174,18 @@ class Upload extends HTMLElement {
         this.refuse(file, line, error.message);
       }
     }
+    removeEventListener('beforeunload', stay);
     this.busy = false;
   }
 
   /** Only this kind of request tells how much of it has gone. */
   send(file, line) {
     const request = new XMLHttpRequest();
-    const [status, progress] = [line.querySelector('[role=status]'), line.querySelector('progress')];
+    const [sent, progress] = [line.querySelector('.sent'), line.querySelector('progress')];
     const done = new Promise((resolve, reject) => {
       request.upload.onprogress = ({ loaded, total }) => {
         progress.value = (100 * loaded) / total;
-        status.textContent = loaded < total ? `Sent ${Math.floor(progress.value)} %` : 'Sent; one moment …';
+        sent.textContent = loaded < total ? `Sent ${Math.floor(progress.value)} %` : 'Sent; one moment …';
       };
       request.onload = () => {
         if (request.status === 201) return resolve(JSON.parse(request.responseText));
@@ -160,9 +204,7 @@ class Upload extends HTMLElement {
   }
 
   refuse(file, line, why) {
-    line.querySelector('progress').remove();
-    const status = line.querySelector('[role=status]');
-    status.remove();
+    for (const part of ['progress', '.sent']) line.querySelector(part).remove();
     const text = fresh('<span class="wrong small" role="alert"></span>');
     const button = fresh('<button type="button">Dismiss</button>');
     text.textContent = why;
@@ -172,7 +214,10 @@ class Upload extends HTMLElement {
   }
 }
 
-/** The tracks: watched while one is being prepared, and put in order. */
+/** How soon the server is asked again how things are: once it has answered, and at the latest, in milliseconds. */
+const [SOON, LATE] = [1_000, 15_000];
+
+/** The tracks: watched while one is being prepared, and put in order; and the forms of their class. */
 class List extends HTMLElement {
   connectedCallback() {
     this.tracks = this.querySelector('.tracks');
@@ -199,6 +244,52 @@ class List extends HTMLElement {
       const handle = event.target.closest('.handle');
       if (handle && event.button === 0) this.drag(handle, event);
     });
+    document.addEventListener('submit', (event) => {
+      const { target: form, submitter } = event;
+      if (event.defaultPrevented || !form.closest('section') || form.closest('music-upload')) return;
+      event.preventDefault();
+      this.send(form, submitter);
+    });
+    this.watch();
+  }
+
+  /** Sends a form and stays here, with all that was typed, if it is refused, or while files are on their way. */
+  async send(form, button) {
+    if (form.dataset.sent) return;
+    form.dataset.sent = 'yes';
+    try {
+      const { page, address } = await post(form, button);
+      if (document.querySelector('music-upload').busy) this.renew(page, form, button);
+      else location.assign(address);
+    } catch (error) {
+      complain(form, error.message);
+    } finally {
+      delete form.dataset.sent;
+    }
+  }
+
+  /** Puts what a form has changed in the place of what is shown, and leaves the hand where it was. */
+  renew(page, form, button) {
+    const row = form.closest('.track');
+    const part = row ?? form.closest('section');
+    const same = row ? `#${row.id}` : `[aria-labelledby=${part.getAttribute('aria-labelledby')}]`;
+    const beside = row?.nextElementSibling ?? row?.previousElementSibling;
+    const buttons = [...part.querySelectorAll('button')];
+    for (const place of ['.classes', '#summary', same]) {
+      const made = page.querySelector(place);
+      document.querySelector(place)?.replaceWith(...(made ? [document.importNode(made, true)] : []));
+    }
+    const now = document.querySelector(same);
+    const told = page.querySelector('.notice')?.textContent ?? 'Done.';
+    if (row) {
+      (now ?? beside)?.querySelector('[popovertarget]').focus();
+    } else {
+      [...now.querySelectorAll('button')].at(buttons.indexOf(button) - buttons.length)?.focus();
+      const line = fresh('<p class="notice"></p>');
+      line.textContent = told;
+      now.append(line);
+    }
+    say(told);
     this.watch();
   }
 
@@ -254,26 +345,51 @@ class List extends HTMLElement {
     return fresh(await (await ask(`${this.path}/tracks/${id}`)).text());
   }
 
-  /** Looks every second, for as long as a track is being prepared or there is a live stream. */
+  /** Looks every second, for as long as a track is being prepared or there is a live stream; where nothing is
+   *  answered, less and less often. */
   async watch() {
     if (this.watching) return;
-    const stream = document.getElementById('stream');
-    for (this.watching = true; !stream.hidden || this.querySelector('[data-state=waiting]');) {
-      await new Promise((resolve) => { setTimeout(resolve, 1000); });
+    const isOver = () => document.getElementById('stream').hidden && !this.querySelector('[data-state=waiting]');
+    let pause = SOON;
+    for (this.watching = true; !isOver();) {
+      await new Promise((resolve) => { setTimeout(resolve, pause); });
       try {
-        const { tracks, summary, stream: told } = await (await ask(`${this.path}/state`)).json();
-        document.getElementById('summary').textContent = summary;
-        document.querySelector('[aria-current] .count').firstChild.nodeValue = tracks.length;
-        if (told) stream.className = `stream ${told.state}`;
-        const sentence = stream.querySelector('.sentence');
-        if (told && sentence.textContent !== told.sentence) sentence.textContent = told.sentence;
-        for (const it of tracks) await this.show(it);
+        await this.look();
+        pause = SOON;
+        this.doubt('');
       } catch (error) {
-        say(error.message);
-        break;
+        pause = Math.min(2 * pause, LATE);
+        const why = error.cause === LOGGED_OUT ? error.message : 'The server does not answer; it is asked again.';
+        this.doubt(`${why} What is shown here may be old.`);
       }
     }
     this.watching = false;
+  }
+
+  async look() {
+    const { tracks, summary, stream } = await (await ask(`${this.path}/state`)).json();
+    document.getElementById('summary').textContent = summary;
+    document.querySelector('[aria-current] .count').firstChild.nodeValue = tracks.length;
+    if (stream) this.tell(stream);
+    for (const it of tracks) await this.show(it);
+  }
+
+  /** How the live stream is. */
+  tell({ state, sentence }) {
+    const stream = document.getElementById('stream');
+    const told = stream.querySelector('.sentence');
+    stream.className = `stream ${state}`;
+    if (told.textContent !== sentence) told.textContent = sentence;
+  }
+
+  /** Why what is shown may not be so any more; nothing if it is. */
+  doubt(why) {
+    const stale = this.querySelector('.stale');
+    if (stale.textContent === why) return;
+    stale.textContent = why;
+    stale.hidden = !why;
+    say(why || 'The server answers again.');
+    if (why) this.tell({ state: 'still', sentence: 'How it is, is not known at the moment.' });
   }
 
   async show({ id, state, percent }) {
@@ -284,11 +400,11 @@ class List extends HTMLElement {
       row.querySelector('.percent').textContent = percent;
       return;
     }
-    const focused = row.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
     const made = await this.row(id);
-    row.replaceWith(made);
-    const again = focused && [...made.querySelectorAll('button')].find((it) => it.ariaLabel === focused);
-    if (again) again.focus();
+    // The rest is the same, and somebody may be typing in it.
+    row.querySelector('.player').replaceWith(made.querySelector('.player'));
+    row.classList.replace('waiting', made.dataset.state);
+    row.dataset.state = made.dataset.state;
     say(state === 'ready' ? `Callers hear ${row.dataset.name} now.` : `${row.dataset.name} cannot be used.`);
   }
 }

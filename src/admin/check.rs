@@ -11,8 +11,8 @@ use crate::mailbox::{
 /// The word for "nobody" and "nothing".
 pub const NONE: &str = "none";
 
-/// Longest name of a person or mailbox, in characters.
-const LONGEST_NAME: usize = 100;
+/// Longest name of a person, a mailbox or a track, in characters.
+pub const LONGEST_NAME: usize = 100;
 
 /// A tenant's name or a mailbox's number: `[A-Za-z0-9_.-]{1,64}`.
 pub fn handle(what: &str, text: &str) -> anyhow::Result<()> {

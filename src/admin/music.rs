@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     decode::{DecodeError, RawKind},
     mailbox::{Preferences, TenantId},
-    music::{Class, ClassId, LONGEST_PAUSE, MOST_QUEUES, Manner, TrackId},
+    music::{Class, ClassId, LONGEST_NAME, LONGEST_PAUSE, MOST_QUEUES, Manner, TrackId},
     store::{
         Db, announcements,
         announcements::Announcement,
@@ -27,12 +27,15 @@ use crate::{
 pub const LONGEST_NOTE: usize = 2_000;
 /// Longest address of a stream, in bytes.
 const LONGEST_URL: usize = 500;
-/// How long a track stays with whoever makes it, and does not say any more that they do.
-const LEASE: Duration = Duration::from_secs(600);
+/// How long a track stays with whoever makes it, and does not say any more that they do: longer than it may
+/// take.
+const LEASE: Duration = Duration::from_secs(1_200);
 /// When a track is tried again that could not be made for a reason of our own.
 const AGAIN: Duration = Duration::from_secs(30);
 /// After so many tries it is given up.
 const ATTEMPTS: i64 = 5;
+/// As often a class is read again that somebody else changed before it was written.
+const TRIES: usize = 5;
 
 /// A file that is to be a track.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +50,11 @@ pub struct Sent {
     pub licence: String,
 }
 
+/// A class was changed by others each time before it could be.
+#[derive(Debug, thiserror::Error)]
+#[error("somebody else keeps changing the hold music; try again")]
+pub struct Contended;
+
 /// Adds a class.
 pub async fn add_class(
     db: &Db,
@@ -55,7 +63,7 @@ pub async fn add_class(
     name: &str,
     manner: Manner,
 ) -> anyhow::Result<Class> {
-    self::name("class of hold music", name)?;
+    class_name(name)?;
     fits(db, tenant, &manner).await?;
     let id = ClassId(clock.message_id().to_string());
     let class = Class { id, tenant: tenant.clone(), name: name.to_owned(), manner };
@@ -63,14 +71,31 @@ pub async fn add_class(
     Ok(class)
 }
 
-/// Gives a class another name or manner; `false` if it is gone.
-pub async fn set_class(db: &Db, class: &Class) -> anyhow::Result<bool> {
-    name("class of hold music", &class.name)?;
-    fits(db, &class.tenant, &class.manner).await?;
-    Ok(music::set(db, class).await?)
+/// Gives a class another name or manner. `change` is given the class as it is, and once more if somebody
+/// else changed it meanwhile, so that both changes are kept. Answers with the class as it then is; `None`
+/// if it is gone. Fails with [`Contended`] where others are always faster.
+pub async fn change_class(
+    db: &Db,
+    tenant: &TenantId,
+    id: &ClassId,
+    change: impl Fn(&mut Class) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<Class>> {
+    for _ in 0..TRIES {
+        let Some(old) = music::get(db, tenant, id).await? else { return Ok(None) };
+        let mut new = old.clone();
+        change(&mut new)?;
+        if new.name != old.name {
+            class_name(&new.name)?;
+        }
+        fits(db, tenant, &new.manner).await?;
+        if music::replace(db, &old, &new).await? {
+            return Ok(music::get(db, tenant, id).await?);
+        }
+    }
+    Err(Contended.into())
 }
 
-/// Removes a class and its tracks; `false` if it is gone already.
+/// Removes a class, its tracks and its own greeting; `false` if it is gone already.
 pub async fn remove_class(db: &Db, blobs: &Blobs, class: &Class) -> anyhow::Result<bool> {
     let Some(gone) = music::remove(db, &class.tenant, &class.id).await? else { return Ok(false) };
     delete(blobs, gone).await?;
@@ -111,7 +136,7 @@ pub async fn add(
 /// The track that a file is to be, if what is said of it can be.
 pub fn track(clock: &Clock, sent: Sent) -> anyhow::Result<New> {
     let Sent { file, name, description, licence } = sent;
-    let name = name.unwrap_or_else(|| title(&file).to_owned());
+    let name = name.unwrap_or_else(|| title(&file));
     check::name(&name)?;
     [&description, &licence].into_iter().try_for_each(|it| note(it))?;
     let (id, kind) = (clock.message_id(), RawKind::of(&file).and(ending(&file)));
@@ -239,7 +264,10 @@ pub async fn announce(
     match announcements::set(db, tenant, &id.to_string(), &announcement, clock.now()).await {
         Ok(old) => delete(blobs, old).await?,
         Err(error) => {
-            blobs.delete(&announcement.blob).await?;
+            // A database that says nothing may have done it; what it has not, is swept one day.
+            if !error.is_temporary() {
+                blobs.delete(&announcement.blob).await?;
+            }
             return Err(error.into());
         }
     }
@@ -249,9 +277,14 @@ pub async fn announce(
 /// Has the class whose own greeting an announcement is begin with it, if there is one.
 pub async fn introduce(db: &Db, tenant: &TenantId, name: &str) -> anyhow::Result<()> {
     let classes = music::list(db, tenant).await?;
-    if let Some(mut class) = classes.into_iter().find(|it| it.own_intro() == name) {
-        class.manner.intro = Some(name.to_owned());
-        music::set(db, &class).await?;
+    if let Some(class) = classes.iter().find(|it| it.own_intro() == name) {
+        let begin = |it: &mut Class| {
+            if it.own_intro() == name {
+                it.manner.intro = Some(name.to_owned());
+            }
+            Ok(())
+        };
+        change_class(db, tenant, &class.id, begin).await?;
     }
     Ok(())
 }
@@ -277,6 +310,15 @@ pub fn name(what: &str, text: &str) -> anyhow::Result<()> {
     check::handle(what, text)?;
     if text.bytes().any(|it| it.is_ascii_uppercase()) {
         bail!("{text:?} cannot be a {what}: phones are not careful about capitals, so use none");
+    }
+    Ok(())
+}
+
+/// What a class may be called: its own greeting is called after it.
+pub fn class_name(text: &str) -> anyhow::Result<()> {
+    name("class of hold music", text)?;
+    if text.len() > LONGEST_NAME {
+        bail!("{text:?} cannot be a class of hold music: use {LONGEST_NAME} characters at most");
     }
     Ok(())
 }
@@ -319,13 +361,15 @@ async fn delete(blobs: &Blobs, keys: impl IntoIterator<Item = String>) -> anyhow
     Ok(())
 }
 
-/// What people call a file: its name without folders and ending.
-fn title(file: &str) -> &str {
+/// What people call a file: its name without folders and ending, as much of it as a track can be called.
+fn title(file: &str) -> String {
     let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
-    match name.rsplit_once('.') {
+    let title = match name.rsplit_once('.') {
         Some((title, _)) if !title.is_empty() => title,
         _ => name,
-    }
+    };
+    let short: String = title.chars().take(check::LONGEST_NAME).collect();
+    short.trim_end().to_owned()
 }
 
 /// The end of a file's name, with its dot.
@@ -343,6 +387,8 @@ mod tests {
         assert_eq!(title("/music/a.b.wav"), "a.b");
         assert_eq!(title("plain"), "plain");
         assert_eq!(title(".wav"), ".wav");
+        let words = format!("{} II. Adagio.mp3", "é".repeat(check::LONGEST_NAME - 1));
+        assert_eq!(title(&words), "é".repeat(check::LONGEST_NAME - 1));
         assert_eq!(ending("a/b.SLN16").as_deref(), Some(".SLN16"));
         assert_eq!(ending("no ending"), None);
     }
@@ -353,5 +399,13 @@ mod tests {
         for wrong in ["", "Jazz", "jazz music", "jazz/..", "é"] {
             assert!(name("class", wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn every_class_can_have_a_greeting_of_its_own() {
+        let longest = "a".repeat(LONGEST_NAME);
+        class_name(&longest).unwrap();
+        name("announcement", &crate::music::own_intro(&longest)).unwrap();
+        assert!(class_name(&format!("{longest}a")).is_err());
     }
 }

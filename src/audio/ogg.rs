@@ -65,8 +65,8 @@ impl Pages {
     }
 }
 
-/// CRC-32 as Ogg has it: from the highest bit, without inversion.
-fn checksum(page: &[u8]) -> u32 {
+/// CRC-32 as Ogg has it (RFC 3533 §6): from the highest bit, without inversion.
+pub fn checksum(page: &[u8]) -> u32 {
     page.iter().fold(0, |sum, byte| {
         let sum = sum ^ u32::from(*byte) << 24;
         (0..8).fold(sum, |sum, _| sum << 1 ^ if sum >> 31 == 1 { 0x04c1_1db7 } else { 0 })

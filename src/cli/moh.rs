@@ -340,27 +340,35 @@ async fn check(
 
 async fn set(set: Set, db: &Db, clock: &Clock, out: &mut impl Write) -> anyhow::Result<()> {
     let tenant = tenant::find(db, &set.of.tenant).await?;
-    let mut class = class_or_new(db, clock, &tenant, &set.class).await?;
-    let Manner { enabled, shuffle, shared, stream, intro, announcement, every, queues } =
-        &mut class.manner;
+    let class = class_or_new(db, clock, &tenant, &set.class).await?;
+    let change = |it: &mut Class| {
+        apply(&set, &mut it.manner);
+        Ok(())
+    };
+    let changed = admin::music::change_class(db, &tenant.id, &class.id, change).await?;
+    let Some(changed) = changed else {
+        bail!("the hold music {:?} was taken away meanwhile", class.name);
+    };
+    Ok(writeln!(out, "{}", manner(&changed.manner))?)
+}
+
+/// Changes what is said, and nothing else.
+fn apply(set: &Set, manner: &mut Manner) {
+    let Manner { enabled, shuffle, shared, stream, intro, announcement, every, queues } = manner;
     for (to, said) in [(enabled, set.enabled), (shuffle, set.shuffle), (shared, set.shared)] {
         *to = said.unwrap_or(*to);
     }
-    let texts = [(stream, set.stream), (intro, set.intro), (announcement, set.announcement)];
+    let texts = [(stream, &set.stream), (intro, &set.intro), (announcement, &set.announcement)];
     for (to, said) in texts {
         if let Some(said) = said {
-            *to = Some(said).filter(|it| it != admin::check::NONE);
+            *to = Some(said.clone()).filter(|it| it != admin::check::NONE);
         }
     }
     *every = set.every.unwrap_or(*every);
-    if let Some(names) = set.queues {
+    if let Some(names) = &set.queues {
         let names = names.split(',').map(str::trim).filter(|it| *it != admin::check::NONE);
         *queues = names.map(str::to_owned).collect();
     }
-    if !admin::music::set_class(db, &class).await? {
-        bail!("the hold music {:?} was taken away meanwhile", class.name);
-    }
-    Ok(writeln!(out, "{}", manner(&class.manner))?)
 }
 
 async fn change(change: Change, db: &Db, out: &mut impl Write) -> anyhow::Result<()> {

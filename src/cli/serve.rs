@@ -38,6 +38,7 @@ use crate::speech::{Readiness, Recogniser, Translator};
 use crate::store::tenants::{self, Tenant};
 use crate::store::{self, Db, Tenure, dial_in, mailboxes};
 use crate::sys::notify::{self, State};
+use crate::sys::process;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -65,6 +66,9 @@ pub(super) async fn run(
     voice: Voice,
 ) -> anyhow::Result<()> {
     faults::watch();
+    if let Err(error) = process::open_many_files() {
+        tracing::warn!(%error, "no more files can be open than at first");
+    }
     let house = House::open(config, own && !serve.demo).await?;
     house.tell(&mut io::stdout())?;
     tell_manager(State::Ready);
@@ -147,13 +151,12 @@ impl House {
         let (filer, filing) = Filer::start(app.clone(), spool.clone(), stopped.clone());
         call::recover(&filer, &spool, &config.deposit, left).await;
         store::jobs::reclaim(&app.db, app.clock.now()).await?;
+        store::tracks::reclaim(&app.db, app.clock.now()).await?;
 
         let work = tokio::spawn(jobs::run(app.clone(), stopped.clone()));
         let listener = listen(config.http.listen, "http.listen").await?;
-        let public = match config.http.public {
-            Some(address) => Some(listen(address, "http.public").await?),
-            None => None,
-        };
+        let public = listen_if(config.http.public, "http.public").await?;
+        let music = listen_if(config.http.music, "http.music").await?;
         let web = listener.local_addr()?;
         let (endpoint, invitations) = Endpoint::listen(&config.sip).await?;
         let beds = Beds::new(app.clone());
@@ -164,12 +167,13 @@ impl House {
         let lamps = tokio::spawn(lamp::run(app, endpoint.clone(), stopped.clone()));
         let (site, pulse) = open_site(&desk, &endpoint, calls_stop.clone())?;
         let pulse = tokio::spawn(pulse.run(stopped.clone()));
-        let open =
-            public.map(|it| tokio::spawn(show(it, http::public(site.clone()), stopped.clone())));
+        let shown = |it, router| tokio::spawn(show(it, router, stopped.clone()));
+        let open = public.map(|it| shown(it, http::public(site.clone())));
+        let music = music.map(|it| shown(it, http::music(site.clone())));
         let site = tokio::spawn(show(listener, http::router(site), stopped));
         let calls = tokio::spawn(call::run(desk.clone(), invitations, calls_stop));
         tracing::info!("ready after {} ms", began.elapsed().as_millis());
-        let work = [work, lamps, site, pulse].into_iter().chain(open).collect();
+        let work = [work, lamps, site, pulse].into_iter().chain(open).chain(music).collect();
         Ok(Self { desk, tenure, endpoint, web, stopping, stop, calls, filing, work })
     }
 
@@ -336,6 +340,17 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
     TcpListener::bind(address).await.with_context(|| {
         format!("no web pages on {address}; if the port is taken, give {setting} another one")
     })
+}
+
+/// The same, where there is to be one.
+async fn listen_if(
+    address: Option<SocketAddr>,
+    setting: &str,
+) -> anyhow::Result<Option<TcpListener>> {
+    match address {
+        Some(address) => listen(address, setting).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn open_site(

@@ -15,7 +15,9 @@ pub(super) fn other(file: &[u8]) -> Option<&'static str> {
     let found = match () {
         () if begins(0, b"RIFF") && begins(8, b"AVI ") => film,
         () if begins(4, b"ftyp") && shows(file) => film,
-        () if begins(0, &[0x1a, 0x45, 0xdf, 0xa3]) => film,
+        () if begins(0, &[0x1a, 0x45, 0xdf, 0xa3]) => {
+            "a WebM or Matroska file, which cannot be read; save its sound as MP3 or WAV"
+        }
         () if begins(0, b"FLV") => film,
         () if begins(0, &[0, 0, 1, 0xba]) => film,
         () if begins(0, &[0x30, 0x26, 0xb2, 0x75]) => {

@@ -5,16 +5,12 @@ use std::path::Path;
 use std::process::Stdio;
 
 use futures::{Stream, StreamExt};
-use symphonia::core::io::{MediaSource, ReadOnlySource};
+use symphonia::core::io::ReadOnlySource;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
-use super::{
-    DecodeError, container,
-    intake::Intake,
-    sound::{Purpose, Unfit},
-};
+use super::{DecodeError, container, sound::Unfit};
 use crate::sys::process;
 
 /// Samples of a piece: half a second at [`RATE`](super::RATE).
@@ -91,9 +87,8 @@ pub fn run(
     mut complaints: impl Write,
 ) -> anyhow::Result<()> {
     process::confine(process::Limits { memory: MEMORY, files: FILES, seconds: None })?;
-    let source: Box<dyn MediaSource> = Box::new(ReadOnlySource::new(stdin));
-    let mut intake = Intake::new(Purpose::Live);
-    let heard = container::hear(source, &mut intake, &mut |intake, _| {
+    let source = Box::new(ReadOnlySource::new(stdin));
+    let heard = container::hear_live(source, &mut |intake, _| {
         let samples = intake.drain();
         let bytes: Vec<u8> =
             samples.iter().flat_map(|it| ((it * 32_768.0).round() as i16).to_le_bytes()).collect();

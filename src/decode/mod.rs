@@ -67,6 +67,9 @@ pub enum DecodeError {
     /// The decoder used up what it may use, or fell.
     #[error("is too much for the decoder ({0}); convert it to a plain WAV file")]
     TooMuch(String),
+    /// The decoder was stopped, or not started, by something else than the file.
+    #[error("could not be read to its end ({0}); try again in a minute")]
+    Stopped(String),
     /// Too many files are waiting.
     #[error("cannot be read now, for {waiting} files are waiting already; try again in a minute")]
     Busy {
@@ -78,7 +81,7 @@ pub enum DecodeError {
 impl DecodeError {
     /// Whether the same file may be read when tried again later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Busy { .. })
+        matches!(self, Self::Busy { .. } | Self::Stopped(_))
     }
 }
 
@@ -152,7 +155,9 @@ impl From<WorkerError> for DecodeError {
         match error {
             WorkerError::Busy { waiting } => Self::Busy { waiting },
             WorkerError::Failed(why) => Self::Unfit(why),
-            WorkerError::Refused(_) | WorkerError::TimedOut(_) => Self::TooMuch(error.to_string()),
+            // Its processor time is limited as well: it waited for others.
+            WorkerError::Refused(_) | WorkerError::TimedOut(_) => Self::Stopped(error.to_string()),
+            WorkerError::Lost { ending, from_outside: true, .. } => Self::Stopped(ending),
             WorkerError::Lost { ending, .. } => Self::TooMuch(ending),
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     audio::{Clip, bed::Segment},
     clock,
     mailbox::TenantId,
-    music::{Class, Item, Manner, Programme},
+    music::{Class, Item, Manner, Programme, TrackId},
 };
 
 /// What comes next is there so long before it is heard: longer than a database that is away is asked.
@@ -44,6 +44,8 @@ pub struct Feed {
     tenant: TenantId,
     /// `None` plays the music of the house.
     class: Option<Class>,
+    /// Whether all callers of the class hear this bed, and not one alone.
+    is_shared: bool,
     programme: Programme,
     ends: Instant,
     live: Option<Live>,
@@ -70,7 +72,9 @@ impl Feed {
         class: Option<Class>,
     ) -> anyhow::Result<(Arc<Bed>, Box<Self>)> {
         let manner = class.as_ref().map(|it| it.manner.clone()).unwrap_or_default();
-        let programme = programme(&manner, manner.stream.is_some());
+        let is_shared = manner.is_shared();
+        let pause = pause(&manner, manner.stream.is_some());
+        let programme = Programme::new(manner.shuffle, pause, rand::random());
         let ends = clock::instant();
         let told = Told::default();
         let live = manner.stream.map(|url| Live::begin(shelf.app.clone(), url, told.clone()));
@@ -79,6 +83,7 @@ impl Feed {
             bed: Weak::new(),
             tenant,
             class,
+            is_shared,
             programme,
             ends,
             live,
@@ -207,9 +212,9 @@ impl Feed {
     async fn track(&mut self) -> anyhow::Result<Arc<Segment>> {
         self.look().await;
         if self.class.is_some() {
-            let lengths: Vec<u64> = self.known.iter().map(|it| it.ticks).collect();
-            for _ in 0..lengths.len() + 1 {
-                let Some(item) = self.programme.next(&lengths) else { break };
+            let tracks: Vec<_> = self.known.iter().map(|it| (&it.id, it.ticks)).collect();
+            for _ in 0..tracks.len() + 1 {
+                let Some(item) = self.programme.next(&tracks) else { break };
                 match self.segment(item).await {
                     Ok(Some(segment)) => return Ok(segment),
                     Ok(None) => {}
@@ -218,10 +223,12 @@ impl Feed {
             }
         }
         let house = self.shelf.house().await?;
-        let lengths: Vec<u64> = house.iter().map(|it| it.ticks() as u64).collect();
+        let ids: Vec<_> = house.iter().map(|it| TrackId(it.name.to_string())).collect();
+        let ticks = house.iter().map(|it| it.ticks() as u64);
+        let tracks: Vec<_> = ids.iter().zip(ticks).collect();
         let house = |index: usize| house.get(index).cloned();
         loop {
-            match self.programme.next(&lengths).context("there is no music in the house")? {
+            match self.programme.next(&tracks).context("there is no music in the house")? {
                 Item::Announcement => {}
                 Item::Track { index, from, until } => {
                     return Ok(cut(house(index).context("a track is gone")?, from, until));
@@ -246,13 +253,13 @@ impl Feed {
         let was = class.manner;
         if let Some(Class { manner, .. }) = now.as_ref().filter(|it| it.manner != was) {
             // A stream is read once for all who hear it, and never once for each.
-            if manner.stream != was.stream && was.is_shared() {
+            if manner.stream != was.stream && self.is_shared {
                 let (app, told) = (&self.shelf.app, &self.told);
                 let begin = |url: &String| Live::begin(app.clone(), url.clone(), told.clone());
                 self.told.send_replace(None);
                 self.live = manner.stream.as_ref().map(begin);
             }
-            self.programme = programme(manner, self.live.is_some());
+            self.programme.change(manner.shuffle, pause(manner, self.live.is_some()));
         }
         if now.is_none() {
             self.told.send_replace(None);
@@ -277,11 +284,10 @@ impl Feed {
     }
 }
 
-/// What follows what. Announcements in a live stream come after so much of the stream, and of what stands in
-/// for it, and are not the programme's.
-fn programme(manner: &Manner, is_live: bool) -> Programme {
-    let pause = manner.pause().filter(|_| !is_live);
-    Programme::new(manner.shuffle, pause, rand::random())
+/// Music of the programme between two announcements. In a live stream they come after so much of the stream,
+/// and of what stands in for it, and are not the programme's.
+fn pause(manner: &Manner, is_live: bool) -> Option<Duration> {
+    manner.pause().filter(|_| !is_live)
 }
 
 /// The beginning of a segment, and what is left of it.

@@ -9,7 +9,7 @@ use crate::{
     audio::{Clip, music::Music},
     call::Clips,
     mailbox::{Settings, TenantId},
-    music::{Class, ClassId, State},
+    music::{Class, ClassId, State, TrackId},
     store::{
         StoreError, announcements,
         announcements::Announcement,
@@ -34,6 +34,7 @@ pub(super) struct Shelf {
 /// A track that can be heard.
 #[derive(Debug, Clone)]
 pub(super) struct Ready {
+    pub(super) id: TrackId,
     pub(super) blob: String,
     pub(super) ticks: u64,
 }
@@ -81,7 +82,7 @@ impl Shelf {
             let tracks = tracks::of(&self.app.db, id).await?.into_iter();
             let ready = tracks.filter_map(|it| match it.state {
                 State::Ready { blob, length, .. } => {
-                    Some(Ready { blob, ticks: length.as_millis() as u64 * 8 })
+                    Some(Ready { id: it.id, blob, ticks: length.as_millis() as u64 * 8 })
                 }
                 State::Waiting | State::Failed { .. } => None,
             });

@@ -17,8 +17,11 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// Connections at once; who comes next waits for one to end.
-const PLACES: usize = 100;
+use super::streams;
+
+/// Connections at once; who comes next waits for one to end. However much hold music is read, which has no
+/// end, a hundred are left for everything else.
+const PLACES: usize = 100 + streams::MOST;
 /// A connection on which nothing has moved for this long is closed.
 const QUIET: Duration = Duration::from_secs(30);
 

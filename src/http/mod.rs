@@ -67,6 +67,12 @@ pub fn public(site: Site) -> Router {
     guests::pages().layer(middleware::map_response(guarded)).with_state(site)
 }
 
+/// The streams of hold music and nothing else, for phone systems on other machines.
+pub fn music(site: Site) -> Router {
+    let streams = Router::new().route(MUSIC, get(streams::listen));
+    streams.layer(middleware::map_response(guarded)).with_state(site)
+}
+
 /// All pages of a site.
 pub fn router(site: Site) -> Router {
     let mut router = Router::new()

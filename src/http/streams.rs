@@ -34,7 +34,8 @@ use crate::{
 };
 
 /// Streams at a time; phone systems read one and play it to many.
-static STREAMS: Semaphore = Semaphore::const_new(200);
+pub(super) const MOST: usize = 200;
+static STREAMS: Semaphore = Semaphore::const_new(MOST);
 /// Packets of 20 ms sent at once when a stream begins, so that a reader has something in hand.
 const AHEAD: usize = 50;
 /// Packets sent at once from then on.

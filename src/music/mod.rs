@@ -30,6 +30,11 @@ impl Default for Settings {
 
 /// What a class is called that is meant where nobody names one.
 pub const DEFAULT: &str = "default";
+/// In front of the name of a class, the announcement that is its own greeting.
+const OWN_INTRO: &str = "intro-";
+/// Longest name of a class: its own greeting is called after it, and an announcement's name has 64
+/// characters at most.
+pub const LONGEST_NAME: usize = 64 - OWN_INTRO.len();
 /// In front of the name of an announcement, the number where it is spoken.
 pub const RECORDED_AT: &str = "record-";
 
@@ -111,8 +116,13 @@ impl Default for Manner {
 impl Class {
     /// What a greeting that it alone has is called among the tenant's announcements.
     pub fn own_intro(&self) -> String {
-        format!("intro-{}", self.name)
+        own_intro(&self.name)
     }
+}
+
+/// What a greeting that only the class of this name has is called among the tenant's announcements.
+pub fn own_intro(class: &str) -> String {
+    format!("{OWN_INTRO}{class}")
 }
 
 impl Manner {

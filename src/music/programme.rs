@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
+use super::TrackId;
 use crate::audio::opus_packet::FRAME_TICKS;
 
 /// Decides what follows what, for one bed.
@@ -18,19 +19,22 @@ pub struct Programme {
     /// Music since the last one.
     since: u64,
     /// What was cut, and where it goes on.
-    cut: Option<(usize, u64)>,
+    cut: Option<(TrackId, u64)>,
     /// The tracks of this round that are still to come, the next one last.
-    round: Vec<usize>,
-    last: Option<usize>,
+    round: Vec<TrackId>,
+    last: Option<TrackId>,
     chance: StdRng,
 }
+
+/// Tracks that can be played, in their order, and how long they are.
+type Tracks<'a> = [(&'a TrackId, u64)];
 
 /// A stretch of what is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Item {
     /// A track, from one tick to another.
     Track {
-        /// Which one.
+        /// Which one of those there are.
         index: usize,
         /// Where it begins.
         from: u64,
@@ -45,10 +49,9 @@ impl Programme {
     /// Begins with a track; announcements come after so much music. The same seed makes the same
     /// programme.
     pub fn new(shuffle: bool, pause: Option<Duration>, seed: u64) -> Self {
-        let ticks = |it: Duration| (it.as_millis() as u64 * 8).next_multiple_of(FRAME_TICKS as u64);
         Self {
             shuffle,
-            pause: pause.map(ticks).filter(|it| *it > 0),
+            pause: ticks(pause),
             since: 0,
             cut: None,
             round: Vec::new(),
@@ -57,59 +60,90 @@ impl Programme {
         }
     }
 
-    /// What comes next among tracks of these lengths; `None` if none of them lasts. Tracks may have
-    /// come and gone since it was last asked.
-    pub fn next(&mut self, tracks: &[u64]) -> Option<Item> {
+    /// From now on it is played like this. What was cut goes on where it was.
+    pub fn change(&mut self, shuffle: bool, pause: Option<Duration>) {
+        let pause = ticks(pause);
+        if self.pause != pause {
+            (self.pause, self.since) = (pause, 0);
+        }
+        if self.shuffle != shuffle {
+            self.shuffle = shuffle;
+            self.round.clear();
+        }
+    }
+
+    /// What comes next among these tracks; `None` if none of them lasts. They may have come and gone, and
+    /// have another order, since it was last asked.
+    pub fn next(&mut self, tracks: &Tracks<'_>) -> Option<Item> {
         if self.pause.is_some_and(|it| self.since >= it) {
             self.since = 0;
             return Some(Item::Announcement);
         }
-        let cut =
-            self.cut.take().filter(|(index, at)| tracks.get(*index).is_some_and(|it| it > at));
-        let (index, from) = match cut {
-            Some(it) => it,
-            None => (self.choose(tracks)?, 0),
-        };
-        let whole = tracks[index];
+        if !tracks.iter().any(|it| it.1 > 0) {
+            // What was cut stays so.
+            return None;
+        }
+        let cut = self.cut.take().and_then(|(id, at)| Some((place(tracks, &id)?, at)));
+        let cut = cut.filter(|(index, at)| tracks[*index].1 > *at);
+        let (index, from) = cut.unwrap_or_else(|| (self.choose(tracks), 0));
+        let (id, whole) = tracks[index];
         let until = match self.pause {
             Some(pause) => whole.min(from + pause - self.since),
             None => whole,
         };
         self.since += until - from;
         if until < whole {
-            self.cut = Some((index, until));
+            self.cut = Some((id.clone(), until));
         }
-        self.last = Some(index);
+        self.last = Some(id.clone());
         Some(Item::Track { index, from, until })
     }
 
-    fn choose(&mut self, tracks: &[u64]) -> Option<usize> {
-        if !tracks.iter().any(|it| *it > 0) {
-            return None;
+    /// Where the next one is. At least one of them lasts.
+    fn choose(&mut self, tracks: &Tracks<'_>) -> usize {
+        let last = self.last.as_ref().and_then(|it| place(tracks, it));
+        // What follows it by now. Where it is gone, what followed it then.
+        if let Some(last) = last.filter(|_| !self.shuffle) {
+            self.round = backwards(&tracks[last + 1..]);
         }
         loop {
-            let Some(index) = self.round.pop() else {
-                self.begin_round(tracks.len());
+            let Some(id) = self.round.pop() else {
+                self.begin_round(tracks);
                 continue;
             };
-            if tracks.get(index).is_some_and(|it| *it > 0) {
-                return Some(index);
+            if let Some(index) = place(tracks, &id).filter(|it| tracks[*it].1 > 0) {
+                return index;
             }
         }
     }
 
     /// No track is heard twice in a row, not even where one round follows another.
-    fn begin_round(&mut self, count: usize) {
-        self.round = (0..count).rev().collect();
+    fn begin_round(&mut self, tracks: &Tracks<'_>) {
+        self.round = backwards(tracks);
         if !self.shuffle {
             return;
         }
         self.round.shuffle(&mut self.chance);
-        if count > 1 && self.round.last().copied() == self.last {
+        let count = self.round.len();
+        if count > 1 && self.round.last() == self.last.as_ref() {
             let other = self.chance.random_range(0..count - 1);
             self.round.swap(count - 1, other);
         }
     }
+}
+
+/// Whole packets of Opus; `None` where nothing is announced.
+fn ticks(pause: Option<Duration>) -> Option<u64> {
+    let ticks = (pause?.as_millis() as u64 * 8).next_multiple_of(FRAME_TICKS as u64);
+    Some(ticks).filter(|it| *it > 0)
+}
+
+fn place(tracks: &Tracks<'_>, id: &TrackId) -> Option<usize> {
+    tracks.iter().position(|it| it.0 == id)
+}
+
+fn backwards(tracks: &Tracks<'_>) -> Vec<TrackId> {
+    tracks.iter().rev().map(|it| it.0.clone()).collect()
 }
 
 #[cfg(test)]
@@ -120,14 +154,39 @@ mod tests {
 
     const SECOND: u64 = 8_000;
 
+    /// What comes next among tracks of these lengths, which stay the same ones.
+    fn next(items: &mut Programme, lengths: &[u64]) -> Option<Item> {
+        let ids: Vec<_> = (0..lengths.len()).map(|it| TrackId(it.to_string())).collect();
+        let tracks: Vec<_> = ids.iter().zip(lengths.iter().copied()).collect();
+        items.next(&tracks)
+    }
+
     fn tracks(items: &mut Programme, lengths: &[u64], count: usize) -> Vec<usize> {
         let mut heard = Vec::new();
         while heard.len() < count {
-            if let Some(Item::Track { index, .. }) = items.next(lengths) {
+            if let Some(Item::Track { index, .. }) = next(items, lengths) {
                 heard.push(index);
             }
         }
         heard
+    }
+
+    /// Which of the tracks of these names, of three seconds each, comes next, and from which second on.
+    fn named(items: &mut Programme, names: [&'static str; 3]) -> (&'static str, u64) {
+        let ids = names.map(|it| TrackId(it.to_owned()));
+        // One without a name is not there.
+        let tracks: Vec<_> =
+            ids.iter().filter(|it| !it.0.is_empty()).map(|it| (it, 3 * SECOND)).collect();
+        loop {
+            if let Item::Track { index, from, .. } = items.next(&tracks).unwrap() {
+                let at = ids.iter().position(|it| it == tracks[index].0).unwrap();
+                return (names[at], from / SECOND);
+            }
+        }
+    }
+
+    fn each_second() -> Programme {
+        Programme::new(false, Some(Duration::from_secs(1)), 1)
     }
 
     #[test]
@@ -140,7 +199,7 @@ mod tests {
     fn an_announcement_cuts_the_music_which_then_goes_on_where_it_was() {
         let mut announced = Programme::new(false, Some(Duration::from_secs(30)), 1);
         let lengths = [50 * SECOND, 20 * SECOND];
-        let heard: Vec<_> = (0..7).map_while(|_| announced.next(&lengths)).collect();
+        let heard: Vec<_> = (0..7).map_while(|_| next(&mut announced, &lengths)).collect();
         let track = |index, from: u64, until: u64| Item::Track {
             index,
             from: from * SECOND,
@@ -160,11 +219,65 @@ mod tests {
 
     #[test]
     fn a_track_that_was_taken_away_while_it_was_cut_is_not_missed() {
-        let mut announced = Programme::new(false, Some(Duration::from_secs(1)), 1);
-        announced.next(&[5 * SECOND, 5 * SECOND]);
-        assert_eq!(announced.next(&[]), Some(Item::Announcement));
-        assert_eq!(announced.next(&[]), None);
-        assert!(announced.next(&[SECOND / 2]).is_some());
+        let mut announced = each_second();
+        next(&mut announced, &[5 * SECOND, 5 * SECOND]);
+        assert_eq!(next(&mut announced, &[]), Some(Item::Announcement));
+        assert_eq!(next(&mut announced, &[]), None);
+        assert!(next(&mut announced, &[SECOND / 2]).is_some());
+    }
+
+    #[test]
+    fn whatever_is_taken_away_what_was_cut_goes_on_where_it_was_and_the_rest_follows() {
+        let mut announced = each_second();
+        for expected in [("a", 0), ("a", 1), ("a", 2), ("b", 0)] {
+            assert_eq!(named(&mut announced, ["a", "b", "c"]), expected);
+        }
+        for expected in [("b", 1), ("b", 2), ("c", 0)] {
+            assert_eq!(named(&mut announced, ["", "b", "c"]), expected);
+        }
+
+        let mut announced = each_second();
+        for expected in [("a", 0), ("a", 1), ("a", 2), ("b", 0)] {
+            assert_eq!(named(&mut announced, ["a", "b", "c"]), expected);
+        }
+        // What was cut is gone itself.
+        assert_eq!(named(&mut announced, ["a", "", "c"]), ("c", 0));
+    }
+
+    #[test]
+    fn in_another_order_what_was_cut_goes_on_and_what_follows_is_what_now_follows() {
+        let mut announced = each_second();
+        assert_eq!(named(&mut announced, ["a", "b", "c"]), ("a", 0));
+        for expected in [("a", 1), ("a", 2), ("b", 0)] {
+            assert_eq!(named(&mut announced, ["c", "a", "b"]), expected);
+        }
+        for expected in [("b", 1), ("b", 2), ("a", 0)] {
+            assert_eq!(named(&mut announced, ["c", "b", "a"]), expected);
+        }
+    }
+
+    #[test]
+    fn in_another_manner_what_was_cut_goes_on_where_it_was() {
+        let all = ["a", "b", "c"];
+        for (shuffle, pause) in [(false, 1), (false, 2), (true, 1), (false, 0)] {
+            let mut changed = each_second();
+            for expected in [("a", 0), ("a", 1), ("a", 2), ("b", 0)] {
+                assert_eq!(named(&mut changed, all), expected);
+            }
+            changed.change(shuffle, Some(Duration::from_secs(pause)));
+            assert_eq!(named(&mut changed, all), ("b", 1), "{shuffle}, {pause}");
+        }
+    }
+
+    /// Where the tracks of a class are none, they are looked for before those of the house, each time.
+    #[test]
+    fn where_nothing_is_in_between_what_was_cut_goes_on_where_it_was() {
+        let mut announced = each_second();
+        next(&mut announced, &[3 * SECOND]);
+        assert_eq!(next(&mut announced, &[]), Some(Item::Announcement));
+        assert_eq!(next(&mut announced, &[]), None);
+        let rest = Item::Track { index: 0, from: SECOND, until: 2 * SECOND };
+        assert_eq!(next(&mut announced, &[3 * SECOND]), Some(rest));
     }
 
     proptest! {
@@ -190,7 +303,7 @@ mod tests {
             let mut announced = Programme::new(true, Some(Duration::from_secs(pause)), seed);
             let mut at = vec![0; lengths.len()];
             for _ in 0..200 {
-                let Some(item) = announced.next(&lengths) else { break };
+                let Some(item) = next(&mut announced, &lengths) else { break };
                 if let Item::Track { index, from, until } = item {
                     prop_assert_eq!(from, at[index]);
                     prop_assert!(from < until && until <= lengths[index]);

@@ -120,7 +120,7 @@ impl From<WorkerError> for SpeechError {
             WorkerError::Refused(why) => Self::Refused(why),
             WorkerError::Failed(why) => Self::Failed(why),
             WorkerError::TimedOut(longest) => Self::TimedOut(longest),
-            WorkerError::Lost { ending, cause } => Self::Lost { ending, cause },
+            WorkerError::Lost { ending, cause, .. } => Self::Lost { ending, cause },
         }
     }
 }

@@ -250,6 +250,19 @@ pub async fn claim(
     }))
 }
 
+/// Takes every track from whoever made sound of it: said once at start, as
+/// [`jobs::reclaim`](super::jobs::reclaim) is. Answers how many were held.
+pub async fn reclaim(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
+    Ok(on!(&db.writer, pool => sqlx::query(
+        "update music_track set leased_until = 0
+          where leased_until > $1 and blob is null and problem is null",
+    )
+    .bind(now.0)
+    .execute(pool)
+    .await?
+    .rows_affected()))
+}
+
 /// Gives a track its sound; `false` if it is gone, or somebody else's by now: then what was made is to
 /// be deleted.
 pub async fn made(db: &Db, claimed: &Claimed, made: &Made) -> Result<bool, StoreError> {

@@ -2,7 +2,7 @@
 //!
 //! Everything here binds the calling process for good; nothing takes a right back.
 
-use std::io;
+use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 /// What a worker may use at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,17 @@ pub fn share_freed_memory() {
 #[cfg(not(target_env = "gnu"))]
 pub fn share_freed_memory() {}
 
+/// Lets this process open as many files as whoever started it allows at all: each call has two sockets, and
+/// many shells allow 1,024 unless asked.
+pub fn open_many_files() -> io::Result<()> {
+    bound(libc::RLIMIT_NOFILE, u64::MAX)
+}
+
+/// Whether a process ended because somebody else wanted it to end in an orderly way.
+pub fn was_told_to_end(status: ExitStatus) -> bool {
+    matches!(status.signal(), Some(libc::SIGTERM | libc::SIGINT | libc::SIGHUP))
+}
+
 /// Whose rights this process has: the number of its effective user.
 pub fn user() -> u32 {
     // SAFETY: it has no arguments and cannot fail.
@@ -80,7 +91,7 @@ fn step_back() -> io::Result<()> {
     checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) })
 }
 
-/// Lowers one limit, soft and hard; a hard limit already below stays.
+/// Sets one limit, soft and hard; a hard limit already below stays, and is the soft one then.
 fn bound(what: libc::__rlimit_resource_t, most: u64) -> io::Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for writing.

@@ -89,6 +89,7 @@ impl Desk {
         let longest = self.limits.longest_job;
         let _seat = self.seats.acquire().await.map_err(|closed| WorkerError::Lost {
             ending: "nobody works here any more".to_owned(),
+            from_outside: true,
             cause: std::io::Error::other(closed),
         })?;
         let (hand, answer) = tokio::time::timeout(longest, async {

@@ -11,6 +11,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::desk::Call;
 use super::{Answer, WorkerError, frame};
+use crate::sys::process;
 
 /// A worker that is ready for a job. Dropping it ends the process.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ impl Hand {
     pub(super) async fn hire(program: &Path, call: &Call) -> Result<Self, WorkerError> {
         let mut hand = Self::start(program, call).map_err(|cause| WorkerError::Lost {
             ending: "it could not be started".to_owned(),
+            from_outside: true,
             cause,
         })?;
         match frame::hear::<Answer<()>>(&mut hand.from).await {
@@ -73,6 +75,8 @@ impl Hand {
             // Or else a failing assertion runs a debugger, which writes into our pipe.
             .env("GGML_NO_BACKTRACE", "1")
             .current_dir("/")
+            // Ctrl-C is for the server, which ends its workers when it is done with them.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -104,11 +108,13 @@ impl Hand {
 
     async fn lost(&mut self, cause: io::Error) -> WorkerError {
         // It may hang rather than be gone; a process that is gone keeps its own ending.
-        let ending = match self.child.kill().await {
-            Ok(()) => self.child.wait().await.map(|it| it.to_string()),
+        let status = match self.child.kill().await {
+            Ok(()) => self.child.wait().await,
             Err(cause) => Err(cause),
         };
-        WorkerError::Lost { ending: ending.unwrap_or_else(|it| it.to_string()), cause }
+        let from_outside = status.as_ref().is_ok_and(|it| process::was_told_to_end(*it));
+        let ending = status.map_or_else(|it| it.to_string(), |it| it.to_string());
+        WorkerError::Lost { ending, from_outside, cause }
     }
 }
 

@@ -56,6 +56,9 @@ pub enum WorkerError {
     Lost {
         /// How it ended, as far as known.
         ending: String,
+        /// That is nothing the job did: it could not be started, or was told to end from outside, as a
+        /// system that stops tells all of a service.
+        from_outside: bool,
         /// What was noticed.
         #[source]
         cause: std::io::Error,

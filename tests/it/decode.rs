@@ -1,5 +1,6 @@
 //! Sound files as people send them, and as nobody should: each is decoded in a process of its own.
 
+mod chained;
 mod music;
 mod picture;
 
@@ -64,6 +65,7 @@ async fn what_is_no_sound_is_refused_with_what_helps() {
         (b"#EXTM3U\nhttp://radio.example/1.mp3".to_vec(), "is a list of files"),
         (b"PK\x03\x04 and more".to_vec(), "is an archive, not audio; unpack it first"),
         (b"%PDF-1.7".to_vec(), "is a document"),
+        (b"\x1a\x45\xdf\xa3\x01webm".to_vec(), "is a WebM or Matroska file"),
         (Vec::new(), "is empty"),
         (vec![0; 5_000], "is not audio of a kind that can be read; taken are MP3, AAC"),
         (b"RIFF, but no more".to_vec(), "is not audio of a kind that can be read"),
@@ -142,6 +144,20 @@ async fn damaged_files_get_an_answer_each() {
         }
     }
     reader.read(&file("tone.mp3")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_decoder_that_was_stopped_says_nothing_of_the_file() {
+    for (worker, says) in [
+        ("stopped", "could not be read to its end"),
+        ("killed", "is too much for the decoder"),
+        ("there-is-none", "could not be read to its end"),
+    ] {
+        let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/workers").join(worker);
+        let error = Reader::new(worker).read(&tone(8_000, 1, 16, 1)).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}, and not {says}");
+        assert_eq!(error.is_temporary(), says.starts_with("could"), "{error}");
+    }
 }
 
 fn reader() -> Reader {

@@ -65,6 +65,8 @@ fn the_settings_are_right_and_name_what_compose_provides() {
     assert!(bucket.starts_with(&format!("s3://{folder}/")), "{bucket}");
 
     let given = services["afterbeep"]["secrets"].as_array().unwrap();
+    // Secrets that come from .env are written into the container.
+    assert!(services["afterbeep"]["read_only"].is_null());
     let given = given.iter().map(|it| format!("/run/secrets/{}", it["source"].as_str().unwrap()));
     let wanted = [config.store.password_file, config.blobs.secret_key_file];
     let wanted = wanted.map(|it| it.unwrap().display().to_string());

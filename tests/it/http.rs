@@ -41,8 +41,12 @@ impl Page {
 }
 
 fn site(caught: Option<&Path>, reasons: &[&str]) -> Router {
+    http::router(all(caught, reasons))
+}
+
+fn all(caught: Option<&Path>, reasons: &[&str]) -> Site {
     let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
-    http::router(Site {
+    Site {
         metrics: Arc::new(|| "afterbeep_calls 0\n".into()),
         ready: Arc::new(move || Readiness { reasons: reasons.clone() }),
         caught: caught.map(Into::into),
@@ -51,7 +55,7 @@ fn site(caught: Option<&Path>, reasons: &[&str]) -> Router {
         api: None,
         beds: None,
         pages: None,
-    })
+    }
 }
 
 async fn ask(site: &Router, request: axum::http::request::Builder) -> Page {
@@ -357,7 +361,7 @@ async fn the_silent_do_not_keep_others_out() {
     let addr = listener.local_addr().unwrap();
     tokio::spawn(http::serve(listener, site(None, &[]), std::future::pending()));
     let mut silent = Vec::new();
-    for _ in 0..150 {
+    for _ in 0..350 {
         let mut stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
         silent.push(stream);
@@ -369,6 +373,17 @@ async fn the_silent_do_not_keep_others_out() {
     let answered = tokio::time::timeout(Duration::from_secs(300), stream.read_exact(&mut answer));
     answered.await.expect("there is a place in time").unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
+}
+
+#[tokio::test]
+async fn where_phone_systems_read_music_is_nothing_else() {
+    let music = http::music(all(None, &[]));
+    let none = get(&music, "/moh/default.wav").await;
+    assert_eq!(none.text(), "there is no hold music of that name\n");
+    for path in ["/livez", "/readyz", "/metrics", "/music", "/login", "/api/v1/openapi.json"] {
+        let page = get(&music, path).await;
+        assert_eq!((page.status, page.text()), (StatusCode::NOT_FOUND, ""), "{path}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use afterbeep::{
     mailbox::{Guesses, Password, Settings, TenantId, Timestamp, UserId},
     music::State,
     store::{
-        Db, logins, music,
+        Db, announcements, logins, music,
         people::{self, Person},
         sessions,
         tenants::{self, Tenant},
@@ -21,10 +21,11 @@ use afterbeep::{
 };
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     http::{HeaderMap, Request, StatusCode, header},
 };
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 const NOW: Timestamp = Timestamp(1_795_440_727_000);
@@ -230,6 +231,32 @@ async fn a_password_opens_the_pages_until_its_owner_logs_out() {
     assert_eq!(site.get(&idle, "/music").await.header("location"), "/login");
 }
 
+/// An open page has its script look how things are, every second, also where nobody sits before it.
+#[tokio::test]
+async fn a_page_that_only_lies_open_keeps_nobody_logged_in() {
+    let site = open(&["acme"]).await;
+    let (idle, busy) = (site.browser().await, site.browser().await);
+    site.post(&busy, "/music", &[("name", "default")]).await;
+    let looks = async |browser: &Browser| {
+        let request = Request::get("/music/default/state")
+            .header("host", "localhost:8080")
+            .header("accept", "application/json")
+            .header("cookie", &browser.cookie);
+        site.ask(request.body(Body::empty()).unwrap()).await
+    };
+    let half = sessions::IDLE.as_millis() as i64 / 2;
+    site.time.fetch_add(half, std::sync::atomic::Ordering::Relaxed);
+    for browser in [&idle, &busy] {
+        assert_eq!(looks(browser).await.status, StatusCode::OK);
+    }
+    assert_eq!(site.get(&busy, "/music/default").await.status, StatusCode::OK);
+    site.time.fetch_add(half, std::sync::atomic::Ordering::Relaxed);
+    let told = looks(&idle).await;
+    assert_eq!(told.status, StatusCode::UNAUTHORIZED);
+    assert!(told.text.contains("You have been logged out."), "{}", told.text);
+    assert_eq!(looks(&busy).await.status, StatusCode::OK);
+}
+
 #[tokio::test]
 async fn over_https_the_cookie_is_one_that_no_other_site_can_set() {
     let site = open(&["acme"]).await;
@@ -373,6 +400,43 @@ async fn forms_alone_make_a_class_fill_it_and_put_it_in_order() {
 }
 
 #[tokio::test]
+async fn a_file_with_a_long_name_is_a_track_whose_name_is_cut() {
+    let site = open(&["acme"]).await;
+    let browser = site.browser().await;
+    site.post(&browser, "/music", &[("name", "default")]).await;
+    let long = format!("{}.wav", "é".repeat(180));
+    let parts: &[(&str, &str, &[u8])] =
+        &[("token", "", browser.token.as_bytes()), ("file", &long, &tone())];
+    let sent = site.upload(&browser, "/music/default/tracks", parts).await;
+    assert_eq!(sent.header("location"), "/music/default?done=sent", "{}", sent.text);
+    let class = music::named(&site.db, &site.tenant, "default").await.unwrap().unwrap();
+    let found = tracks::of(&site.db, &class.id).await.unwrap();
+    assert_eq!(found[0].name, "é".repeat(100));
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_file_and_says_that_those_before_it_were_kept() {
+    let site = open(&["acme"]).await;
+    let browser = site.browser().await;
+    site.post(&browser, "/music", &[("name", "default")]).await;
+    let file = tone();
+    let parts: &[(&str, &str, &[u8])] = &[
+        ("token", "", browser.token.as_bytes()),
+        ("file", "One.wav", &file),
+        // Without its ending nothing is left to call it by.
+        ("file", "  .wav", &file),
+        ("file", "Three.wav", &file),
+    ];
+    let sent = site.upload(&browser, "/music/default/tracks", parts).await;
+    assert_eq!(sent.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(sent.text.contains("“  .wav”: "), "{}", sent.text);
+    assert!(sent.text.contains("The file before it was kept"), "{}", sent.text);
+    let class = music::named(&site.db, &site.tenant, "default").await.unwrap().unwrap();
+    let found = tracks::of(&site.db, &class.id).await.unwrap();
+    assert_eq!(found.into_iter().map(|it| it.name).collect::<Vec<_>>(), ["One"]);
+}
+
+#[tokio::test]
 async fn files_without_the_token_before_them_are_not_taken() {
     let site = open(&["acme"]).await;
     let browser = site.browser().await;
@@ -410,4 +474,62 @@ async fn another_tenants_music_is_not_there() {
     }
     let page = site.get(&browser, "/music").await;
     assert!(!page.text.contains("secret"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_greeting_of_its_own_that_a_class_does_not_begin_with_any_more_is_not_lost() {
+    let site = open(&["acme"]).await;
+    let browser = site.browser().await;
+    site.post(&browser, "/music", &[("name", "default")]).await;
+    let (path, token) = ("/music/default/intro", ("token", "", browser.token.as_bytes()));
+    let (sound, file) = (tone(), ("way", "", b"file".as_slice()));
+    let sent = site.upload(&browser, path, &[token, file, ("file", "a.wav", &sound)]).await;
+    assert_eq!(sent.header("location"), "/music/default?done=saved", "{}", sent.text);
+    let intro = async || {
+        let class = music::named(&site.db, &site.tenant, "default").await.unwrap().unwrap();
+        class.manner.intro
+    };
+    assert_eq!(intro().await.as_deref(), Some("intro-default"));
+    // Without another file the one that is there stays.
+    let again = site.upload(&browser, path, &[token, file]).await;
+    assert_eq!(again.header("location"), "/music/default?done=saved", "{}", again.text);
+
+    site.upload(&browser, path, &[token, ("way", "", b"off")]).await;
+    assert_eq!(intro().await, None);
+    let kept = announcements::named(&site.db, &site.tenant, "intro-default").await.unwrap();
+    assert!(kept.is_some(), "a recording is gone without a question");
+    let none = site.upload(&browser, path, &[token, file]).await;
+    assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(none.text.contains("Choose a sound file first"), "{}", none.text);
+}
+
+#[tokio::test]
+async fn what_others_change_while_a_greeting_arrives_stays_changed() {
+    let site = open(&["acme"]).await;
+    let browser = site.browser().await;
+    site.post(&browser, "/music", &[("name", "default")]).await;
+    let (sound, token) = (tone(), browser.token.as_bytes());
+    let body = form(&[("token", "", token), ("way", "", b"file"), ("file", "a.wav", &sound)]);
+    let (to, mut from) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+    let body = (Bytes::copy_from_slice(&body[..200]), Bytes::copy_from_slice(&body[200..]));
+    let stream = futures::stream::poll_fn(move |context| from.poll_recv(context));
+    let request = Request::post("/music/default/intro")
+        .header("host", "localhost:8080")
+        .header("cookie", &browser.cookie)
+        .header("content-type", FORM)
+        .body(Body::from_stream(stream))
+        .unwrap();
+    let meanwhile = async {
+        to.send(Ok(body.0)).await.unwrap();
+        // There is room for it once the page reads the form, and has seen the class.
+        to.send(Ok(Bytes::new())).await.unwrap();
+        site.post(&browser, "/music/default/manner", &[("enabled", "no")]).await;
+        to.send(Ok(body.1)).await.unwrap();
+        drop(to);
+    };
+    let (saved, ()) = tokio::join!(site.ask(request), meanwhile);
+    assert_eq!(saved.header("location"), "/music/default?done=saved", "{}", saved.text);
+    let class = music::named(&site.db, &site.tenant, "default").await.unwrap().unwrap();
+    assert_eq!(class.manner.intro.as_deref(), Some("intro-default"));
+    assert!(!class.manner.enabled, "it was switched on again");
 }

@@ -38,6 +38,8 @@ fn the_unit_grants_what_the_server_needs_and_nothing_that_it_must_not_have() {
     // The media threads ask for SCHED_FIFO 20, and else for nice -15.
     assert_eq!((one("LimitRTPRIO"), one("LimitNICE")), ("20", "-15"));
     assert!(!unit.contains_key("RestrictRealtime"));
+    // A worker that is told to stop as well leaves its work undone.
+    assert_eq!(one("KillMode"), "mixed");
     let stop: u64 = one("TimeoutStopSec").parse().unwrap();
     assert!(Duration::from_secs(stop) > Config::default().stop_within + Duration::from_secs(10));
 

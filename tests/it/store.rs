@@ -27,6 +27,7 @@ pub(crate) mod sqlite {
     mod jobs;
     mod lamps;
     mod messages;
+    mod music;
     mod notified;
     mod opening;
     mod owners;
@@ -50,6 +51,7 @@ mod postgres {
     mod jobs;
     mod lamps;
     mod messages;
+    mod music;
     mod notified;
     mod owners;
     mod pages;

@@ -1,5 +1,5 @@
 // Hold music, by somebody who looks after it: log in, make a class, drop files, hear them, name them, put
-// them in order, and take one away; then the same without scripts.
+// them in order, take one away, and go on meanwhile; then the same without scripts.
 
 import { join } from 'node:path';
 
@@ -51,8 +51,13 @@ async function makeClass(page) {
 /** Drops files on the field, and follows them until callers hear them. */
 async function upload(page) {
   await page.evaluate(() => {
-    globalThis.seen = { sent: [], prepared: [] };
-    new MutationObserver(() => {
+    globalThis.seen = { sent: [], prepared: [], spoken: [] };
+    new MutationObserver((changes) => {
+      for (const { target } of changes) {
+        const element = target instanceof Element ? target : target.parentElement;
+        const live = element?.closest('[role=status], [role=alert], [aria-live]');
+        if (live) globalThis.seen.spoken.push(live.textContent);
+      }
       for (const it of document.querySelectorAll('.arriving progress')) globalThis.seen.sent.push(it.value);
       for (const it of document.querySelectorAll('.track progress')) globalThis.seen.prepared.push(it.value);
     }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
@@ -63,13 +68,15 @@ async function upload(page) {
   await look(page, 'music-preparing', [{ name: 'light', colorScheme: 'light', viewport: { width: 1100, height: 900 } }]);
   await page.waitForFunction(() => document.querySelectorAll('.track.ready').length === 2);
   await page.locator('.track.failed').waitFor();
-  const { sent, prepared } = await page.evaluate(() => globalThis.seen);
+  const { sent, prepared, spoken } = await page.evaluate(() => globalThis.seen);
   expect(sent.some((it) => it > 0), `it shows how much is sent: ${sent}`);
   expect(prepared.length > 0, 'it shows that tracks are being prepared');
   const problem = await page.locator('.track.failed .player p').textContent();
   expect(problem.includes('is a web page, not audio; save the sound file itself'), `it says why: ${problem}`);
-  const said = await page.locator('#said').textContent();
-  expect(said.length > 0, 'what happened is said to those who do not see it');
+  for (const it of ['3 files are being sent.', `${WALK}.wav is here and is being prepared.`]) {
+    expect(spoken.includes(it), `what happens is said to those who do not see it: ${spoken}`);
+  }
+  expect(!spoken.some((it) => it.includes('%')), `how much has gone is not read aloud: ${spoken}`);
   await page.waitForFunction(() => !document.querySelector('.arriving li'));
   await look(page, 'music');
 }
@@ -125,13 +132,61 @@ async function remove(page, name) {
   await look(page, 'music-delete', [{ name: 'light', colorScheme: 'light', viewport: { width: 1100, height: 900 } }]);
   await sheet.getByRole('button', { name: 'Delete' }).click();
   await row(page, name).waitFor({ state: 'detached' });
+  await page.waitForLoadState();
+}
+
+/** Keeps back what the page asks for, until the answered function is called. */
+async function hold(page, pattern) {
+  let go;
+  const held = new Promise((resolve) => { go = resolve; });
+  await page.route(pattern, async (route) => {
+    await held;
+    await route.continue();
+  });
+  return async () => {
+    go();
+    await page.unroute(pattern);
+  };
+}
+
+/** Goes on using the page while a file is on its way, and while it is being prepared. */
+async function meanwhile(page, name) {
+  const [arrive, prepare] = [await hold(page, '**/tracks'), await hold(page, '**/state')];
+  await page.setInputFiles('#files', file(`${name}.wav`));
+  const arriving = page.locator('.arriving li', { hasText: name });
+  await arriving.waitFor();
+  const random = page.getByRole('switch', { name: 'Random order' });
+  for (const is of ['true', 'false']) {
+    await random.click();
+    await random.and(page.locator(`[aria-checked=${is}]`)).waitFor();
+    expect(await random.evaluate((it) => it === document.activeElement), 'the hand stays at the switch');
+    expect((await arriving.count()) === 1, 'a switch stops no file');
+  }
+  const asked = page.waitForEvent('dialog').then(async (dialog) => {
+    await dialog.dismiss();
+    expect(dialog.type() === 'beforeunload', `it is asked before the page is left, not ${dialog.type()}`);
+  });
+  await Promise.all([asked, page.getByRole('button', { name: 'Log out' }).click({ noWaitAfter: true })]);
+  expect((await arriving.count()) === 1, 'the file is still on its way');
+  await arrive();
+  await row(page, name).getByRole('button', { name: `Edit ${name}` }).click();
+  const sheet = page.getByRole('dialog', { name: `Edit ${name}` });
+  const licence = sheet.getByLabel('Licence note');
+  await licence.fill('Ours,');
+  await prepare();
+  await row(page, name).and(page.locator('.ready')).waitFor();
+  await page.keyboard.press('End');
+  await page.keyboard.type(' 2026');
+  const typed = await licence.inputValue();
+  expect(typed === 'Ours, 2026', `who types is not disturbed when a track is ready: ${typed}`);
+  await sheet.getByRole('button', { name: 'Cancel' }).click();
 }
 
 async function toggle(page, name, is) {
-  await page.getByRole('switch', { name }).click();
+  const found = page.getByRole('switch', { name });
+  await found.click();
+  await found.and(page.locator(`[aria-checked=${is}]`)).waitFor();
   await page.waitForURL('**done=saved');
-  const found = await page.getByRole('switch', { name }).getAttribute('aria-checked');
-  expect(found === is, `${name} is ${is}`);
 }
 
 async function greet(page) {
@@ -146,13 +201,16 @@ async function greet(page) {
   await page.getByRole('button', { name: 'Save greeting' }).click();
   const problem = await page.getByRole('alert').textContent();
   expect(problem.includes('is a web page, not audio'), `it says why: ${problem}`);
-  await page.getByLabel('A file', { exact: true }).check();
+  const chosen = await page.getByLabel('Sound file', { exact: true }).evaluate((it) => it.files.length);
+  expect(chosen === 1, 'a refusal takes nothing away that was chosen');
+  await look(page, 'music-refused');
   await page.getByLabel('Sound file', { exact: true }).setInputFiles(file(`${WALK}.wav`));
   await page.getByRole('button', { name: 'Save greeting' }).click();
   await page.getByText('From a file').waitFor();
   await page.getByLabel('Off', { exact: true }).check();
   await page.getByRole('button', { name: 'Save greeting' }).click();
   await page.locator('.alone').waitFor({ state: 'detached' });
+  await page.waitForLoadState();
 }
 
 /** All of it again, with plain forms. */
@@ -179,8 +237,7 @@ await browse(async (open) => {
   await hear(page);
   await rename(page, WALK, 'Evening');
   await remove(page, 'index');
-  await page.setInputFiles('#files', file(`${WALK}.wav`));
-  await row(page, WALK).and(page.locator('.ready')).waitFor();
+  await meanwhile(page, WALK);
   await order(page, [MORNING, 'Evening', WALK]);
   await toggle(page, 'Random order', 'true');
   await toggle(page, 'On', 'false');

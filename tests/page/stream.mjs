@@ -46,6 +46,15 @@ await browse(async (open) => {
   const hangUp = await listen();
   await says(page, 'plays', 'Callers hear it.');
   await look(page, 'music-stream');
+  // Where the server says nothing for a while, that is said, and it is asked again.
+  await page.route('**/state', (route) => route.fulfill({ status: 429 }));
+  await says(page, 'still', 'is not known');
+  const stale = page.locator('.stale');
+  expect((await stale.textContent()).includes('The server does not answer'), 'it says why nothing is known');
+  await look(page, 'music-stale', LIGHT);
+  await page.unroute('**/state');
+  await says(page, 'plays', 'Callers hear it.');
+  expect(await stale.isHidden(), 'what is shown is not doubted any more');
   await fetch(facts.switch);
   await says(page, 'silent', 'It broke off');
   await says(page, 'silent', 'so callers hear the tracks');

@@ -134,15 +134,18 @@ pub(super) fn web(scene: &Scene) -> Vec<Finding> {
             Err(error) => Finding::fail(format!("No web pages on {listen}: {error}."), remedy),
         },
     }];
-    if let Some(public) = http.public.filter(|_| !scene.is_served())
-        && let Err(error) = bind(public)
-    {
-        found.push(Finding::fail(format!("No public pages on {public}: {error}."), remedy));
+    for (what, address) in [("public pages", http.public), ("streams of hold music", http.music)] {
+        if let Some(address) = address.filter(|_| !scene.is_served())
+            && let Err(error) = bind(address)
+        {
+            found.push(Finding::fail(format!("No {what} on {address}: {error}."), remedy));
+        }
     }
     if !listen.ip().is_loopback() {
         found.push(Finding::warn(
             format!("Others reach {listen}, where nobody has to log in."),
-            "Keep [http] listen on 127.0.0.1; [http] public is for pages that links open.",
+            "Keep [http] listen on 127.0.0.1; [http] public is for pages that links open, and [http] \
+             music for streams of hold music.",
         ));
     }
     found

@@ -15,10 +15,10 @@ use super::{
     fields::Fields,
     operation::{Answer, Body, Operation},
     path::Id,
-    problem::{Fault, Problem},
+    problem::{Code, Fault, Problem},
 };
 use crate::{
-    admin,
+    admin::{self, music::Contended},
     hold::{State as Live, Status},
     mailbox::TenantId,
     music::{Class, ClassId, LONGEST_PAUSE, MOST_QUEUES, Manner},
@@ -129,7 +129,7 @@ async fn add(
     Extension(At(tenant)): Extension<At>,
     mut fields: Fields,
 ) -> Result<impl IntoResponse, Problem> {
-    let name = fields.needed("name", |it| admin::music::name("class of hold music", it));
+    let name = fields.needed("name", admin::music::class_name);
     let manner = manner(&mut fields, Manner::default());
     fields.done()?;
     let Api { db, clock, .. } = &api;
@@ -151,17 +151,20 @@ async fn change(
     State(api): State<Api>,
     Extension(At(tenant)): Extension<At>,
     Id(id): Id,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Value>, Problem> {
-    let mut class = find(&api, &tenant, id).await?;
-    if let Some(name) = fields.text("name", |it| admin::music::name("class of hold music", it)) {
-        class.name = name;
-    }
-    class.manner = manner(&mut fields, class.manner);
-    fields.done()?;
-    match admin::music::set_class(&api.db, &class).await.map_err(refused)? {
-        true => Ok(Json(shown(&api, &class).await?)),
-        false => Err(Problem::missing()),
+    let seen = find(&api, &tenant, id).await?;
+    let mut asked = fields.clone();
+    apply(&mut asked, &mut seen.clone());
+    asked.done()?;
+    let change = |class: &mut Class| {
+        apply(&mut fields.clone(), class);
+        Ok(())
+    };
+    let changed = admin::music::change_class(&api.db, &tenant, &seen.id, change).await;
+    match changed.map_err(refused)? {
+        Some(class) => Ok(Json(shown(&api, &class).await?)),
+        None => Err(Problem::missing()),
     }
 }
 
@@ -175,6 +178,14 @@ async fn remove(
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::missing()),
     }
+}
+
+/// Changes what is said, and nothing else.
+fn apply(fields: &mut Fields, class: &mut Class) {
+    if let Some(name) = fields.text("name", admin::music::class_name) {
+        class.name = name;
+    }
+    class.manner = manner(fields, class.manner.clone());
 }
 
 fn manner(fields: &mut Fields, was: Manner) -> Manner {
@@ -198,6 +209,7 @@ fn said(name: &str) -> anyhow::Result<()> {
 pub(super) fn refused(error: anyhow::Error) -> Problem {
     match error.downcast::<StoreError>() {
         Ok(error) => error.into(),
+        Err(error) if error.is::<Contended>() => Problem::new(Code::Contended, error.to_string()),
         Err(error) => {
             let detail = format!("{error:#}");
             Problem::invalid(vec![Fault { pointer: String::new(), detail }])

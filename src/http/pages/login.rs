@@ -46,7 +46,7 @@ pub(super) async fn form(
     State(pages): State<Pages>,
     asked: HeaderMap,
 ) -> Result<Response, Trouble> {
-    if session::visitor(&pages, &asked).await?.is_some() {
+    if session::visitor(&pages, &asked, true).await?.is_some() {
         return Ok(Redirect::to(HOME).into_response());
     }
     let facts = context! { email => "", tenant => "", problem => () };

@@ -99,7 +99,9 @@ pub(super) async fn needed(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match visitor(&pages, request.headers()).await {
+    // A page that lies open and has its script look how things are is not being used.
+    let is_use = !(request.method().is_safe() && is_script(request.headers()));
+    match visitor(&pages, request.headers(), is_use).await {
         Ok(Some(visitor)) => {
             request.extensions_mut().insert(visitor);
             next.run(request).await
@@ -113,16 +115,17 @@ pub(super) async fn needed(
     }
 }
 
-/// Who uses the browser that sends these headers.
+/// Who uses the browser that sends these headers; where it is a use, they stay logged in by it.
 pub(super) async fn visitor(
     pages: &Pages,
     headers: &HeaderMap,
+    is_use: bool,
 ) -> Result<Option<Visitor>, Trouble> {
     let Some(secret) = shown(headers) else { return Ok(None) };
     let (db, now) = (&pages.api.db, pages.api.clock.now());
     let print = fingerprint(secret);
     let Some(session) = sessions::good(db, &print, now).await? else { return Ok(None) };
-    if let Err(error) = sessions::note_use(db, &session, &print, now).await {
+    if is_use && let Err(error) = sessions::note_use(db, &session, &print, now).await {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(error, "it cannot be noted that somebody is still logged in");
     }

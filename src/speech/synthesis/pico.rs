@@ -69,6 +69,7 @@ impl Pico {
         let _place = self.desk.place()?;
         let folder = std::path::absolute(&self.folder).map_err(|cause| WorkerError::Lost {
             ending: "it could not be started".to_owned(),
+            from_outside: true,
             cause,
         })?;
         let voice = ["--voice".into(), order.voice.clone().into()];

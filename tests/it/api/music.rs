@@ -1,10 +1,17 @@
 //! Hold music and announcements by program.
 
-use afterbeep::audio::wav;
+use afterbeep::{
+    admin::{self, music::Source},
+    audio::wav,
+    music::LONGEST_NAME,
+    store::{StoreError, tenants},
+};
 use axum::{body::Body, http::Method};
+use futures::future::join_all;
 use serde_json::json;
+use sqlx::{Connection, Executor, SqliteConnection};
 
-use super::{Client, Stand};
+use super::{Client, Stand, studio};
 use crate::pages::{FORM, form};
 
 /// A second of a tone.
@@ -108,6 +115,78 @@ async fn a_class_says_who_uses_it() {
     client.post("/music", json!({ "name": "jazz" })).await.refused(409, "taken");
     client.post("/music", json!({ "name": "Jazz!" })).await.refused(422, "invalid");
     client.post("/music", json!({ "name": "waltz", "every": 0 })).await.refused(422, "invalid");
+}
+
+#[tokio::test]
+async fn of_changes_to_a_class_at_the_same_moment_none_is_lost() {
+    let stand = Stand::new().await;
+    let client = stand.of("acme").await;
+    let class = client.post("/music", json!({ "name": "jazz" })).await.is(201).id();
+    let path = format!("/music/{class}");
+    let changes = json!({ "enabled": false, "shuffle": true, "shared": true, "every": 90 });
+    let changes = changes.as_object().unwrap();
+    let all = changes.iter().map(|(field, value)| client.patch(&path, json!({ field: value })));
+    for answer in join_all(all).await {
+        answer.is(200);
+    }
+    let class = client.get(&path).await.is(200).json();
+    for (field, value) in changes {
+        assert_eq!(&class[field], value, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_class_keeps_its_own_greeting_and_its_users_under_another_name() {
+    let stand = Stand::new().await;
+    let client = stand.of("acme").await;
+    let mailbox = client.mailbox("1001").await;
+    let settings = json!({ "settings": { "hold_music": "jazz" } });
+    client.patch(&format!("/mailboxes/{mailbox}"), settings).await.is(200);
+    let class = client.post("/music", json!({ "name": "jazz" })).await.is(201).id();
+    let path = format!("/music/{class}");
+    let (greeting, kind) = ("/announcements/intro-jazz", [("content-type", "audio/wav")]);
+    client.ask(Method::PUT, greeting, &kind, tone()).await.is(200);
+    client.patch(&path, json!({ "intro": "intro-jazz" })).await.is(200);
+
+    let renamed = client.patch(&path, json!({ "name": "smooth" })).await.is(200).json();
+    assert_eq!((&renamed["name"], &renamed["intro"]), (&json!("smooth"), &json!("intro-smooth")));
+    assert_eq!(renamed["used_by"], json!(["mailbox 1001"]));
+    // Another class has the old name, and a greeting called after it.
+    client.post("/music", json!({ "name": "jazz" })).await.is(201);
+    client.ask(Method::PUT, greeting, &kind, tone()).await.is(200);
+    assert_eq!(client.get(&path).await.json()["intro"], "intro-smooth");
+    client.get("/announcements/intro-smooth").await.is(200);
+    client.patch(&path, json!({ "name": "jazz" })).await.refused(409, "taken");
+    let too_long = json!({ "name": "a".repeat(LONGEST_NAME + 1) });
+    client.patch(&path, too_long.clone()).await.refused(422, "invalid");
+    client.post("/music", too_long).await.refused(422, "invalid");
+
+    client.delete(&path).await.is(204);
+    client.get("/announcements/intro-smooth").await.refused(404, "not_found");
+    client.get(greeting).await.is(200);
+    assert_eq!(stand.blobs.list().await.unwrap().len(), 1, "sound is left behind");
+}
+
+#[tokio::test]
+async fn no_sound_goes_while_nobody_knows_what_became_of_its_announcement() {
+    let stand = Stand::new().await;
+    let tenant = tenants::named(&stand.db, "acme").await.unwrap().unwrap().id;
+    let (file, studio) = (tone(), studio(&stand.dir));
+    let announce = async || {
+        let house = (&stand.db, &stand.blobs, &stand.clock);
+        let source = Source::File(&file, "tone.wav");
+        admin::music::announce(house, &studio, &tenant, "closed", source).await
+    };
+    let database = stand.dir.path().join("afterbeep.db");
+    let mut other = SqliteConnection::connect(database.to_str().unwrap()).await.unwrap();
+    other.execute("begin immediate").await.unwrap();
+    let error = announce().await.unwrap_err();
+    let may_pass = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_temporary);
+    assert!(may_pass, "{error:#}");
+    assert_eq!(stand.blobs.list().await.unwrap().len(), 1, "a row may name it");
+    other.execute("rollback").await.unwrap();
+    let made = announce().await.unwrap();
+    assert!(stand.blobs.list().await.unwrap().contains(&made.blob));
 }
 
 async fn send_form(client: &Client, class: &str, parts: &[(&str, &str, &[u8])]) -> super::Answer {

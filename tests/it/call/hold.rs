@@ -1,9 +1,14 @@
 //! What callers hear who are put on hold, and announcements.
 
 use std::path::PathBuf;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use std::time::Duration;
 
 use afterbeep::audio::wav;
+use tokio::net::TcpListener;
 
 use super::{DEAF, decoded, share_at};
 use crate::house::House;
@@ -97,6 +102,67 @@ async fn a_greeting_comes_first_and_an_announcement_again_and_again() {
     // What hold music says cannot be taken away from it.
     let refused = house.refused(&["announcement", "rm", "welcome"]);
     assert!(refused.contains("default"), "{refused}");
+}
+
+/// Only what is about the music is heard of a change; all else goes on where it was.
+#[tokio::test]
+async fn a_change_of_something_else_is_not_heard() {
+    let house = House::start(DEAF);
+    add(&house, "default", &[("low", LOW, 3_000), ("middle", MIDDLE, 3_000)]);
+    let file = tone(&house, "patience", HIGH, 600);
+    house.run(&["announcement", "set", "patience", "--file", file.to_str().unwrap()]);
+    house.run(&["moh", "set", "--announcement", "patience", "--every", "1"]);
+
+    let mut call = call(&house, "moh").await;
+    let mut heard = Vec::new();
+    for queues in ["support", "sales", "none"] {
+        heard.extend(listen(&mut call, 1_600).await);
+        house.run(&["moh", "set", "--queues", queues]);
+    }
+    // What comes next was there for ten seconds already.
+    heard.extend(listen(&mut call, 14_000).await);
+    call.hang_up().await.unwrap();
+    let stretches = tones(&heard).into_iter().filter(|(hz, ms)| *hz != HIGH && *ms >= 200);
+    let music: Vec<f64> = stretches.map(|it| it.0).collect();
+    assert!(music.len() > 10, "{music:?}");
+    for (at, hz) in music.iter().enumerate() {
+        // Three of a second are a track.
+        assert_eq!(*hz, [LOW, MIDDLE][at / 3 % 2], "{music:?}");
+    }
+}
+
+/// Who hears music of their own goes on with the tracks; whoever calls then hears the stream with all others.
+#[tokio::test]
+async fn a_stream_that_is_named_meanwhile_is_not_read_once_for_each_who_listens() {
+    let radio = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = radio.local_addr().unwrap();
+    let house = House::start(&format!("{DEAF}[music]\nstreams = [\"{address}\"]\n"));
+    let readers = Arc::new(AtomicUsize::new(0));
+    let counted = readers.clone();
+    tokio::spawn(async move {
+        // They are let wait.
+        let mut lines = Vec::new();
+        while let Ok((line, _)) = radio.accept().await {
+            lines.push(line);
+            counted.store(lines.len(), Ordering::Relaxed);
+        }
+    });
+    add(&house, "default", &[("low", LOW, 600), ("middle", MIDDLE, 600)]);
+
+    let mut first = call(&house, "moh").await;
+    let mut second = call(&house, "moh").await;
+    for name in ["wrong", "right"] {
+        house.run(&["moh", "set", "--stream", &format!("http://{address}/{name}")]);
+        // The class is looked at whenever a track is chosen.
+        let (one, other) = tokio::join!(listen(&mut first, 2_000), listen(&mut second, 2_000));
+        assert!(told(&one).len() >= 3 && told(&other).len() >= 3);
+    }
+    // Before a call is answered its stream was reached, and waited for.
+    let third = call(&house, "moh").await;
+    assert_eq!(readers.load(Ordering::Relaxed), 1);
+    for call in [first, second, third] {
+        call.hang_up().await.unwrap();
+    }
 }
 
 #[tokio::test]

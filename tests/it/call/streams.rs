@@ -58,6 +58,28 @@ async fn what_is_said_between_the_music_is_heard_by_who_reads_it_too() {
     assert_eq!(told(&heard)[..4], [LOW, HIGH, LOW, HIGH], "{:?}", lengths(&heard));
 }
 
+/// Streams have no end, so there are only so many, and never so many that nobody else gets in.
+#[tokio::test]
+async fn however_many_read_music_everybody_else_gets_in() {
+    let house = House::start(DEAF);
+    add(&house, "default", &[("low", LOW, 1_000)]);
+    let browser = crate::house::browser();
+    let url = format!("http://{}/moh/default.wav", house.http);
+    let mut readers = Vec::new();
+    loop {
+        let answer = browser.get(&url).send().await.unwrap();
+        if answer.status() != 200 {
+            assert_eq!(answer.status(), 503);
+            assert_eq!(answer.headers()["retry-after"], "5");
+            break;
+        }
+        readers.push(answer);
+    }
+    assert_eq!(readers.len(), 200);
+    assert_eq!(house.get("/livez").await.0, 200);
+    assert_eq!(house.get("/login").await.0, 200);
+}
+
 /// What comes of a stream within a time, and what it says it is.
 pub(super) async fn read(house: &House, path: &str, time: Duration) -> (String, Vec<u8>) {
     let url = format!("http://{}{path}", house.http);

@@ -1,4 +1,6 @@
-//! Files of hold music that arrive in pieces.
+//! Files of hold music that arrive in pieces, and tracks whose sound is still to be made.
+
+use std::time::Duration;
 
 use afterbeep::{
     mailbox::{TenantId, Timestamp},
@@ -54,6 +56,24 @@ async fn what_has_come_is_noted_until_it_is_a_track() {
         tracks::blobs(db).await.unwrap().into_iter().collect::<Vec<_>>(),
         [one.track.original]
     );
+}
+
+#[tokio::test]
+async fn a_track_that_was_being_made_before_a_restart_is_made_after_it() {
+    let house = house().await;
+    let db = &house.db;
+    let tenant = house.tenant("acme", None).await;
+    let jazz = class(&house, &tenant, "jazz").await;
+    tracks::add(db, &jazz, &upload(&house, None).track, NOW).await.unwrap();
+    let claim = async || tracks::claim(db, NOW, Duration::from_secs(600)).await.unwrap();
+    let held = claim().await.unwrap();
+    assert!(claim().await.is_none(), "somebody has it");
+    assert_eq!(tracks::reclaim(db, NOW).await.unwrap(), 1);
+    let again = claim().await.unwrap();
+    assert_eq!((&again.id, again.attempts), (&held.id, 2));
+    tracks::failed(db, &held, "too late to say so").await.unwrap();
+    tracks::failed(db, &again, "is no sound").await.unwrap();
+    assert_eq!(tracks::reclaim(db, NOW).await.unwrap(), 0, "it is not tried for ever");
 }
 
 #[tokio::test]

@@ -19,7 +19,10 @@ use crate::{
     app::Script,
     http::form::File,
     music::Class,
-    store::announcements::{self, Announcement},
+    store::{
+        announcements::{self, Announcement},
+        music,
+    },
 };
 
 /// What the page tells of it.
@@ -63,20 +66,26 @@ pub(super) async fn set(
             Err(trouble) => return Err(trouble),
         }
     }
+    // A file takes its time; what the class is by now counts.
+    let class = music::get(&pages.api.db, &class.tenant, &class.id).await?;
+    let class = class.ok_or(Trouble::Missing)?;
     match change(&pages, &class, &arrival.fields(), file).await {
-        Ok(()) => Ok(done(&class, Done::Saved)),
+        Ok(Some(changed)) => Ok(done(&changed, Done::Saved)),
+        Ok(None) => Err(Trouble::Missing),
         Err(error) => refused(&pages, &visitor, Some(&class), error).await,
     }
 }
 
+/// Has the class begin as the form says. A greeting of its own that it does not begin with any more stays
+/// an announcement: what was spoken by phone cannot be had again.
 async fn change(
     pages: &Pages,
     class: &Class,
     fields: &Fields,
     file: Option<File>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Class>> {
+    let api = &pages.api;
     let own = class.own_intro();
-    let is_own = class.manner.intro.as_ref() == Some(&own);
     let intro = match fields.of("way") {
         "text" => {
             let text = fields.of("text");
@@ -84,28 +93,35 @@ async fn change(
             check::language(language)?;
             let voice = Some(fields.of("voice")).filter(|it| !it.is_empty());
             make(pages, class, Source::Text(Script { text, language, voice })).await?;
-            Some(own.clone())
+            Some(own)
         }
         "file" => {
             match &file {
                 Some(file) => make(pages, class, Source::File(&file.bytes, &file.name)).await?,
-                None if is_own => {}
-                None => return Err(anyhow!("choose a sound file first")),
+                None => {
+                    let found = announcements::named(&api.db, &class.tenant, &own).await?;
+                    stays(class, found.as_ref())?;
+                }
             }
-            Some(own.clone())
+            Some(own)
         }
         "kept" => Some(fields.of("kept").to_owned()),
         _ => None,
     };
-    let mut changed = class.clone();
-    changed.manner.intro = intro;
-    let api = &pages.api;
-    admin::music::set_class(&api.db, &changed).await?;
-    if is_own && changed.manner.intro.as_ref() != Some(&own) && !changed.manner.says(&own) {
-        // Another class may say it, too; then it stays.
-        admin::music::withdraw(&api.db, &api.blobs, &class.tenant, &own).await.ok();
+    let begin = |it: &mut Class| {
+        it.manner.intro = intro.clone();
+        Ok(())
+    };
+    admin::music::change_class(&api.db, &class.tenant, &class.id, begin).await
+}
+
+/// Whether the greeting that a class has is a sound already, so that no other one need be chosen.
+fn stays(class: &Class, own: Option<&Announcement>) -> anyhow::Result<()> {
+    let said = own.filter(|it| class.manner.intro.as_deref() == Some(it.name.as_str()));
+    match said.is_some_and(|it| it.script.is_none()) {
+        true => Ok(()),
+        false => Err(anyhow!("choose a sound file first")),
     }
-    Ok(())
 }
 
 async fn make(pages: &Pages, class: &Class, source: Source<'_>) -> anyhow::Result<()> {
@@ -128,4 +144,37 @@ pub(super) async fn heard(
     let found = announcements::named(&pages.api.db, &class.tenant, intro).await;
     let found = found.context("an announcement cannot be looked up")?.ok_or(Trouble::Missing)?;
     tracks::sound(&pages, &found.blob, &asked).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        mailbox::TenantId,
+        music::{ClassId, Manner},
+    };
+
+    fn jazz(intro: Option<&str>) -> Class {
+        let manner = Manner { intro: intro.map(str::to_owned), ..Manner::default() };
+        let (id, tenant) = (ClassId("c".into()), TenantId("t".into()));
+        Class { id, tenant, name: "jazz".into(), manner }
+    }
+
+    fn own(script: Option<&str>) -> Announcement {
+        let (name, script) = ("intro-jazz".into(), script.map(str::to_owned));
+        Announcement { name, script, blob: String::new(), length: Duration::ZERO }
+    }
+
+    #[test]
+    fn without_a_file_only_a_greeting_that_is_a_sound_already_stays() {
+        let class = jazz(Some("intro-jazz"));
+        assert!(stays(&class, Some(&own(None))).is_ok());
+        assert!(stays(&class, Some(&own(Some("Hello.")))).is_err(), "a text is no sound file");
+        assert!(stays(&class, None).is_err());
+        for other in [None, Some("welcome")] {
+            assert!(stays(&jazz(other), Some(&own(None))).is_err(), "{other:?}");
+        }
+    }
 }

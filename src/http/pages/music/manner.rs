@@ -8,7 +8,10 @@ use axum::{
 };
 
 use super::{Done, Fields, Pages, Trouble, Visitor, done, find, refused};
-use crate::{admin, music::Manner};
+use crate::{
+    admin,
+    music::{Class, Manner},
+};
 
 pub(super) async fn set(
     State(pages): State<Pages>,
@@ -17,13 +20,10 @@ pub(super) async fn set(
     fields: Fields,
 ) -> Result<Response, Trouble> {
     let class = find(&pages, &visitor, &name).await?;
-    let mut changed = class.clone();
-    if let Err(error) = apply(&mut changed.manner, &fields) {
-        return refused(&pages, &visitor, Some(&class), error).await;
-    }
-    match admin::music::set_class(&pages.api.db, &changed).await {
-        Ok(true) => Ok(done(&changed, Done::Saved)),
-        Ok(false) => Err(Trouble::Missing),
+    let change = |it: &mut Class| apply(&mut it.manner, &fields);
+    match admin::music::change_class(&pages.api.db, &class.tenant, &class.id, change).await {
+        Ok(Some(changed)) => Ok(done(&changed, Done::Saved)),
+        Ok(None) => Err(Trouble::Missing),
         Err(error) => refused(&pages, &visitor, Some(&class), error).await,
     }
 }

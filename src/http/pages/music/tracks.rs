@@ -32,42 +32,75 @@ pub(super) async fn add(
     arrival: Result<Arrival, Trouble>,
 ) -> Result<Response, Trouble> {
     let class = find(&pages, &visitor, &name).await?;
-    let taken = match arrival {
-        Ok(arrival) => taken(&pages, &class, arrival).await,
+    let mut taken = Taken::default();
+    let outcome = match arrival {
+        Ok(arrival) => taken.take(&pages, &class, arrival).await,
         Err(trouble) => Err(trouble),
     };
     pages.api.bell.ring_all();
-    match (taken, is_script(&asked)) {
-        (Ok(ids), true) => {
-            Ok((StatusCode::CREATED, Json(json!({ "tracks": ids }))).into_response())
+    match (outcome, is_script(&asked)) {
+        (Ok(()), true) => {
+            Ok((StatusCode::CREATED, Json(json!({ "tracks": taken.ids }))).into_response())
         }
-        (Ok(ids), false) if ids.is_empty() => {
+        (Ok(()), false) if taken.ids.is_empty() => {
             refused(&pages, &visitor, Some(&class), anyhow!("choose a file first")).await
         }
-        (Ok(_), false) => Ok(done(&class, Done::Sent)),
+        (Ok(()), false) => Ok(done(&class, Done::Sent)),
         (Err(Trouble::Unfit(status, why)), true) => Ok((status, why).into_response()),
         (Err(Trouble::Unfit(_, why)), false) => {
-            refused(&pages, &visitor, Some(&class), anyhow!(why)).await
+            refused(&pages, &visitor, Some(&class), anyhow!(taken.told(&why))).await
         }
         (Err(trouble), _) => Err(trouble),
     }
 }
 
-async fn taken(pages: &Pages, class: &Class, mut arrival: Arrival) -> Result<Vec<String>, Trouble> {
-    let api = &pages.api;
-    let mut ids = Vec::new();
-    while let Some(file) = arrival.file().await? {
-        let sent = Sent { file: file.name, ..Sent::default() };
-        let added =
-            admin::music::add(&api.db, &api.blobs, &api.clock, &class.id, sent, file.bytes).await;
-        match added {
-            Ok(id) => ids.push(id.0),
-            Err(error) => {
-                return Err(Trouble::Unfit(StatusCode::UNPROCESSABLE_ENTITY, sentence(error)?));
+/// What has come of a form with files, up to the one that is refused.
+#[derive(Debug, Default)]
+struct Taken {
+    /// The tracks that its files have become.
+    ids: Vec<String>,
+    /// What the file is called that has come last, if it has come whole.
+    last: Option<String>,
+}
+
+impl Taken {
+    async fn take(
+        &mut self,
+        pages: &Pages,
+        class: &Class,
+        mut arrival: Arrival,
+    ) -> Result<(), Trouble> {
+        let api = &pages.api;
+        while let Some(file) = arrival.file().await? {
+            self.last = Some(file.name.clone());
+            let sent = Sent { file: file.name, ..Sent::default() };
+            let (db, blobs, clock) = (&api.db, &api.blobs, &api.clock);
+            let added = admin::music::add(db, blobs, clock, &class.id, sent, file.bytes).await;
+            match added {
+                Ok(id) => self.ids.push(id.0),
+                Err(error) => {
+                    return Err(Trouble::Unfit(StatusCode::UNPROCESSABLE_ENTITY, sentence(error)?));
+                }
             }
+            self.last = None;
         }
+        Ok(())
     }
-    Ok(ids)
+
+    /// Why a file was refused, which one it was, and what became of the others.
+    fn told(&self, why: &str) -> String {
+        let which = match (&self.last, self.ids.len()) {
+            (Some(name), _) => format!("“{name}”: "),
+            (None, 0) => String::new(),
+            (None, before) => format!("File {}: ", before + 1),
+        };
+        let kept = match self.ids.len() {
+            0 => "No file was kept.".to_owned(),
+            1 => "The file before it was kept; nothing behind that was.".to_owned(),
+            before => format!("The {before} files before it were kept; nothing behind them was."),
+        };
+        format!("{which}{why} {kept}")
+    }
 }
 
 /// How far every track is, for a script that waits.
@@ -219,4 +252,25 @@ async fn one(
     let all = tracks::of(&pages.api.db, &class.id).await?;
     let track = all.into_iter().find(|it| it.id.0 == id).ok_or(Trouble::Missing)?;
     Ok((class, track))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sends_several_files_is_told_which_was_refused_and_what_was_kept() {
+        let taken = |kept: usize, last: Option<&str>| Taken {
+            ids: vec![String::new(); kept],
+            last: last.map(str::to_owned),
+        };
+        let told = |kept, last| taken(kept, last).told("It is too large.");
+        assert_eq!(told(0, None), "It is too large. No file was kept.");
+        assert_eq!(told(0, Some("a.mp3")), "“a.mp3”: It is too large. No file was kept.");
+        let one = told(1, None);
+        assert!(one.starts_with("File 2: It is too large. The file before it was kept"), "{one}");
+        let two = told(2, Some("c.mp3"));
+        assert!(two.starts_with("“c.mp3”: "), "{two}");
+        assert!(two.contains("The 2 files before it were kept"), "{two}");
+    }
 }
