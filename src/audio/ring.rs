@@ -11,9 +11,8 @@ use std::sync::{
 
 use super::Codec;
 
-/// Bytes of a short ring: a second and a quarter, of Opus usually more. Who does not send pauses is half a second
-/// behind when they speak again.
-const SHORT: usize = Codec::RATE as usize * 5 / 4;
+/// Bytes of a short ring: a second, of Opus usually three.
+const SHORT: usize = Codec::RATE as usize;
 /// Bytes of a long one: four seconds.
 const LONG: usize = Codec::RATE as usize * 4;
 /// The most that waits in both.
@@ -41,7 +40,7 @@ type Next = Arc<Mutex<Option<rtrb::Consumer<u8>>>>;
 #[error("the ring is full")]
 pub struct Full;
 
-/// A ring that holds a good second at first, and four more when that is not enough.
+/// A ring that holds a second at first, and four more when that is not enough.
 pub fn new() -> (Writer, Reader) {
     of(SHORT, LONG)
 }

@@ -40,7 +40,7 @@ use crate::sip::{Called, Dialog, Endpoint, Invitation, Media, Refusal};
 use crate::store::{self, StoreError, dial_in, mailboxes, messages, tenants, tenants::Tenant};
 use playing::Wish;
 use spool::{Kept, Spool};
-use stage::{Setting, Stage};
+use stage::{Reached, Setting, Stage};
 use visit::{Visit, Visitor};
 
 /// Everything a call needs. A cheap handle.
@@ -326,7 +326,7 @@ async fn deposit(
         peer: invitation.source.ip(),
         greeting: Some(opening::begin(desk.clone(), mailbox.clone(), reason)),
         language: mailbox.settings.prompts.clone(),
-        mailbox: Some(mailbox.clone()),
+        reached: Some(Reached::new(&mailbox, reason, desk.app.clock.now())),
         visit: None,
         visitor,
         sending_on: None,
@@ -377,7 +377,7 @@ async fn retrieve(desk: Desk, invitation: Invitation, visitor: Visitor, leg: Leg
     };
     let flow = if visitor.announcement.is_some() { flow.announcing() } else { flow };
     let setting = Setting {
-        mailbox: None,
+        reached: None,
         language: visitor.language.clone(),
         visit: Some(Visit::begin(desk.clone(), visitor)),
         visitor: None,

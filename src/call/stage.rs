@@ -24,9 +24,10 @@ use super::listening::Listening;
 use super::opening::Opening;
 use super::visit::{Visit, Visitor};
 use super::{Desk, stream};
+use crate::admin;
 use crate::audio::{Clip, Codec};
 use crate::flow::{Action, Cue, Ended, Event, Flow, OperatorBy, Policy, Prompt, Retrieval};
-use crate::mailbox::{Caller, Mailbox, Reason};
+use crate::mailbox::{Caller, Mailbox, MailboxId, Reason, TenantId, Timestamp, greeting};
 use crate::rtp::{Heard, Leg};
 use crate::sip::{Answering, Media, SendingOn};
 use bridge::{Bridge, far};
@@ -87,7 +88,7 @@ enum Step {
 /// What a call begins with.
 pub(super) struct Setting {
     /// Where a message may be left.
-    pub(super) mailbox: Option<Mailbox>,
+    pub(super) reached: Option<Reached>,
     /// What prompts are spoken in; an owner who has logged in hears their own.
     pub(super) language: String,
     /// What an owner asks of the store.
@@ -107,6 +108,30 @@ pub(super) struct Setting {
     pub(super) peer: IpAddr,
     /// What the caller hears first; taken when it is played.
     pub(super) greeting: Option<JoinHandle<Opening>>,
+}
+
+/// What a call that is under way has to know of its mailbox: thousands may be.
+pub(super) struct Reached {
+    id: MailboxId,
+    tenant: TenantId,
+    number: String,
+    /// Whom its callers may ask for.
+    operator: Option<String>,
+    /// What a sentence stands in for, if nothing is recorded.
+    wanted: greeting::Kind,
+}
+
+impl Reached {
+    pub(super) fn new(mailbox: &Mailbox, reason: Reason, now: Timestamp) -> Self {
+        let facts = admin::greeting::facts(mailbox, reason, &[], now);
+        Self {
+            id: mailbox.id.clone(),
+            tenant: mailbox.tenant.clone(),
+            number: mailbox.number.clone(),
+            operator: mailbox.settings.operator.address().map(str::to_owned),
+            wanted: mailbox.settings.greetings.wanted(&facts),
+        }
+    }
 }
 
 impl Stage {
@@ -203,7 +228,7 @@ impl Stage {
     /// for them. The flow their call goes on in, and what it begins with.
     pub(super) fn let_in(&mut self) -> Option<(Flow, Vec<Action>)> {
         let visitor = self.setting.visitor.take()?;
-        let number = self.setting.mailbox.as_ref()?.number.clone();
+        let number = self.setting.reached.as_ref()?.number.clone();
         self.setting.visit = Some(Visit::begin(self.desk.clone(), visitor));
         let config = &self.desk.app.config;
         let flow = Retrieval::stranger(config.retrieval.clone(), config.deposit.clone());

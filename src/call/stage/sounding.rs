@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep_until};
 
 use super::bridge::{Bridge, Connecting};
 use super::{Setting, Stage};
-use crate::admin;
 use crate::audio::{Clip, Codec};
 use crate::call::listening::Listening;
 use crate::call::opening::{self, Opening};
@@ -134,8 +133,7 @@ impl Stage {
     /// Sends the caller to whom the mailbox names, which no caller can change, or calls there.
     pub(super) fn send_on(&mut self) -> Sounding {
         let sending = self.setting.sending_on.clone();
-        let to = self.setting.mailbox.as_ref().and_then(|it| it.settings.operator.address());
-        let to = to.map(str::to_owned);
+        let to = self.setting.reached.as_ref().and_then(|it| it.operator.clone());
         if self.setting.policy.operator_by == OperatorBy::Bridge
             && let Some(to) = to
         {
@@ -156,14 +154,10 @@ impl Stage {
     pub(super) fn load(&mut self, prompt: Prompt) -> JoinHandle<Option<Loaded>> {
         let codec = self.codec;
         let desk = self.desk.clone();
-        let Setting { mailbox, visit, language, reason, .. } = &self.setting;
+        let Setting { reached, visit, language, .. } = &self.setting;
         let owner = visit.as_ref().and_then(Visit::mailbox).cloned();
         let language = owner.as_ref().map_or(language, |it| &it.settings.prompts).clone();
-        let now = desk.app.clock.now();
-        let made = mailbox.as_ref().map(|it| {
-            let facts = admin::greeting::facts(it, *reason, &[], now);
-            (it.settings.greetings.wanted(&facts), it.number.clone())
-        });
+        let made = reached.as_ref().map(|it| (it.wanted, it.number.clone()));
         let greeting = match prompt {
             Prompt::Greeting => self.setting.greeting.take(),
             _ => None,

@@ -95,15 +95,17 @@ impl Stage {
     }
 
     pub(super) fn record(&mut self, dictated: bool) -> Event {
-        let Setting { mailbox, visit, caller, call_id, policy, reason, .. } = &self.setting;
+        let Setting { reached, visit, caller, call_id, policy, reason, .. } = &self.setting;
         let own = visit.as_ref().and_then(Visit::mailbox);
         let addressee = visit.as_ref().and_then(Visit::addressee);
-        let Some(mailbox) = (if dictated { own } else { addressee.or(mailbox.as_ref()) }) else {
+        let named = if dictated { own } else { addressee }.map(|it| (&it.id, &it.tenant));
+        let reached = reached.as_ref().filter(|_| !dictated).map(|it| (&it.id, &it.tenant));
+        let Some((mailbox, tenant)) = named.or(reached) else {
             return Event::NotRecorded;
         };
         let label = Label {
-            mailbox: mailbox.id.clone(),
-            tenant: mailbox.tenant.clone(),
+            mailbox: mailbox.clone(),
+            tenant: tenant.clone(),
             // Who has logged in leaves a message as the owner of that mailbox.
             caller: own.map_or_else(
                 || caller.clone(),
