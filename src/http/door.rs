@@ -22,8 +22,9 @@ use super::streams;
 /// Connections at once; who comes next waits for one to end. However much hold music is read, which has no
 /// end, a hundred are left for everything else.
 const PLACES: usize = 100 + streams::MOST;
-/// A connection on which nothing has moved for this long is closed.
-const QUIET: Duration = Duration::from_secs(30);
+/// A connection on which nothing has moved for this long is closed: longer than it takes to speak a text and to make
+/// a greeting of it, which is the longest anybody waits for an answer.
+const QUIET: Duration = Duration::from_secs(120);
 
 /// A listener that keeps to [`PLACES`].
 pub(super) struct Door {
